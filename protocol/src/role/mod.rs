@@ -1,0 +1,3 @@
+//! The state machine of each role.
+
+pub mod config;

@@ -1,0 +1,133 @@
+//! Time, passed in: a monotonic instant that a driver supplies, and the channel's own clock.
+
+use core::ops::{Add, AddAssign, Sub};
+use serde::{Deserialize, Serialize};
+
+pub use core::time::Duration;
+
+/// One tick: the broadcaster cuts one block of every tier in each.
+pub const TICK: Duration = Duration::from_millis(100);
+
+/// A monotonic point in time, in microseconds since an origin that the driver chose when it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The driver's origin.
+    pub const ZERO: Self = Self(0);
+
+    /// The instant `us` microseconds after the origin.
+    pub const fn from_micros(us: u64) -> Self {
+        Self(us)
+    }
+
+    /// Microseconds since the origin.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// How long after `earlier` this is; zero if it is not after it.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
+    /// This instant less `by`, not before the origin.
+    pub const fn before(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(by.as_micros() as u64))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+    fn add(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by.as_micros() as u64))
+    }
+}
+
+impl AddAssign<Duration> for Instant {
+    fn add_assign(&mut self, by: Duration) {
+        *self = *self + by;
+    }
+}
+
+impl Sub for Instant {
+    type Output = Duration;
+    fn sub(self, earlier: Self) -> Duration {
+        self.since(earlier)
+    }
+}
+
+/// A point in channel time: the broadcaster's clock, in microseconds since the Unix epoch.
+///
+/// It grows over restarts of the broadcaster, as far as that machine's clock does. Peers keep an offset to it, measured
+/// by control echoes (`docs/protocol.md` §6.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ChannelTime(u64);
+
+impl ChannelTime {
+    /// The channel time `us` microseconds after the Unix epoch.
+    pub const fn from_micros(us: u64) -> Self {
+        Self(us)
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// How long after `earlier` this is; zero if it is not after it.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
+    /// This time less `by`, not before the Unix epoch.
+    pub const fn before(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(by.as_micros() as u64))
+    }
+}
+
+impl Add<Duration> for ChannelTime {
+    type Output = Self;
+    fn add(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by.as_micros() as u64))
+    }
+}
+
+/// Maps between a driver's monotonic clock and channel time: channel time = instant + offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChannelClock {
+    offset_us: i64,
+}
+
+impl ChannelClock {
+    /// The clock in which `now` is the channel time `channel`.
+    pub const fn new(now: Instant, channel: ChannelTime) -> Self {
+        Self {
+            offset_us: channel.0 as i64 - now.0 as i64,
+        }
+    }
+
+    /// The channel time at `instant`.
+    pub fn channel(&self, instant: Instant) -> ChannelTime {
+        ChannelTime((instant.0 as i64).saturating_add(self.offset_us).max(0) as u64)
+    }
+
+    /// The instant at which it is `time` in the channel; the origin for anything before that.
+    pub fn instant(&self, time: ChannelTime) -> Instant {
+        Instant((time.0 as i64).saturating_sub(self.offset_us).max(0) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clock_maps_there_and_back() {
+        let clock = ChannelClock::new(Instant::from_micros(5), ChannelTime::from_micros(1_000_005));
+        let later = Instant::from_micros(77);
+        assert_eq!(clock.channel(later).as_micros(), 1_000_077);
+        assert_eq!(clock.instant(clock.channel(later)), later);
+        assert_eq!(clock.instant(ChannelTime::from_micros(3)), Instant::ZERO);
+    }
+}

@@ -1,0 +1,462 @@
+//! Control messages: everything that peers say to the coordinator, to a parent or to a child (`docs/protocol.md` §6).
+//!
+//! Every message is one frame on the control lane of the link between the two. The link's TLS identity is the sender's.
+
+use crate::id::PeerId;
+use crate::limits;
+use crate::media::{StripeId, TierId};
+use crate::time::ChannelTime;
+use crate::units::Bitrate;
+use crate::wire::codec::{self, CodecError};
+use crate::wire::framing;
+use crate::wire::ticket::Rank;
+use alloc::string::String;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::net::SocketAddr;
+use serde::{Deserialize, Serialize};
+
+/// A control message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    // A viewer to the coordinator.
+    /// First on the link: asks to become a member.
+    Hello(Hello),
+    /// What the viewer measured; on change, and at most every 10 s.
+    Report(Report),
+    /// A stripe now comes from somebody else, planned or not.
+    Moved(Moved),
+    /// A stripe comes from nobody: neither parent nor spare sends it.
+    Orphaned(Orphaned),
+    /// An answer to [`Message::Ask`].
+    Answer {
+        /// The round that was asked in.
+        round: u64,
+        /// Whether this person sponsors.
+        yes: bool,
+    },
+    /// The result of a [`Message::Dial`] that did not succeed.
+    Unreachable {
+        /// Whom.
+        peer: PeerId,
+    },
+    /// The viewer leaves; it forwards until its children have moved.
+    Leave,
+
+    // The coordinator to a viewer.
+    /// The viewer is a member.
+    Welcome(Welcome),
+    /// The viewer is not admitted.
+    Refused {
+        /// Why, in words.
+        reason: RefuseReason,
+    },
+    /// Where the viewer hangs; replaces the last one.
+    Assign(Assign),
+    /// Link up with this peer: it cannot dial you, or both ends are to try.
+    Dial(Introduction),
+    /// Asks whether this person wants to sponsor a relay.
+    Ask(Ask),
+    /// The question is withdrawn.
+    Withdraw {
+        /// The round.
+        round: u64,
+        /// Why, in words.
+        why: WithdrawReason,
+    },
+    /// The channel ends here: the broadcaster stopped.
+    End,
+
+    // Either way on any link.
+    /// Asks for an echo, to measure the round trip and the offset of the clocks.
+    Echo {
+        /// The asker's clock, returned as it is.
+        sent_us: u64,
+    },
+    /// The echo.
+    Echoed {
+        /// From the [`Message::Echo`].
+        sent_us: u64,
+        /// The answerer's channel time (the broadcaster's is the right one).
+        at: ChannelTime,
+    },
+
+    // A child to its parent, or spare.
+    /// Asks for stripes.
+    Attach(Attach),
+    /// Wants no more of a stripe.
+    Detach {
+        /// The stripe.
+        stripe: StripeId,
+    },
+    /// Asks for single chunks by number.
+    Pull(Pull),
+
+    // A parent to its child.
+    /// The stripe will come.
+    Attached {
+        /// The stripe.
+        stripe: StripeId,
+        /// The parent's own rank on it.
+        rank: Rank,
+    },
+    /// The stripe will not come, or no longer.
+    Detached {
+        /// The stripe.
+        stripe: StripeId,
+        /// Why.
+        why: DetachReason,
+    },
+    /// The parent's rank on a stripe has changed.
+    Ranked {
+        /// The stripe.
+        stripe: StripeId,
+        /// The parent's rank on it now.
+        rank: Rank,
+    },
+}
+
+impl Message {
+    /// As a frame for a control lane.
+    pub fn frame(&self) -> Bytes {
+        framing::frame(&codec::encode(self))
+    }
+
+    /// Reads a frame that came with its prefix, and checks what `limits` bound.
+    pub fn parse(frame: &Bytes) -> Result<Self, CodecError> {
+        let body = frame.get(framing::PREFIX..).ok_or(CodecError::Malformed)?;
+        let message: Self = codec::decode(body)?;
+        if message.is_sound() {
+            Ok(message)
+        } else {
+            Err(CodecError::Malformed)
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        let stripes_max = usize::from(limits::STRIPES_MAX) * limits::TIERS_MAX;
+        match self {
+            Self::Hello(hello) => hello.is_sound(),
+            Self::Assign(assign) => assign.peers.iter().all(Introduction::is_sound),
+            Self::Dial(introduction) => introduction.is_sound(),
+            Self::Attach(attach) => attach.stripes.len() <= stripes_max,
+            Self::Pull(pull) => pull.blocks.len() <= Pull::BLOCKS_MAX,
+            _ => true,
+        }
+    }
+}
+
+/// What a newcomer says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`limits::VERSION`].
+    pub version: u8,
+    /// The join secret of a private channel.
+    pub secret: Option<[u8; 16]>,
+    /// The most it will give, in wire bits a second; `None` if that is to be measured.
+    pub uplink: Option<Bitrate>,
+    /// How far behind capture it plays.
+    pub buffer_ms: u32,
+    /// Addresses that it listens on, as far as it knows them.
+    pub candidates: Vec<SocketAddr>,
+    /// Whether its address may be shown to relays and the broadcaster only.
+    pub relay_only: bool,
+    /// Whether this person may be asked to sponsor a relay.
+    pub may_sponsor: bool,
+    /// What it already has, if it was a member before the broadcaster restarted or the link broke.
+    pub resume: Option<Resume>,
+}
+
+impl Hello {
+    fn is_sound(&self) -> bool {
+        let stripes_max = usize::from(limits::STRIPES_MAX) * limits::TIERS_MAX;
+        let resume = self.resume.as_ref();
+        self.candidates.len() <= limits::ADDRESSES_MAX
+            && resume.is_none_or(|resume| resume.places.len() <= stripes_max)
+    }
+}
+
+/// A member's place before it lost the coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// The epoch it was a member in.
+    pub epoch: u64,
+    /// The tier it shows.
+    pub tier: TierId,
+    /// How many members it fed, so that the coordinator knows what this place is worth.
+    pub children: u32,
+    /// What it receives, and from whom.
+    pub places: Vec<Place>,
+}
+
+/// A place in one stripe's tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The stripe.
+    pub stripe: StripeId,
+    /// The parent.
+    pub parent: PeerId,
+    /// The rank it had.
+    pub rank: Rank,
+}
+
+/// What a member measured since its last report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Its children get their chunks in time (`true`), or its uplink does not suffice (`false`).
+    pub children_in_time: bool,
+    /// Wire bits a second that it sent, mean since the last report.
+    pub sending: Bitrate,
+    /// The serial of the newest ticket it acts by.
+    pub ticket: u32,
+    /// Round-trip times to peers that it is linked with, in milliseconds.
+    pub round_trips: Vec<(PeerId, u16)>,
+    /// Parents that it accuses, and of what.
+    pub accusations: Vec<(PeerId, Accusation)>,
+}
+
+/// What a child may hold against a parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accusation {
+    /// It sent nothing for too long.
+    Silent,
+    /// It sent a chunk that the broadcaster did not sign.
+    Forged,
+    /// It sent late marks while others had the chunks.
+    Late,
+    /// It refused a valid ticket.
+    Refused,
+}
+
+/// A change of parent that a child made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The stripe.
+    pub stripe: StripeId,
+    /// Who sends it now.
+    pub to: PeerId,
+    /// Who sent it before, if anybody did.
+    pub from: Option<PeerId>,
+    /// Whether the coordinator planned it; else the child took its spare.
+    pub planned: bool,
+}
+
+/// A stripe that comes from nobody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orphaned {
+    /// The stripe.
+    pub stripe: StripeId,
+    /// Who failed last.
+    pub parent: PeerId,
+    /// How.
+    pub why: DetachReason,
+}
+
+/// What a new member must know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The run of the broadcaster.
+    pub epoch: u64,
+    /// The signed layout in force.
+    pub layout: Bytes,
+    /// The newest block.
+    pub live_block: u64,
+    /// Channel time now.
+    pub now: ChannelTime,
+    /// The address that the broadcaster sees the member at.
+    pub observed: SocketAddr,
+}
+
+/// Another peer, and where to find it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Introduction {
+    /// Its key.
+    pub peer: PeerId,
+    /// Its addresses, best first; none if it will dial itself.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl Introduction {
+    fn is_sound(&self) -> bool {
+        self.addresses.len() <= limits::ADDRESSES_MAX
+    }
+}
+
+/// A member's places, all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assign {
+    /// The tier to show.
+    pub tier: TierId,
+    /// Why it is that one.
+    pub why: TierReason,
+    /// The block to start that tier at, if the member does not receive it yet: the newest keyframe at least its buffer
+    /// old.
+    pub from_block: u64,
+    /// The sealed ticket, which names parents and spares by their tags.
+    pub ticket: Bytes,
+    /// The peers behind those tags that the member has not been told of.
+    pub peers: Vec<Introduction>,
+}
+
+/// Why a member shows the tier that it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TierReason {
+    /// It is the full stream.
+    Full,
+    /// There are not enough slots for all.
+    Capacity,
+    /// A question is open whose answer may bring capacity.
+    Waiting,
+}
+
+/// The question whether somebody sponsors a relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// Names the round; answers repeat it.
+    pub round: u64,
+    /// Who is asked in this round.
+    pub kind: RoundKind,
+    /// How long the answer is waited for.
+    pub deadline_ms: u32,
+    /// How many viewers a relay would help.
+    pub helps: u32,
+    /// Uplink that is missing.
+    pub missing: Bitrate,
+}
+
+/// Who is asked in a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoundKind {
+    /// The viewer that joins.
+    Joiner,
+    /// Those who lost their parent.
+    Orphans,
+    /// The leaves, free riders first.
+    Leaves,
+}
+
+/// Why a question is withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WithdrawReason {
+    /// Somebody else said yes.
+    Taken,
+    /// There is room again.
+    Solved,
+    /// The deadline passed.
+    Expired,
+    /// Sponsoring is not available yet.
+    Unavailable,
+}
+
+/// Why a viewer is not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefuseReason {
+    /// No free slots, and nobody sponsors.
+    Capacity,
+    /// The broadcaster admits no more viewers (`--max-viewers`).
+    MaxViewers,
+    /// Too many from the same network.
+    TooManyFromThere,
+    /// Another protocol version.
+    Version,
+    /// The join secret is missing or wrong.
+    NotInvited,
+}
+
+impl RefuseReason {
+    /// In words for the person who wanted to watch.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Capacity => "the channel has no capacity left and nobody sponsors a relay; try again later",
+            Self::MaxViewers => "the broadcaster admits no more viewers; try again later",
+            Self::TooManyFromThere => "too many viewers wait from your network; try again later",
+            Self::Version => {
+                "the broadcaster runs another version of Banyan; update yours or ask for an update"
+            }
+            Self::NotInvited => {
+                "this channel is private and the link's join secret is missing or wrong; ask for the whole link"
+            }
+        }
+    }
+}
+
+/// Asks a parent, or a spare, for stripes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attach {
+    /// The child's sealed ticket, unless the parent has it already.
+    pub ticket: Option<Bytes>,
+    /// The stripes, each with the first block wanted.
+    pub stripes: Vec<(StripeId, u64)>,
+}
+
+/// Asks for single chunks. They come on the data lane of their tier, ahead of others where their deadline is nearer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pull {
+    /// The stripe.
+    pub stripe: StripeId,
+    /// The blocks.
+    pub blocks: Vec<u64>,
+}
+
+impl Pull {
+    /// The most blocks asked for at once: what a store keeps.
+    pub const BLOCKS_MAX: usize = 100;
+}
+
+/// Why a parent does not, or no longer, send a stripe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DetachReason {
+    /// The child's ticket does not cover it, or has expired.
+    NoTicket,
+    /// The child's rank is not greater than the parent's.
+    Rank,
+    /// The uplink is spent.
+    Full,
+    /// The parent does not receive the stripe itself.
+    NotReceived,
+    /// The parent leaves.
+    Leaving,
+    /// Taken back for a child that is served before it.
+    Shed,
+    /// Nothing came from it.
+    Silent,
+    /// It could not be reached.
+    Unreachable,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn messages_come_back_and_excess_is_refused() {
+        let address: SocketAddr = "192.0.2.1:4600".parse().unwrap();
+        let dial = |n| {
+            Message::Dial(Introduction {
+                peer: PeerId([5; 32]),
+                addresses: vec![address; n],
+            })
+        };
+        assert_eq!(Message::parse(&dial(8).frame()), Ok(dial(8)));
+        assert_eq!(Message::parse(&dial(9).frame()), Err(CodecError::Malformed));
+        let mut long = dial(1).frame().to_vec();
+        long.push(0);
+        assert_eq!(Message::parse(&long.into()), Err(CodecError::Trailing(1)));
+    }
+}
+
+/// Text that a message may carry, cut to [`limits::TEXT_MAX`] bytes at a character's edge.
+pub fn bounded_text(text: &str) -> String {
+    let mut end = text.len().min(limits::TEXT_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].into()
+}

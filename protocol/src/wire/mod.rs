@@ -1,0 +1,12 @@
+//! What goes over the wire, and in links: every decoder that the network reaches is in here.
+
+pub mod chunk;
+pub mod close;
+pub mod codec;
+pub mod control;
+pub mod framing;
+pub mod layout;
+pub mod link;
+pub mod signed;
+pub mod text;
+pub mod ticket;

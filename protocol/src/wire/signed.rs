@@ -1,0 +1,46 @@
+//! A message with its signature: the exact bytes that were signed travel, so that nobody encodes them again.
+
+use crate::id::{Context, PeerId, Sign, Signature, Verify};
+use crate::wire::codec::{self, CodecError};
+use alloc::vec::Vec;
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Why a signed message was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignedError {
+    /// It is shorter than a signature.
+    #[error("too short to carry a signature")]
+    Short,
+    /// The signature is not the expected signer's.
+    #[error("wrong signature")]
+    Forged,
+    /// It was signed, and yet it is no such message.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+/// `body ‖ signature` for `message`.
+pub fn seal<T: Serialize>(key: &dyn Sign, context: Context, message: &T) -> Bytes {
+    let mut bytes: Vec<u8> = codec::encode(message);
+    let signature = key.sign(context, &bytes);
+    bytes.extend_from_slice(&signature.0);
+    bytes.into()
+}
+
+/// The message in `bytes`, if `signer` signed it in `context`.
+pub fn open<T: DeserializeOwned>(
+    verify: &dyn Verify,
+    signer: &PeerId,
+    context: Context,
+    bytes: &[u8],
+) -> Result<T, SignedError> {
+    let (body, signature) = bytes
+        .split_last_chunk::<{ Signature::LEN }>()
+        .ok_or(SignedError::Short)?;
+    if !verify.verify(signer, context, body, &Signature(*signature)) {
+        return Err(SignedError::Forged);
+    }
+    Ok(codec::decode(body)?)
+}

@@ -1,0 +1,89 @@
+//! Tickets: the broadcaster's signed permission to be a viewer (`docs/protocol.md` §7).
+
+use crate::id::{Context, PeerId, PeerTag, Sign, Verify};
+use crate::media::StripeId;
+use crate::time::ChannelTime;
+use crate::wire::signed::{self, SignedError};
+use alloc::vec::Vec;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// In what order peers are served when there is not enough for all; first is best.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// The sponsor of this very relay.
+    OwnSponsor,
+    /// The sponsor of another relay.
+    Sponsor,
+    /// Has, or is granted, children in some tree.
+    Interior,
+    /// Has no children, though it could.
+    #[default]
+    Leaf,
+    /// A leaf whose uplink is under one slot.
+    FreeRider,
+}
+
+/// A peer's place in the order of one stripe's tree: a parent's rank is less than its child's. The source has rank 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Rank(pub u64);
+
+impl Rank {
+    /// The broadcaster's, on every stripe.
+    pub const SOURCE: Self = Self(0);
+}
+
+/// What a ticket grants on one stripe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// The stripe.
+    pub stripe: StripeId,
+    /// The child's rank on it.
+    pub rank: Rank,
+    /// Who is to send it.
+    pub parent: PeerTag,
+    /// Who may be asked at once when the parent falls silent.
+    pub spare: Option<PeerTag>,
+}
+
+/// Permission to be a viewer, for one key and ten minutes. Worthless under another TLS key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// The run of the broadcaster that gave it.
+    pub epoch: u64,
+    /// Grows with each ticket for the same child; a newer one replaces the older.
+    pub serial: u32,
+    /// Whose it is.
+    pub child: PeerId,
+    /// How it is served when there is not enough.
+    pub class: Class,
+    /// When it ends.
+    pub expires: ChannelTime,
+    /// The stripes it is good for, each once, in ascending order.
+    pub grants: Vec<Grant>,
+}
+
+impl Ticket {
+    /// Signs it: `body ‖ signature`.
+    pub fn seal(&self, channel: &dyn Sign) -> Bytes {
+        signed::seal(channel, Context::Ticket, self)
+    }
+
+    /// The ticket in `bytes`, if `channel` signed it.
+    pub fn open(bytes: &[u8], channel: &PeerId, verify: &dyn Verify) -> Result<Self, SignedError> {
+        signed::open(verify, channel, Context::Ticket, bytes)
+    }
+
+    /// What it grants on `stripe`.
+    pub fn grant(&self, stripe: StripeId) -> Option<&Grant> {
+        self.grants.iter().find(|grant| grant.stripe == stripe)
+    }
+
+    /// Whether it lets its child ask `parent` for `stripe`, as parent or as spare.
+    pub fn names(&self, stripe: StripeId, parent: &PeerId) -> bool {
+        let tag = parent.tag();
+        self.grant(stripe)
+            .is_some_and(|grant| grant.parent == tag || grant.spare == Some(tag))
+    }
+}
