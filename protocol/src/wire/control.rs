@@ -424,6 +424,8 @@ pub enum DetachReason {
     Leaving,
     /// Taken back for a child that is served before it.
     Shed,
+    /// Another child has taken this seat, as the coordinator planned; the child has been told where to go instead.
+    Replaced,
     /// Nothing came from it.
     Silent,
     /// It could not be reached.

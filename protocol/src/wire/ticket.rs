@@ -45,6 +45,10 @@ pub struct Grant {
     pub parent: PeerTag,
     /// Who may be asked at once when the parent falls silent.
     pub spare: Option<PeerTag>,
+    /// Whose seat at the parent the child takes, if the parent's uplink has no room for both: the parent detaches that
+    /// child from that stripe ([`DetachReason::Replaced`](crate::wire::control::DetachReason::Replaced)) and accepts this
+    /// one in the same step. The one replaced has been told where to go before.
+    pub replaces: Option<(StripeId, PeerTag)>,
 }
 
 /// Permission to be a viewer, for one key and ten minutes. Worthless under another TLS key.
@@ -60,7 +64,8 @@ pub struct Ticket {
     pub class: Class,
     /// When it ends.
     pub expires: ChannelTime,
-    /// The stripes it is good for, each once, in ascending order.
+    /// The stripes it is good for, each once, in ascending order. They may include stripes of a tier that the child does not
+    /// show: it carries those for others.
     pub grants: Vec<Grant>,
 }
 
