@@ -1,5 +1,9 @@
 //! The stream itself: from packets to blocks, stripes and chunks, and back.
 
+pub mod forward;
+pub mod schedule;
+pub mod store;
+
 use bytes::Bytes;
 use core::fmt;
 use serde::{Deserialize, Serialize};
