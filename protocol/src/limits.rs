@@ -56,3 +56,6 @@ pub const INBOUND_LINKS_MAX: usize = 512;
 
 /// The most bytes handed to a link's data lanes that may wait there unsent; quinn's send window, and ours.
 pub const LINK_BACKLOG_MAX: u64 = 128 * 1024;
+
+/// The most bytes of one coded frame. A keyframe of a 40 Mbit/s picture has about two million.
+pub const RECORD_MAX: usize = 8 * 1024 * 1024;

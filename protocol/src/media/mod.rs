@@ -1,8 +1,12 @@
 //! The stream itself: from packets to blocks, stripes and chunks, and back.
 
+pub mod block;
 pub mod forward;
+pub mod record;
 pub mod schedule;
+pub mod smooth;
 pub mod store;
+pub mod stripe;
 
 use bytes::Bytes;
 use core::fmt;
