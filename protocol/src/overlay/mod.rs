@@ -1,1 +1,165 @@
-//! Who hangs where: members, trees, capacity, placement, admission and standing. The coordinator's part.
+//! Who hangs where: members, trees, capacity, placement, admission and standing. The coordinator's part, and pure data:
+//! nothing in here sends a message or knows a link.
+//!
+//! [`Overlay`] holds the members and their places in the trees. Its operations are split by concern: [`forest`] changes
+//! single edges, [`placement`] chooses seats and spares, [`plan`] turns what happened (a join, a leave, a failure) into
+//! edges, [`capacity`] grants uplink as it is proven, [`admission`] runs the rounds of questions when it runs out.
+
+pub mod admission;
+pub mod capacity;
+pub mod forest;
+pub mod member;
+pub mod placement;
+pub mod plan;
+pub mod reach;
+pub mod stripes;
+
+use crate::id::PeerId;
+use crate::overlay::member::{Member, MemberIndex};
+use crate::overlay::reach::BadPairs;
+use crate::overlay::stripes::{StripeIndex, Stripes};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+/// The coordinator's picture of the channel: who is a member, and who hangs where in each stripe's tree.
+#[derive(Debug)]
+pub struct Overlay {
+    stripes: Stripes,
+    members: Vec<Member>,
+    free_indices: Vec<MemberIndex>,
+    by_id: BTreeMap<PeerId, MemberIndex>,
+    bad_pairs: BadPairs,
+    /// How many children of `parent` count on `spare`: a spare's reserve serves one failure at a time.
+    spare_load: BTreeMap<(MemberIndex, MemberIndex), u32>,
+    /// Places that want a spare and may find one now.
+    spareless: BTreeSet<(MemberIndex, StripeIndex)>,
+    /// Members whose places changed since they were last told.
+    changed: BTreeSet<MemberIndex>,
+}
+
+impl Overlay {
+    /// An overlay of the source alone; its stripes come with [`set_stripes`](Self::set_stripes).
+    pub fn new(source: Member) -> Self {
+        let by_id = [(source.id, MemberIndex::SOURCE)].into();
+        Self {
+            stripes: Stripes::default(),
+            members: alloc::vec![source],
+            free_indices: Vec::new(),
+            by_id,
+            bad_pairs: BadPairs::default(),
+            spare_load: BTreeMap::new(),
+            spareless: BTreeSet::new(),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// The member at `index`.
+    ///
+    /// # Panics
+    /// If there was never one.
+    pub fn member(&self, index: MemberIndex) -> &Member {
+        &self.members[index.get()]
+    }
+
+    pub(crate) fn member_mut(&mut self, index: MemberIndex) -> &mut Member {
+        &mut self.members[index.get()]
+    }
+
+    /// Where the member of that key is, if there is one.
+    pub fn find(&self, id: &PeerId) -> Option<MemberIndex> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The stripes of all tiers.
+    pub fn stripes(&self) -> &Stripes {
+        &self.stripes
+    }
+
+    /// All who are here: the source first, then the viewers.
+    pub fn present(&self) -> impl Iterator<Item = MemberIndex> + '_ {
+        let indices = (0..self.members.len()).map(|index| MemberIndex(index as u32));
+        indices.filter(|index| self.member(*index).is_present())
+    }
+
+    /// The viewers who are here.
+    pub fn viewers(&self) -> impl Iterator<Item = MemberIndex> + '_ {
+        self.present().skip(1)
+    }
+
+    /// How many viewers are here.
+    pub fn viewer_count(&self) -> usize {
+        self.by_id.len() - 1
+    }
+
+    /// The members whose places changed since the last call, in order.
+    pub fn take_changed(&mut self) -> BTreeSet<MemberIndex> {
+        core::mem::take(&mut self.changed)
+    }
+
+    pub(crate) fn touch(&mut self, index: MemberIndex) {
+        if index != MemberIndex::SOURCE {
+            self.changed.insert(index);
+        }
+    }
+
+    /// Adds a member without a place.
+    pub(crate) fn insert(&mut self, mut member: Member) -> MemberIndex {
+        member.places.resize_with(self.stripes.len(), || None);
+        let id = member.id;
+        let index = match self.free_indices.pop() {
+            Some(index) => {
+                self.members[index.get()] = member;
+                index
+            }
+            None => {
+                self.members.push(member);
+                MemberIndex(self.members.len() as u32 - 1)
+            }
+        };
+        let former = self.by_id.insert(id, index);
+        assert!(former.is_none(), "a key is a member once");
+        index
+    }
+
+    /// Takes a member out that has neither places nor children any more.
+    pub(crate) fn remove(&mut self, index: MemberIndex) {
+        let member = self.member_mut(index);
+        debug_assert!(member.places.iter().all(Option::is_none), "places are given up before");
+        member.state = member::State::Gone;
+        let id = member.id;
+        self.by_id.remove(&id);
+        self.bad_pairs.forget(index);
+        self.changed.remove(&index);
+        self.free_indices.push(index);
+    }
+
+    /// Panics if the trees contradict themselves.
+    pub fn check_invariants(&self) {
+        for index in self.present() {
+            self.check_member(index);
+        }
+    }
+
+    fn check_member(&self, index: MemberIndex) {
+        let member = self.member(index);
+        let mut used = crate::units::Bitrate::ZERO;
+        for (stripe, place) in member.places_with_index() {
+            used += self.stripes.slot(stripe) * place.children.len() as u64;
+            for child in &place.children {
+                let below = self.member(*child).place(stripe).expect("a child has a place");
+                assert_eq!(below.parent, Some(index), "parent and child agree");
+                assert!(below.rank > place.rank, "ranks grow away from the source");
+            }
+            if let Some(parent) = place.parent {
+                let above = self.member(parent).place(stripe).expect("a parent has a place");
+                assert!(above.children.contains(&index), "child and parent agree");
+                let depth = if above.depth == forest::UNROOTED { forest::UNROOTED } else { above.depth + 1 };
+                assert_eq!(place.depth, depth, "depth is one more than the parent's");
+            }
+        }
+        assert_eq!(used, member.used, "the budget counts every child");
+    }
+}
+
+#[cfg(test)]
+mod tests;

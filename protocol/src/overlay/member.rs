@@ -1,0 +1,172 @@
+//! A member as the coordinator knows it.
+
+use crate::id::PeerId;
+use crate::media::{StripeId, TierId};
+use crate::overlay::forest::Place;
+use crate::overlay::reach::{Prefix, Reach};
+use crate::overlay::stripes::StripeIndex;
+use crate::time::Instant;
+use crate::units::Bitrate;
+use crate::wire::ticket::Class;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+/// A member's place in the overlay's table; used again after it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberIndex(pub(crate) u32);
+
+impl MemberIndex {
+    /// The broadcaster.
+    pub const SOURCE: Self = Self(0);
+
+    pub(crate) const fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Whether a member can be counted on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// As far as known.
+    Active,
+    /// Children say that it is silent; it has been asked for a sign of life.
+    Suspect {
+        /// Since when.
+        since: Instant,
+        /// Who says so.
+        accusers: BTreeSet<MemberIndex>,
+    },
+    /// It says goodbye, and forwards until its children have moved.
+    Leaving,
+    /// Its link is up, but it gave no sign of life: it has no place until it does.
+    Absent,
+    /// No member any more.
+    Gone,
+}
+
+/// A child that still sits on a seat which the plan has given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lingering {
+    /// The stripe.
+    pub stripe: StripeId,
+    /// The child.
+    pub child: PeerId,
+    /// When it is gone at the latest.
+    pub until: Instant,
+}
+
+/// A member.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Its key.
+    pub id: PeerId,
+    /// When it joined.
+    pub joined: Instant,
+    /// Its network.
+    pub prefix: Prefix,
+    /// The addresses that others are told, best first.
+    pub addresses: Vec<SocketAddr>,
+    /// Whether others can dial it.
+    pub reach: Reach,
+    /// Whether its address is for relays and the broadcaster only.
+    pub relay_only: bool,
+    /// Whether its person may be asked to sponsor.
+    pub may_sponsor: bool,
+    /// How far behind capture it plays, in milliseconds.
+    pub buffer_ms: u32,
+    /// The most it gives; `None` if only measuring tells.
+    pub cap: Option<Bitrate>,
+    /// What has been proven so far.
+    pub granted: Bitrate,
+    /// What its children cost.
+    pub used: Bitrate,
+    /// When its uplink last proved too weak.
+    pub late: Option<Instant>,
+    /// The tier it shows; `None` while it has none.
+    pub tier: Option<TierId>,
+    /// Whether it can be counted on.
+    pub state: State,
+    /// Its place in each stripe's tree.
+    pub places: Vec<Option<Place>>,
+    /// The stripes that it is meant to be interior in.
+    pub homes: BTreeSet<StripeIndex>,
+    /// Seats that are not free yet, though the plan says so.
+    pub lingering: Vec<Lingering>,
+}
+
+impl Member {
+    /// A newcomer without a place.
+    pub fn new(id: PeerId, joined: Instant, prefix: Prefix) -> Self {
+        Self {
+            id,
+            joined,
+            prefix,
+            addresses: Vec::new(),
+            reach: Reach::Unknown,
+            relay_only: false,
+            may_sponsor: false,
+            buffer_ms: 2000,
+            cap: None,
+            granted: Bitrate::ZERO,
+            used: Bitrate::ZERO,
+            late: None,
+            tier: None,
+            state: State::Active,
+            places: Vec::new(),
+            homes: BTreeSet::new(),
+            lingering: Vec::new(),
+        }
+    }
+
+    /// Whether it is a member still.
+    pub fn is_present(&self) -> bool {
+        self.state != State::Gone
+    }
+
+    /// Whether it may be given new children.
+    pub fn is_active(&self) -> bool {
+        self.state == State::Active
+    }
+
+    /// Its place in a stripe's tree.
+    pub fn place(&self, stripe: StripeIndex) -> Option<&Place> {
+        self.places.get(stripe.get())?.as_ref()
+    }
+
+    pub(crate) fn place_mut(&mut self, stripe: StripeIndex) -> Option<&mut Place> {
+        self.places.get_mut(stripe.get())?.as_mut()
+    }
+
+    /// Its places with their stripes.
+    pub fn places_with_index(&self) -> impl Iterator<Item = (StripeIndex, &Place)> {
+        let places = self.places.iter().enumerate();
+        places.filter_map(|(index, place)| Some((StripeIndex(index as u8), place.as_ref()?)))
+    }
+
+    /// Proven uplink that nobody uses.
+    pub fn free(&self) -> Bitrate {
+        self.granted.saturating_sub(self.used)
+    }
+
+    /// Whether it has children on some stripe.
+    pub fn is_interior(&self) -> bool {
+        self.used > Bitrate::ZERO
+    }
+
+    /// How it is served when there is not enough; `slot` is the full stream's.
+    pub fn class(&self, slot: Bitrate) -> Class {
+        if self.is_interior() {
+            Class::Interior
+        } else if self.cap.is_some_and(|cap| cap < slot) || self.granted < slot {
+            Class::FreeRider
+        } else {
+            Class::Leaf
+        }
+    }
+
+    /// How many children it has on all stripes.
+    pub fn child_edges(&self) -> usize {
+        self.places.iter().flatten().map(|place| place.children.len()).sum()
+    }
+}

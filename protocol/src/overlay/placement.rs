@@ -1,0 +1,197 @@
+//! Choosing: a parent with a free seat, a seat to be taken over from a weaker member, a spare.
+//!
+//! Every choice is the least of a key, so that what counts before what is written down in one tuple each.
+
+use crate::overlay::Overlay;
+use crate::overlay::member::{Member, MemberIndex};
+use crate::overlay::forest::{Place, rank_between};
+use crate::overlay::reach::{self, Dials};
+use crate::overlay::stripes::StripeIndex;
+use crate::units::Bitrate;
+use core::cmp::Reverse;
+
+/// A seat that is taken, and would be given to somebody stronger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Takeover {
+    /// Who sits there.
+    pub sitter: MemberIndex,
+    /// The parent.
+    pub parent: MemberIndex,
+    /// The depth of the seat.
+    pub depth: u16,
+}
+
+impl Overlay {
+    /// Who dials if `child` is to hang from `parent`; `None` if they cannot be linked.
+    pub fn link_between(&self, child: MemberIndex, parent: MemberIndex) -> Option<Dials> {
+        if self.bad_pairs.contains(child, parent) {
+            return None;
+        }
+        if parent == MemberIndex::SOURCE {
+            return Some(Dials::Child);
+        }
+        let (below, above) = (self.member(child), self.member(parent));
+        if below.relay_only || above.relay_only {
+            return None;
+        }
+        reach::who_dials(below.reach, above.reach)
+    }
+
+    /// Uplink that a member has free for one more child on `stripe`. The source keeps a slot for every stripe of the
+    /// lower tiers that it does not send yet: whatever happens, it must be able to send each stripe once.
+    pub(crate) fn free_for(&self, parent: MemberIndex, stripe: StripeIndex) -> Bitrate {
+        let member = self.member(parent);
+        if parent != MemberIndex::SOURCE {
+            return member.free();
+        }
+        let unsent = |other: &StripeIndex| *other != stripe && self.is_reserved(*other);
+        let reserve = self.stripes.all().filter(unsent).map(|other| self.stripes.slot(other)).sum();
+        member.free().saturating_sub(reserve)
+    }
+
+    fn is_reserved(&self, stripe: StripeIndex) -> bool {
+        let source = self.member(MemberIndex::SOURCE);
+        let unsent = source.place(stripe).is_some_and(|place| place.children.is_empty());
+        unsent && Some(self.stripes.id(stripe).tier) != self.stripes.top()
+    }
+
+    /// Whether `parent` may take `child` on `stripe`, budgets aside.
+    fn may_hang(&self, child: MemberIndex, stripe: StripeIndex, parent: MemberIndex) -> bool {
+        let above = self.member(parent);
+        let Some(place) = above.place(stripe) else { return false };
+        child != parent
+            && above.is_active()
+            && place.is_rooted()
+            && self.rank_allows(child, stripe, place)
+            && self.link_between(child, parent).is_some()
+    }
+
+    fn rank_allows(&self, child: MemberIndex, stripe: StripeIndex, above: &Place) -> bool {
+        let Some(place) = self.member(child).place(stripe) else { return true };
+        if place.rank > above.rank {
+            return true;
+        }
+        let below = self.least_child_rank(child, stripe);
+        rank_between(above.rank, below).is_some()
+    }
+
+    /// The best parent with room for `child` on `stripe`: one that is meant to be interior there, then the least deep,
+    /// then the one with most room. `None` if nobody has room.
+    pub fn free_seat(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
+        let slot = self.stripes.slot(stripe);
+        let has_room = |parent: &MemberIndex| self.free_for(*parent, stripe) >= slot;
+        let candidates = self.present().filter(has_room).filter(|parent| self.may_hang(child, stripe, *parent));
+        candidates.min_by_key(|parent| {
+            let member = self.member(*parent);
+            let depth = member.place(stripe).map_or(0, |place| place.depth);
+            (self.opening(member, *parent, stripe), depth, Reverse(member.free()), *parent)
+        })
+    }
+
+    /// How far a member strays from being interior in few trees by taking a child on `stripe`: 0 not at all, 1 if it has
+    /// no children yet, 2 if it has some elsewhere.
+    fn opening(&self, member: &Member, index: MemberIndex, stripe: StripeIndex) -> u8 {
+        let at_home = member.homes.contains(&stripe)
+            || member.place(stripe).is_some_and(|place| !place.children.is_empty());
+        match () {
+            () if index == MemberIndex::SOURCE || at_home => 0,
+            () if !member.is_interior() => 1,
+            () => 2,
+        }
+    }
+
+    /// The best seat on `stripe` that `newcomer` may take from somebody weaker, nearer to the source than `depth`. The
+    /// sitter must be weaker, or (if `leaf_only` is not asked for strength) have no children on the stripe.
+    pub fn weaker_seat(&self, newcomer: MemberIndex, stripe: StripeIndex, depth: u16) -> Option<Takeover> {
+        let strength = self.member(newcomer).granted;
+        let weaker = |seat: &Takeover| {
+            let sitter = self.member(seat.sitter);
+            seat.depth < depth && sitter.granted.percent(150) < strength && self.may_take(newcomer, stripe, seat)
+        };
+        let seats = self.seats(stripe).filter(weaker);
+        seats.min_by_key(|seat| self.takeover_key(stripe, seat))
+    }
+
+    /// The best seat on `stripe` whose sitter has no children there and finds another: the way out for an orphan with
+    /// children of its own, or for a newcomer whose uplink is all that is free.
+    pub fn leaf_seat(&self, newcomer: MemberIndex, stripe: StripeIndex) -> Option<Takeover> {
+        let childless = |seat: &Takeover| {
+            let place = self.member(seat.sitter).place(stripe);
+            place.is_some_and(|place| place.children.is_empty()) && self.may_take(newcomer, stripe, seat)
+        };
+        self.seats(stripe).filter(childless).min_by_key(|seat| self.takeover_key(stripe, seat))
+    }
+
+    fn seats(&self, stripe: StripeIndex) -> impl Iterator<Item = Takeover> + '_ {
+        self.viewers().filter_map(move |sitter| {
+            let place = self.member(sitter).place(stripe)?;
+            let parent = place.parent.filter(|_| place.is_rooted())?;
+            Some(Takeover { sitter, parent, depth: place.depth })
+        })
+    }
+
+    fn takeover_key(&self, stripe: StripeIndex, seat: &Takeover) -> (u16, usize, Bitrate, Reverse<MemberIndex>) {
+        let sitter = self.member(seat.sitter);
+        let children = sitter.place(stripe).map_or(0, |place| place.children.len());
+        (seat.depth, children, sitter.granted, Reverse(seat.sitter))
+    }
+
+    fn may_take(&self, newcomer: MemberIndex, stripe: StripeIndex, seat: &Takeover) -> bool {
+        newcomer != seat.sitter
+            && self.member(seat.sitter).is_active()
+            && !self.path_meets(seat.parent, stripe, newcomer)
+            && self.may_hang(newcomer, stripe, seat.parent)
+    }
+
+    /// Who is to take over when the parent of `child` on `stripe` fails: somebody with room whose path to the source
+    /// avoids that parent; the source itself last, so that a failure doesn't storm it.
+    pub fn best_spare(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
+        let parent = self.member(child).place(stripe)?.parent?;
+        let fits = |spare: &MemberIndex| self.may_be_spare(child, stripe, parent, *spare);
+        self.present().filter(fits).min_by_key(|spare| {
+            let member = self.member(*spare);
+            let depth = member.place(stripe).map_or(0, |place| place.depth);
+            let short = self.spare_is_short(parent, *spare, stripe, 1);
+            let load = self.spare_load.get(&(*spare, parent)).copied().unwrap_or(0);
+            let source = *spare == MemberIndex::SOURCE;
+            (short, source, self.opening(member, *spare, stripe), depth, load, *spare)
+        })
+    }
+
+    /// Whether a spare could not seat all who count on it for the failure of `parent`, and `more`.
+    pub(crate) fn spare_is_short(
+        &self,
+        parent: MemberIndex,
+        spare: MemberIndex,
+        stripe: StripeIndex,
+        more: u32,
+    ) -> bool {
+        let load = self.spare_load.get(&(spare, parent)).copied().unwrap_or(0) + more;
+        self.free_for(spare, stripe) < self.stripes.slot(stripe) * u64::from(load)
+    }
+
+    /// Whether `spare` can stand in for `parent`, room aside.
+    pub(crate) fn may_be_spare(
+        &self,
+        child: MemberIndex,
+        stripe: StripeIndex,
+        parent: MemberIndex,
+        spare: MemberIndex,
+    ) -> bool {
+        let avoids = parent == MemberIndex::SOURCE || !self.path_meets(spare, stripe, parent);
+        spare != parent
+            && avoids
+            && self.may_hang(child, stripe, spare)
+            && !self.path_meets(spare, stripe, child)
+            && self.spare_rank_allows(child, stripe, spare)
+    }
+
+    /// A spare's rank is less than the child's. A childless child may rise above a spare that is stronger than it (and
+    /// only such, so that two leaves never rise above each other in turn).
+    fn spare_rank_allows(&self, child: MemberIndex, stripe: StripeIndex, spare: MemberIndex) -> bool {
+        let (below, above) = (self.member(child), self.member(spare));
+        let (Some(place), Some(over)) = (below.place(stripe), above.place(stripe)) else { return false };
+        let stronger = !over.children.is_empty() || (above.granted, Reverse(spare)) > (below.granted, Reverse(child));
+        over.rank < place.rank || (place.children.is_empty() && stronger)
+    }
+}

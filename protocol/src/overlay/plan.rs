@@ -1,0 +1,448 @@
+//! What happens to the trees when members come, go, fail or change their quality. Each operation leaves the trees whole:
+//! what found no seat is an orphan, to be served by [`Overlay::serve`].
+
+use crate::media::TierId;
+use crate::overlay::Overlay;
+use crate::overlay::forest::{Place, rank_between};
+use crate::overlay::member::{Member, MemberIndex, State};
+use crate::overlay::placement::Takeover;
+use crate::overlay::reach::BadPairs;
+use crate::overlay::stripes::{StripeIndex, Stripes};
+use crate::time::Instant;
+use crate::units::Bitrate;
+use crate::wire::ticket::{Class, Rank};
+use alloc::vec::Vec;
+
+impl Overlay {
+    /// Takes in the stripes of a layout. If their number changed, all members lose their places, and `true` is returned:
+    /// serve them again.
+    pub fn set_stripes(&mut self, stripes: Stripes) -> bool {
+        let same = self.stripes.same_shape(&stripes);
+        if !same {
+            self.clear_places();
+        }
+        self.stripes = stripes;
+        for index in self.present().collect::<Vec<_>>() {
+            if same {
+                self.recount(index);
+            } else {
+                self.member_mut(index).places = alloc::vec![None; self.stripes.len()];
+            }
+        }
+        if !same {
+            let source = self.member_mut(MemberIndex::SOURCE);
+            source.places.iter_mut().for_each(|place| *place = Some(Place::root()));
+        }
+        !same
+    }
+
+    fn clear_places(&mut self) {
+        for index in self.present().collect::<Vec<_>>() {
+            let member = self.member_mut(index);
+            member.places.clear();
+            member.homes.clear();
+            member.lingering.clear();
+            member.used = Bitrate::ZERO;
+            member.tier = None;
+        }
+        self.spare_load.clear();
+        self.spareless.clear();
+    }
+
+    /// The slots may cost something else now.
+    fn recount(&mut self, index: MemberIndex) {
+        let places = self.member(index).places_with_index();
+        let used = places.map(|(stripe, place)| self.stripes.slot(stripe) * place.children.len() as u64).sum();
+        self.member_mut(index).used = used;
+    }
+
+    /// Admits a member, without a place yet.
+    pub fn admit(&mut self, member: Member) -> MemberIndex {
+        self.insert(member)
+    }
+
+    /// Gives a member the best quality that there are seats for, up to `tier`. Whether it got that one.
+    pub fn serve(&mut self, now: Instant, member: MemberIndex, tier: TierId) -> bool {
+        if self.seat_on(now, member, tier) {
+            return true;
+        }
+        let lower: Vec<TierId> = self.stripes.tiers().rev().filter(|lower| *lower < tier).collect();
+        let current = self.member(member).tier;
+        for lower in lower {
+            if current.is_some_and(|current| current > lower) {
+                break;
+            }
+            if self.seat_on(now, member, lower) {
+                break;
+            }
+        }
+        false
+    }
+
+    /// Seats a member on all stripes of `tier`, or on none that it did not have. On success that is the tier it shows,
+    /// and it gives up what it had of others and carries for nobody.
+    fn seat_on(&mut self, now: Instant, member: MemberIndex, tier: TierId) -> bool {
+        let stripes: Vec<StripeIndex> = self.stripes.of_tier(tier).collect();
+        if stripes.is_empty() {
+            return false;
+        }
+        self.choose_home(member, &stripes);
+        let mut taken = Vec::new();
+        for stripe in self.homes_first(member, &stripes) {
+            if self.has_parent(member, stripe) {
+                continue;
+            }
+            if !self.seat(now, member, stripe) {
+                self.undo_seats(member, &taken);
+                return false;
+            }
+            taken.push(stripe);
+        }
+        if self.member(member).tier != Some(tier) {
+            self.member_mut(member).tier = Some(tier);
+            self.touch(member);
+            self.give_up_other_tiers(now, member, tier);
+        }
+        true
+    }
+
+    fn has_parent(&self, member: MemberIndex, stripe: StripeIndex) -> bool {
+        self.member(member).place(stripe).is_some_and(|place| place.parent.is_some())
+    }
+
+    fn undo_seats(&mut self, member: MemberIndex, taken: &[StripeIndex]) {
+        for stripe in taken {
+            self.detach(member, *stripe, None);
+            self.drop_if_empty(member, *stripe);
+        }
+    }
+
+    fn drop_if_empty(&mut self, member: MemberIndex, stripe: StripeIndex) {
+        if self.member(member).place(stripe).is_some_and(|place| place.children.is_empty()) {
+            self.vacate(member, stripe, None);
+        }
+    }
+
+    /// Lets go of the stripes of other tiers that nobody needs from this member.
+    fn give_up_other_tiers(&mut self, now: Instant, member: MemberIndex, tier: TierId) {
+        let others = |stripe: &StripeIndex| self.stripes.id(*stripe).tier != tier;
+        for stripe in self.stripes.all().filter(others).collect::<Vec<_>>() {
+            if self.member(member).place(stripe).is_some_and(|place| place.children.is_empty()) {
+                self.vacate(member, stripe, Some(now));
+            }
+        }
+    }
+
+    /// A member with uplink for several children is meant to be interior in the stripe that is served worst; one with
+    /// much, in several.
+    fn choose_home(&mut self, member: MemberIndex, stripes: &[StripeIndex]) {
+        /// More children of one parent on one stripe shorten the tree little, and make its failure dear.
+        const CHILDREN_A_HOME: u64 = 12;
+        let Some(first) = stripes.first() else { return };
+        let slots = self.member(member).granted.slots(self.stripes.slot(*first));
+        let wanted = slots.div_ceil(CHILDREN_A_HOME).min(stripes.len() as u64) as usize;
+        let has = self.member(member).homes.iter().filter(|home| stripes.contains(home)).count();
+        for _ in has..wanted {
+            let open = stripes.iter().filter(|stripe| !self.member(member).homes.contains(stripe));
+            let Some(worst) = open.min_by_key(|stripe| (self.supply(**stripe), **stripe)).copied() else { return };
+            self.member_mut(member).homes.insert(worst);
+        }
+    }
+
+    /// The uplink of those who are meant to be interior in a stripe.
+    fn supply(&self, stripe: StripeIndex) -> Bitrate {
+        let at_home = |index: &MemberIndex| self.member(*index).homes.contains(&stripe);
+        let share = |index: MemberIndex| {
+            let member = self.member(index);
+            Bitrate(member.granted.0 / member.homes.len() as u64)
+        };
+        self.viewers().filter(at_home).map(share).sum()
+    }
+
+    fn homes_first(&self, member: MemberIndex, stripes: &[StripeIndex]) -> Vec<StripeIndex> {
+        let mut ordered = stripes.to_vec();
+        ordered.sort_by_key(|stripe| !self.member(member).homes.contains(stripe));
+        ordered
+    }
+
+    /// Finds a parent for an orphan, or a newcomer, on one stripe. Whether there was one.
+    pub fn seat(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) -> bool {
+        let free = self.free_seat(member, stripe);
+        let depth = free.and_then(|parent| self.member(parent).place(stripe)).map_or(u16::MAX, |place| place.depth + 1);
+        if self.member(member).homes.contains(&stripe)
+            && let Some(seat) = self.weaker_seat(member, stripe, depth)
+            && self.take_over(now, member, stripe, seat)
+        {
+            return true;
+        }
+        if let Some(parent) = free {
+            self.attach(member, stripe, parent);
+            return true;
+        }
+        let way_out = self.leaf_seat(member, stripe);
+        way_out.is_some_and(|seat| self.take_over(now, member, stripe, seat)) || self.enlist(now, member, stripe)
+    }
+
+    /// `newcomer` takes a seat and adopts its sitter, or the sitter goes to another free seat. Nothing changes if there
+    /// is none for it.
+    fn take_over(&mut self, now: Instant, newcomer: MemberIndex, stripe: StripeIndex, seat: Takeover) -> bool {
+        let slot = self.stripes.slot(stripe);
+        let adopts = self.member(newcomer).free() >= slot && self.may_adopt(newcomer, stripe, seat);
+        let other = if adopts { None } else { self.free_seat(seat.sitter, stripe) };
+        if !adopts && other.is_none() {
+            return false;
+        }
+        let sitter_place = self.member(seat.sitter).place(stripe).expect("a sitter has a place");
+        let (sitter_rank, sitter_childless) = (sitter_place.rank, sitter_place.children.is_empty());
+        self.detach(seat.sitter, stripe, Some(now));
+        self.attach(newcomer, stripe, seat.parent);
+        if adopts && !sitter_childless {
+            self.fit_rank_between(newcomer, stripe, seat.parent, sitter_rank);
+        }
+        self.attach(seat.sitter, stripe, other.unwrap_or(newcomer));
+        true
+    }
+
+    fn may_adopt(&self, newcomer: MemberIndex, stripe: StripeIndex, seat: Takeover) -> bool {
+        if self.link_between(seat.sitter, newcomer).is_none() {
+            return false;
+        }
+        let (Some(sitter), Some(parent)) =
+            (self.member(seat.sitter).place(stripe), self.member(seat.parent).place(stripe))
+        else {
+            return false;
+        };
+        let own = self.member(newcomer).place(stripe);
+        let newcomer_childless = own.is_none_or(|place| place.children.is_empty());
+        sitter.children.is_empty() || (newcomer_childless && rank_between(parent.rank, Some(sitter.rank)).is_some())
+    }
+
+    /// A childless newcomer between a parent and an interior sitter has a rank between theirs.
+    fn fit_rank_between(
+        &mut self,
+        newcomer: MemberIndex,
+        stripe: StripeIndex,
+        parent: MemberIndex,
+        below: Rank,
+    ) {
+        let above = self.member(parent).place(stripe).expect("a parent has a place").rank;
+        let rank = rank_between(above, Some(below)).expect("checked by may_adopt");
+        self.member_mut(newcomer).place_mut(stripe).expect("just attached").rank = rank;
+    }
+
+    /// Nobody who receives `stripe` has room: somebody with room for two more is seated on it to carry it, though it
+    /// shows another tier. Whether `member` found a seat that way.
+    fn enlist(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) -> bool {
+        let tier = self.stripes.id(stripe).tier;
+        if Some(tier) == self.stripes.top() {
+            return false;
+        }
+        let slot = self.stripes.slot(stripe);
+        let fits = |index: &MemberIndex| {
+            let carrier = self.member(*index);
+            let receives = carrier.place(stripe).is_some();
+            *index != member && !receives && carrier.is_active() && carrier.free() >= slot * 2
+        };
+        let reaches = |index: &MemberIndex| self.link_between(member, *index).is_some();
+        let candidates = self.viewers().filter(|index| fits(index) && reaches(index));
+        let Some(carrier) = candidates.max_by_key(|index| self.member(*index).free()) else { return false };
+        let Some(seat) = self.carrier_seat(carrier, stripe) else { return false };
+        match seat {
+            CarrierSeat::Free(parent) => self.attach(carrier, stripe, parent),
+            CarrierSeat::Taken(seat) => {
+                if !self.take_over(now, carrier, stripe, seat) {
+                    return false;
+                }
+            }
+        }
+        self.attach(member, stripe, carrier);
+        true
+    }
+
+    fn carrier_seat(&self, carrier: MemberIndex, stripe: StripeIndex) -> Option<CarrierSeat> {
+        let free = self.free_seat(carrier, stripe).map(CarrierSeat::Free);
+        free.or_else(|| self.leaf_seat(carrier, stripe).map(CarrierSeat::Taken))
+    }
+
+    /// Takes all places from a member that goes (`lingers`: it forwards until its children have moved) or has failed.
+    /// Returns the places of its former children: orphans, to be seated again.
+    pub fn evacuate(&mut self, now: Instant, member: MemberIndex, lingers: bool) -> Vec<(MemberIndex, StripeIndex)> {
+        let lingers = lingers.then_some(now);
+        let mut orphans = Vec::new();
+        for stripe in self.stripes.all().collect::<Vec<_>>() {
+            let Some(place) = self.member(member).place(stripe) else { continue };
+            for child in place.children.clone() {
+                self.detach(child, stripe, lingers);
+                orphans.push((child, stripe));
+            }
+            self.vacate(member, stripe, lingers);
+        }
+        self.member_mut(member).tier = None;
+        self.release_spares_of(member);
+        orphans
+    }
+
+    /// Nobody counts on `member` as a spare any more.
+    pub(crate) fn release_spares_of(&mut self, member: MemberIndex) {
+        if !self.spare_load.keys().any(|(spare, _)| *spare == member) {
+            return;
+        }
+        for child in self.viewers().collect::<Vec<_>>() {
+            for stripe in self.stripes.all() {
+                if self.member(child).place(stripe).is_some_and(|place| place.spare == Some(member)) {
+                    self.set_spare(child, stripe, None);
+                    self.spareless.insert((child, stripe));
+                }
+            }
+        }
+    }
+
+    /// A member is gone: its places have been given up.
+    pub fn forget(&mut self, member: MemberIndex) {
+        self.remove(member);
+    }
+
+    /// Finds seats for orphans, the well connected first: interior peers carry others. Returns those who found none.
+    pub fn reseat(&mut self, now: Instant, mut orphans: Vec<(MemberIndex, StripeIndex)>) -> Vec<MemberIndex> {
+        let children = |overlay: &Self, (member, stripe): (MemberIndex, StripeIndex)| {
+            overlay.member(member).place(stripe).map_or(0, |place| place.children.len())
+        };
+        orphans.sort_by_key(|orphan| (core::cmp::Reverse(children(self, *orphan)), *orphan));
+        let mut left = Vec::new();
+        for (member, stripe) in orphans {
+            if !self.member(member).is_present() || self.has_parent(member, stripe) {
+                continue;
+            }
+            if self.member(member).place(stripe).is_some() && !self.seat(now, member, stripe) {
+                left.push(member);
+            }
+        }
+        left.sort_unstable();
+        left.dedup();
+        left
+    }
+
+    /// Makes room: takes the full stream from the weakest-placed viewer that has it, and gives it a lower tier if that
+    /// fits. Free riders first, then leaves, the newest first; `spared` is not chosen. `None` if there is nobody.
+    pub fn degrade_one(&mut self, now: Instant, spared: MemberIndex, below: Class) -> Option<MemberIndex> {
+        let top = self.stripes.top()?;
+        let slot = self.stripes.top_slot();
+        let victims = self.viewers().filter(|index| {
+            let member = self.member(*index);
+            *index != spared && member.tier == Some(top) && member.class(slot) > below
+        });
+        let victim = victims.max_by_key(|index| (self.member(*index).class(slot), self.member(*index).joined, *index))?;
+        self.give_up_tier(now, victim, top);
+        Some(victim)
+    }
+
+    /// A member gives up its seats on `tier`, its children there included; they are orphans.
+    fn give_up_tier(&mut self, now: Instant, member: MemberIndex, tier: TierId) {
+        self.member_mut(member).tier = None;
+        for stripe in self.stripes.of_tier(tier).collect::<Vec<_>>() {
+            self.detach(member, stripe, Some(now));
+            self.drop_if_empty(member, stripe);
+        }
+    }
+
+    /// Chooses spares for the places that lack one, and replaces those that are none any more.
+    pub fn settle_spares(&mut self) {
+        for (member, stripe) in core::mem::take(&mut self.spareless) {
+            if !self.member(member).is_present() || !self.has_parent(member, stripe) {
+                continue;
+            }
+            let spare = self.best_spare(member, stripe);
+            if let Some(spare) = spare {
+                self.rise_above_spare(member, stripe, spare);
+            }
+            self.set_spare(member, stripe, spare);
+        }
+    }
+
+    fn rise_above_spare(&mut self, member: MemberIndex, stripe: StripeIndex, spare: MemberIndex) {
+        let above = self.member(spare).place(stripe).expect("a spare has a place").rank;
+        let own = self.member(member).place(stripe).expect("checked by the caller").rank;
+        if own <= above {
+            let rank = rank_between(above, None).expect("a childless place rises freely");
+            self.member_mut(member).place_mut(stripe).expect("just seen").rank = rank;
+            self.touch(member);
+        }
+    }
+
+    /// Looks at every spare once more: those that cannot stand in any more are dropped, and with them those without room
+    /// where somebody else has it. Call once a second.
+    pub fn review_spares(&mut self) {
+        for member in self.viewers().collect::<Vec<_>>() {
+            for stripe in self.stripes.all() {
+                self.review_spare(member, stripe);
+            }
+        }
+        self.settle_spares();
+    }
+
+    fn review_spare(&mut self, member: MemberIndex, stripe: StripeIndex) {
+        let Some(place) = self.member(member).place(stripe) else { return };
+        let (Some(parent), spare) = (place.parent, place.spare) else { return };
+        let rank = place.rank;
+        let stands = spare.is_some_and(|spare| {
+            let below = self.member(spare).place(stripe).is_some_and(|over| over.rank < rank);
+            below && self.may_be_spare(member, stripe, parent, spare)
+        });
+        if !stands {
+            self.set_spare(member, stripe, None);
+            self.spareless.insert((member, stripe));
+            return;
+        }
+        let spare = spare.expect("it stands");
+        if self.spare_is_short(parent, spare, stripe, 0) {
+            let better = self.best_spare(member, stripe);
+            if better.is_some_and(|better| !self.spare_is_short(parent, better, stripe, 1)) {
+                self.spareless.insert((member, stripe));
+                self.set_spare(member, stripe, None);
+            }
+        }
+    }
+
+    /// Forgets what has run out: seats sat on for too long, and pairs kept apart.
+    pub fn expire(&mut self, now: Instant) {
+        self.bad_pairs.expire(now);
+        for index in self.present().collect::<Vec<_>>() {
+            self.member_mut(index).lingering.retain(|seat| seat.until > now);
+        }
+    }
+
+    /// `a` and `b` could not be linked: they are kept apart for a while.
+    pub fn keep_apart(&mut self, now: Instant, a: MemberIndex, b: MemberIndex) {
+        self.bad_pairs.insert(a, b, now + BadPairs::KEPT);
+    }
+
+    /// The child says that it receives `stripe` from `to` now. Returns `false` if the plan is another one.
+    pub fn moved(&mut self, now: Instant, child: MemberIndex, stripe: StripeIndex, to: MemberIndex) -> bool {
+        let Some(place) = self.member(child).place(stripe) else { return false };
+        if place.parent == Some(to) {
+            return true;
+        }
+        let Some(rank) = self.member(to).place(stripe).map(|above| above.rank) else { return false };
+        if self.path_meets(to, stripe, child) || rank >= place.rank {
+            return false;
+        }
+        self.detach(child, stripe, None);
+        self.attach(child, stripe, to);
+        let _ = now;
+        true
+    }
+
+    /// Marks a member by its state, and forgets it as a spare if it cannot be counted on.
+    pub fn set_state(&mut self, member: MemberIndex, state: State) {
+        let active = state == State::Active;
+        self.member_mut(member).state = state;
+        if !active {
+            self.release_spares_of(member);
+        }
+    }
+}
+
+enum CarrierSeat {
+    Free(MemberIndex),
+    Taken(Takeover),
+}

@@ -1,0 +1,153 @@
+use super::*;
+use crate::media::TierId;
+use crate::overlay::reach::{Prefix, Reach};
+use crate::rng::Rng;
+use crate::time::Instant;
+use crate::units::Bitrate;
+use crate::wire::layout::{Layout, Tier};
+use alloc::string::String;
+use alloc::vec;
+
+const TOP: TierId = TierId(1);
+const SLOT: Bitrate = Bitrate::from_kbps(500);
+const NOW: Instant = Instant::ZERO;
+
+fn layout() -> Layout {
+    let tier = |id, stripes| Tier {
+        id: TierId(id),
+        stripes,
+        parity: false,
+        rate: SLOT * u64::from(stripes),
+        slot: SLOT,
+        tracks: vec![],
+    };
+    Layout { epoch: 1, number: 1, from_block: 0, title: String::new(), tiers: vec![tier(0, 1), tier(1, 5)] }
+}
+
+fn peer(n: u32) -> PeerId {
+    let mut id = [0; 32];
+    id[..4].copy_from_slice(&n.to_be_bytes());
+    PeerId(id)
+}
+
+fn newcomer(n: u32, slots: u64) -> Member {
+    let address = "192.0.2.1:1".parse().unwrap();
+    let mut member = Member::new(peer(n), NOW, Prefix::of(&address));
+    member.cap = Some(SLOT * slots);
+    member.granted = SLOT * slots;
+    member.reach = Reach::Open;
+    member
+}
+
+fn overlay(source_slots: u64) -> Overlay {
+    let mut overlay = Overlay::new(newcomer(0, source_slots));
+    overlay.set_stripes(Stripes::of(&layout()));
+    overlay
+}
+
+fn join(overlay: &mut Overlay, n: u32, slots: u64) -> (MemberIndex, bool) {
+    let index = overlay.admit(newcomer(n, slots));
+    let full = overlay.serve(NOW, index, TOP);
+    overlay.settle_spares();
+    overlay.check_invariants();
+    (index, full)
+}
+
+fn rooted_on_all(overlay: &Overlay, index: MemberIndex) -> bool {
+    let stripes = overlay.stripes.of_tier(TOP);
+    let rooted = |stripe| overlay.member(index).place(stripe).is_some_and(|place| place.is_rooted());
+    stripes.into_iter().all(rooted)
+}
+
+#[test]
+fn the_home_network_is_served_in_full_whatever_the_order() {
+    let mut uplinks = vec![12, 8, 5, 4, 2, 1, 0, 0];
+    let mut rng = Rng::new(1);
+    for _ in 0..50 {
+        let mut overlay = overlay(16);
+        let mut waiting = vec![];
+        for i in (1..uplinks.len()).rev() {
+            uplinks.swap(i, rng.below(i as u64 + 1) as usize);
+        }
+        for (n, slots) in uplinks.iter().enumerate() {
+            let (index, full) = join(&mut overlay, n as u32 + 1, *slots);
+            if !full {
+                waiting.push(index);
+            }
+            waiting.retain(|index| !overlay.serve(NOW, *index, TOP));
+        }
+        overlay.check_invariants();
+        assert!(waiting.is_empty(), "{uplinks:?}");
+        for index in overlay.viewers() {
+            assert!(rooted_on_all(&overlay, index));
+        }
+    }
+}
+
+#[test]
+fn a_strong_newcomer_takes_a_weak_ones_seat_when_all_is_full() {
+    let mut overlay = overlay(11);
+    assert!(join(&mut overlay, 1, 0).1);
+    assert!(join(&mut overlay, 2, 0).1);
+    assert!(!join(&mut overlay, 3, 0).1, "the source has a slot left for tier 0 only");
+    let (strong, full) = join(&mut overlay, 4, 12);
+    assert!(full);
+    assert!(rooted_on_all(&overlay, strong));
+}
+
+#[test]
+fn after_a_crash_the_orphans_find_seats_where_there_is_room() {
+    let mut rng = Rng::new(7);
+    let mut overlay = overlay(16);
+    let mut n = 0;
+    for _ in 0..400 {
+        n += 1;
+        join(&mut overlay, n, rng.below(12));
+        let viewers: Vec<_> = overlay.viewers().collect();
+        if viewers.len() > 25 {
+            let gone = viewers[rng.below(viewers.len() as u64) as usize];
+            let orphans = overlay.evacuate(NOW, gone, false);
+            overlay.forget(gone);
+            overlay.reseat(NOW, orphans);
+            overlay.review_spares();
+            overlay.check_invariants();
+        }
+    }
+    let room = overlay.room();
+    assert!(room.used * 100 >= room.total * 80 || room.free >= 5, "{room:?}");
+}
+
+#[test]
+fn a_spare_avoids_the_parent_it_stands_in_for() {
+    let mut overlay = overlay(16);
+    for n in 1..12 {
+        join(&mut overlay, n, 10);
+    }
+    overlay.review_spares();
+    for index in overlay.viewers() {
+        for (stripe, place) in overlay.member(index).places_with_index() {
+            let parent = place.parent.expect("everybody is served");
+            let Some(spare) = place.spare else {
+                assert_eq!(parent, MemberIndex::SOURCE, "only the source may be irreplaceable");
+                continue;
+            };
+            assert_ne!(parent, spare);
+            assert!(parent == MemberIndex::SOURCE || !overlay.path_meets(spare, stripe, parent));
+        }
+    }
+}
+
+#[test]
+fn degrading_frees_the_seats_of_free_riders_first() {
+    let mut overlay = overlay(11);
+    let (rider, _) = join(&mut overlay, 1, 0);
+    let (leaf, _) = join(&mut overlay, 2, 3);
+    let (joiner, full) = join(&mut overlay, 3, 1);
+    assert!(!full);
+    assert_eq!(overlay.degrade_one(NOW, joiner, crate::wire::ticket::Class::Leaf), Some(rider));
+    assert!(overlay.serve(NOW, joiner, TOP));
+    assert!(!overlay.serve(NOW, rider, TOP));
+    assert_eq!(overlay.member(rider).tier, Some(TierId(0)));
+    assert_eq!(overlay.member(leaf).tier, Some(TOP));
+    overlay.check_invariants();
+}
