@@ -78,6 +78,7 @@ pub enum Event {
     /// Viewer: a stripe came from a parent that failed, and comes from another now.
     Repaired {
         /// The stripe.
+        #[serde(serialize_with = "named")]
         stripe: StripeId,
         /// Last chunk or mark from the old parent to the first chunk from the new.
         gap_ms: u64,
@@ -183,6 +184,10 @@ pub struct ViewerStats {
     /// Who sends which stripe.
     #[serde(serialize_with = "by_name")]
     pub parents: BTreeMap<StripeId, PeerId>,
+}
+
+fn named<S: Serializer>(stripe: &StripeId, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(stripe)
 }
 
 fn by_name<S: Serializer>(parents: &BTreeMap<StripeId, PeerId>, to: S) -> Result<S::Ok, S::Error> {

@@ -1,0 +1,257 @@
+//! The command line, as typed: everything optional that the config file may give. [`crate::config`] resolves the two.
+
+use crate::quantity::{self, Usd};
+use banyan_protocol::time::Duration;
+use banyan_protocol::units::Bitrate;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Live TV that anyone can run from home: viewers pass the stream on to each other.
+#[derive(Debug, Parser)]
+#[command(
+    name = "banyan",
+    version,
+    about,
+    after_help = "Example: banyan broadcast test: --title \"Hello\""
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Read settings from this file instead of banyan/config.toml in the config folder.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Broadcast a channel.
+    Broadcast(Broadcast),
+    /// Watch a channel, and pass it on.
+    Watch(Watch),
+    /// Measure this program.
+    Bench {
+        /// What to measure.
+        #[command(subcommand)]
+        what: Bench,
+    },
+    /// Print completions for a shell.
+    #[command(
+        after_help = "Example: banyan completions bash > ~/.local/share/bash-completion/completions/banyan"
+    )]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// The forwarding process of `bench relay`.
+    #[command(hide = true)]
+    BenchForwarder(BenchForwarder),
+}
+
+/// `banyan broadcast`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  banyan broadcast film.mkv --title \"Film night\" --uplink 10M
+  banyan broadcast rtmp://0.0.0.0:1935/live/key          (then push to it from OBS)
+  banyan broadcast srt://0.0.0.0:9000?mode=listener --private")]
+pub struct Broadcast {
+    /// What FFmpeg opens: a file, http(s)://, rtsp://, udp://, srt://…?mode=listener, rtmp:// (listens), a capture
+    /// device, or test: (moving pattern and tone).
+    pub input: Option<String>,
+
+    /// The channel's title.
+    #[arg(long, value_name = "T")]
+    pub title: Option<String>,
+
+    /// Listen here instead of at the default port.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+
+    /// An address where viewers reach this machine, first in the link. May be given several times.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub advertise: Vec<SocketAddr>,
+
+    /// Use at most this much uplink (wire bits per second, 10M); without it, it is measured.
+    #[arg(long, value_name = "RATE", value_parser = quantity::rate)]
+    pub uplink: Option<Bitrate>,
+
+    /// What happens to a viewer for whom there is no room.
+    #[arg(long, value_enum)]
+    pub when_full: Option<WhenFull>,
+
+    /// Admit at most so many viewers.
+    #[arg(long, value_name = "N")]
+    pub max_viewers: Option<usize>,
+
+    /// Begin a file again when it ends.
+    #[arg(long = "loop")]
+    pub looped: bool,
+
+    /// Copy the picture whatever it is; there is then one tier only.
+    #[arg(long, conflicts_with = "transcode")]
+    pub copy: bool,
+
+    /// Encode the picture even if it could be copied.
+    #[arg(long)]
+    pub transcode: bool,
+
+    /// Put a join secret into the link, so that only its holders can watch.
+    #[arg(long)]
+    pub private: bool,
+
+    /// Keep the channel's key in this file instead of the data folder.
+    #[arg(long, value_name = "FILE")]
+    pub channel_key: Option<PathBuf>,
+
+    /// Print events as JSON Lines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `banyan watch`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  banyan watch 'banyan://…' --http 127.0.0.1:8080          (then open http://127.0.0.1:8080/)
+  banyan watch 'banyan://…' --output - | mpv -
+  banyan watch 'banyan://…' --uplink 5M --output recording.ts")]
+pub struct Watch {
+    /// The channel's link, banyan://…
+    pub link: String,
+
+    /// Give at most this much uplink (wire bits per second, 5M); without it, it is measured.
+    #[arg(long, value_name = "RATE", value_parser = quantity::rate)]
+    pub uplink: Option<Bitrate>,
+
+    /// Write MPEG-TS to a file, to standard output (-), or nowhere (none, the default).
+    #[arg(long, value_name = "FILE|-|none")]
+    pub output: Option<String>,
+
+    /// Serve /stream.ts, /live.m3u8 and a player page here.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub http: Option<SocketAddr>,
+
+    /// Play this far behind capture (2s).
+    #[arg(long, value_name = "DUR", value_parser = quantity::duration)]
+    pub buffer: Option<Duration>,
+
+    /// Listen here for peers instead of at any free port.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+
+    /// Show this machine's address to relays and the broadcaster alone.
+    #[arg(long)]
+    pub relay_only: bool,
+
+    /// Whether this viewer sponsors a relay when the channel runs out of capacity; yes needs --hours and --budget.
+    #[arg(long, value_enum)]
+    pub sponsor: Option<Sponsor>,
+
+    /// Where a sponsored relay runs.
+    #[arg(long, value_enum)]
+    pub provider: Option<Provider>,
+
+    /// The provider's region, or auto.
+    #[arg(long, value_name = "NAME|auto")]
+    pub region: Option<String>,
+
+    /// Sponsor for at most this long.
+    #[arg(long, value_name = "H", value_parser = quantity::hours)]
+    pub hours: Option<Duration>,
+
+    /// Spend at most so many US dollars.
+    #[arg(long, value_name = "USD", value_parser = quantity::usd)]
+    pub budget: Option<Usd>,
+
+    /// What a sponsored relay gives at most; without it, it is measured.
+    #[arg(long, value_name = "RATE", value_parser = quantity::rate)]
+    pub relay_uplink: Option<Bitrate>,
+
+    /// Print events as JSON Lines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `banyan bench …`.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Load one forwarding process with many children.
+    Relay(BenchRelay),
+}
+
+/// `banyan bench relay`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example: banyan bench relay --children 200 --rate 4M --seconds 20 --pin 3")]
+pub struct BenchRelay {
+    /// How many children it feeds.
+    #[arg(long, value_name = "K", default_value_t = 200)]
+    pub children: usize,
+
+    /// The stream's payload rate (bits per second).
+    #[arg(long, value_name = "RATE", default_value = "4M", value_parser = quantity::rate)]
+    pub rate: Bitrate,
+
+    /// How long to measure.
+    #[arg(long, value_name = "S", default_value_t = 20)]
+    pub seconds: u64,
+
+    /// Pin the forwarding process to this core, and the load to the others.
+    #[arg(long, value_name = "CORE")]
+    pub pin: Option<usize>,
+
+    /// The program whose forwarding is measured; this one, unless given.
+    #[arg(long, value_name = "PATH")]
+    pub forwarder: Option<PathBuf>,
+
+    /// Print the result as a JSON line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `banyan bench-forwarder`, started by `bench relay`.
+#[derive(Debug, ClapArgs)]
+pub struct BenchForwarder {
+    /// The channel's key, as text.
+    #[arg(long)]
+    pub channel: String,
+
+    /// Run on this core only.
+    #[arg(long)]
+    pub pin: Option<usize>,
+}
+
+/// What happens to a viewer for whom there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenFull {
+    /// Free riders share what there is at a lower quality.
+    Degrade,
+    /// It is refused.
+    Refuse,
+}
+
+/// Whether to sponsor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sponsor {
+    /// Decline every request.
+    Never,
+    /// Ask the person.
+    Ask,
+    /// Accept the first request within --hours and --budget.
+    Yes,
+}
+
+/// Where a sponsored relay runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provider {
+    /// As a process on this machine.
+    Local,
+    /// As a VM in Amazon's cloud.
+    Ec2,
+}

@@ -1,0 +1,70 @@
+//! What a session tells: the events of its state machine, and what only the program around it knows.
+
+use banyan_protocol::event::Event;
+use serde::Serialize;
+use std::net::SocketAddr;
+
+/// One thing to tell. Serialises to the contract's JSON object, less `t`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Notice {
+    /// From the state machine.
+    Event(Event),
+    /// From the session around it.
+    Own(Own),
+}
+
+/// What the session itself tells.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "snake_case")]
+pub enum Own {
+    /// Broadcaster: the link can be given away.
+    Ready {
+        /// The link.
+        link: String,
+        /// The channel.
+        channel: String,
+        /// Where it listens.
+        listen: SocketAddr,
+        /// That it is not the default port, and so the link may not stay good; only then.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    /// Viewer: the stream is served here.
+    Serving {
+        /// The player page.
+        url: String,
+    },
+    /// Broadcaster: nothing comes from the input; it is waited for.
+    InputPaused {
+        /// Why.
+        why: String,
+    },
+    /// Broadcaster: the input is back.
+    InputResumed,
+    /// Something that the person should know.
+    Warning {
+        /// A sentence.
+        message: String,
+    },
+    /// The last.
+    Ended {
+        /// The reason's short name.
+        why: String,
+        /// In words, if it did not end as asked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+}
+
+impl From<Event> for Notice {
+    fn from(event: Event) -> Self {
+        Self::Event(event)
+    }
+}
+
+impl From<Own> for Notice {
+    fn from(own: Own) -> Self {
+        Self::Own(own)
+    }
+}
