@@ -1,0 +1,40 @@
+//! Measuring what SPECIFICATION.md promises, and replaying the simulator's seeds.
+
+use crate::{setup, shell, test};
+use anyhow::Result;
+use clap::ValueEnum;
+
+/// What can be measured.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum What {
+    /// The end-to-end tests in their long form, an hour or so.
+    E2e,
+    /// One forwarding process: `banyan bench relay`.
+    Relay,
+}
+
+/// Measures `what`; `options` are passed on.
+pub(crate) fn run(what: What, options: &[String]) -> Result<()> {
+    setup::run()?;
+    match what {
+        What::E2e => end_to_end(options),
+        What::Relay => {
+            let command = ["run", "--release", "--package", "banyan", "--", "bench", "relay"];
+            shell::run(shell::cargo(&command).args(options))
+        }
+    }
+}
+
+fn end_to_end(options: &[String]) -> Result<()> {
+    shell::run(&mut shell::cargo(&["build", "--workspace", "--all-targets"]))?;
+    let mut tests = test::runner("--package=banyan-e2e");
+    tests.env("BANYAN_E2E", "long").args(options);
+    shell::run(test::as_root(&mut tests)?)
+}
+
+/// Replays `seed`.
+pub(crate) fn replay(seed: u64, options: &[String]) -> Result<()> {
+    let seed = seed.to_string();
+    let command = ["run", "--package", "banyan-sim", "--", "--seed", &seed];
+    shell::run(shell::cargo(&command).args(options))
+}

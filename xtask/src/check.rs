@@ -1,0 +1,36 @@
+//! What is not a test: lints, documentation, licences and advisories, spelling.
+
+use crate::{setup, shell};
+use anyhow::Result;
+
+/// Runs them all; those whose tool is not installed are named and left out.
+pub(crate) fn run() -> Result<()> {
+    setup::run()?;
+    shell::run(&mut shell::cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    let mut documentation = shell::cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
+    shell::run(documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
+    if_installed(
+        &["cargo", "deny"],
+        &["cargo", "deny", "check"],
+        "cargo install --locked cargo-deny",
+    )?;
+    if_installed(&["typos"], &["typos"], "cargo install --locked typos-cli")
+}
+
+fn if_installed(tool: &[&str], command: &[&str], install: &str) -> Result<()> {
+    if !shell::has(tool) {
+        eprintln!(
+            "{} is not installed, so it is left out: `{install}`",
+            tool.join(" ")
+        );
+        return Ok(());
+    }
+    shell::run(&mut shell::command(command))
+}

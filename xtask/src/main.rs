@@ -1,0 +1,57 @@
+//! One tool for developers: `cargo xtask demo`, `cargo xtask test`, and what else needs more than one command.
+
+mod bench;
+mod check;
+mod setup;
+mod shell;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// One tool for developers.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install the system packages that Banyan needs, and say which.
+    Setup,
+    /// Everything that must pass: set-up, formatting, unit tests, the simulator's suite, end-to-end tests.
+    Test {
+        /// Only tests whose names contain this.
+        filter: Option<String>,
+    },
+    /// What is not a test: clippy, documentation, licences and advisories, spelling.
+    Check,
+    /// Replay one seed in the simulator.
+    Sim {
+        /// The seed.
+        seed: u64,
+        /// Passed on to `banyan-sim`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
+    /// Measure what SPECIFICATION.md promises.
+    Bench {
+        /// What to measure.
+        what: bench::What,
+        /// Passed on: a test's name for `e2e`, options of `banyan bench relay` for `relay`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
+}
+
+fn main() -> Result<()> {
+    match Args::parse().task {
+        Task::Setup => setup::run(),
+        Task::Test { filter } => test::run(filter.as_deref()),
+        Task::Check => check::run(),
+        Task::Sim { seed, options } => bench::replay(seed, &options),
+        Task::Bench { what, options } => bench::run(what, &options),
+    }
+}

@@ -1,0 +1,93 @@
+//! System packages: FFmpeg's libraries to build against, its programs and the network tools to test with.
+
+use crate::shell;
+use anyhow::Result;
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// What a Debian or Ubuntu needs beside Rust.
+const PACKAGES: &[&str] = &[
+    "build-essential",
+    "clang",
+    "ffmpeg",
+    "iproute2",
+    "libavcodec-dev",
+    "libavdevice-dev",
+    "libavfilter-dev",
+    "libavformat-dev",
+    "libavutil-dev",
+    "libclang-dev",
+    "libswresample-dev",
+    "libswscale-dev",
+    "nftables",
+    "pkg-config",
+    "procps",
+    "util-linux",
+];
+
+/// Installs what is missing, after saying what that is; sudo is used only then.
+pub(crate) fn run() -> Result<()> {
+    let Some(installed) = installed()? else {
+        eprintln!(
+            "This is no Debian or Ubuntu. Banyan needs what these packages hold: {}",
+            PACKAGES.join(" ")
+        );
+        return Ok(());
+    };
+    let missing: Vec<&str> = PACKAGES
+        .iter()
+        .copied()
+        .filter(|package| !installed.contains(*package))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    eprintln!(
+        "These system packages are missing and will be installed: {}",
+        missing.join(" ")
+    );
+    apt(&["update"])?;
+    apt(&[
+        &["install", "--yes", "--no-install-recommends"],
+        missing.as_slice(),
+    ]
+    .concat())
+}
+
+fn apt(words: &[&str]) -> Result<()> {
+    let command = [shell::as_root()?, &["apt-get"], words].concat();
+    shell::run(shell::command(&command).env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// The packages that are installed; `None` where there is no dpkg.
+fn installed() -> Result<Option<BTreeSet<String>>> {
+    if !shell::has(&["dpkg-query"]) || !shell::has(&["apt-get"]) {
+        return Ok(None);
+    }
+    // It fails if it never heard of one of them, and still lists the others.
+    let mut query = Command::new("dpkg-query");
+    query
+        .args(["-W", "-f", "${db:Status-Status} ${Package}\\n"])
+        .args(PACKAGES);
+    Ok(Some(parse(&String::from_utf8_lossy(&query.output()?.stdout))))
+}
+
+fn parse(listed: &str) -> BTreeSet<String> {
+    listed
+        .lines()
+        .filter_map(|line| line.strip_prefix("installed "))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn only_what_is_installed_counts() {
+        let listed = "installed ffmpeg\nnot-installed clang\nconfig-files nftables\ninstalled iproute2\n";
+        assert_eq!(
+            super::parse(listed).into_iter().collect::<Vec<_>>(),
+            ["ffmpeg", "iproute2"]
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! The test command of the README.
+
+use crate::{setup, shell};
+use anyhow::Result;
+use std::process::Command;
+
+/// How cargo and nextest are told to start test programs through another one.
+const RUNNER: &str = if cfg!(target_arch = "aarch64") {
+    "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER"
+} else {
+    "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER"
+};
+
+/// Set-up, formatting, then every test of the workspace: one profile and one set of features, so that each dependency
+/// is built once. The linker is Rust's default (`lld` since 1.90), so that no machine needs another.
+pub(crate) fn run(filter: Option<&str>) -> Result<()> {
+    setup::run()?;
+    shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))?;
+    // The end-to-end tests run programs that no test target pulls in by itself.
+    shell::run(&mut shell::cargo(&["build", "--workspace", "--all-targets"]))?;
+    let mut tests = runner("--workspace");
+    tests.args(filter);
+    shell::run(as_root(&mut tests)?)
+}
+
+/// The test runner over `scope`: nextest where it is installed, else cargo's own.
+pub(crate) fn runner(scope: &str) -> Command {
+    if shell::has(&["cargo", "nextest"]) {
+        return shell::cargo(&["nextest", "run", "--no-fail-fast", scope]);
+    }
+    shell::cargo(&["test", "--no-fail-fast", scope])
+}
+
+/// Lets the tests run as root, which the namespaces need, while what builds them does not.
+pub(crate) fn as_root(tests: &mut Command) -> Result<&mut Command> {
+    let sudo = shell::as_root()?;
+    if !sudo.is_empty() {
+        eprintln!(
+            "The end-to-end tests make network namespaces, which needs root: sudo may ask for your password."
+        );
+        tests.env(RUNNER, sudo.join(" "));
+    }
+    Ok(tests)
+}
