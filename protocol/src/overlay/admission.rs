@@ -138,7 +138,11 @@ impl Admission {
     fn withdraw_all(&mut self, why: WithdrawReason, steps: &mut Vec<Step>) {
         let Some(round) = self.round.take() else { return };
         let number = round.number;
-        steps.extend(round.open.values().map(|member| Step::Withdraw { member: *member, round: number, why }));
+        steps.extend(round.open.values().map(|member| Step::Withdraw {
+            member: *member,
+            round: number,
+            why,
+        }));
     }
 
     fn next_round(&mut self, now: Instant, shortage: &Shortage, steps: &mut Vec<Step>) {
@@ -176,10 +180,20 @@ impl Admission {
         let round = self.last_number;
         for (member, id) in members {
             self.asked.insert(*id, now);
-            steps.push(Step::Ask { member: *member, round, kind, deadline });
+            steps.push(Step::Ask {
+                member: *member,
+                round,
+                kind,
+                deadline,
+            });
         }
         let open = members.iter().map(|(member, id)| (*id, *member)).collect();
-        self.round = Some(Round { number: round, kind, ends: now + deadline, open });
+        self.round = Some(Round {
+            number: round,
+            kind,
+            ends: now + deadline,
+            open,
+        });
     }
 
     /// Which kind of round is open.
@@ -218,13 +232,22 @@ mod tests {
     #[test]
     fn joiner_then_leaves_in_batches_then_the_end() {
         let leaves = (10..40).map(member).collect();
-        let shortage = Shortage { joiners: vec![member(1)], leaves, ..Shortage::default() };
+        let shortage = Shortage {
+            joiners: vec![member(1)],
+            leaves,
+            ..Shortage::default()
+        };
         let mut admission = Admission::default();
-        assert_eq!(asked(&poll(&mut admission, 0, &shortage)), [(1, RoundKind::Joiner)]);
+        assert_eq!(
+            asked(&poll(&mut admission, 0, &shortage)),
+            [(1, RoundKind::Joiner)]
+        );
         assert_eq!(poll(&mut admission, 14, &shortage), []);
         for batch in 0..3u32 {
             let steps = poll(&mut admission, 15 + 20 * u64::from(batch), &shortage);
-            let expected: Vec<_> = (10 + 8 * batch..18 + 8 * batch).map(|n| (n, RoundKind::Leaves)).collect();
+            let expected: Vec<_> = (10 + 8 * batch..18 + 8 * batch)
+                .map(|n| (n, RoundKind::Leaves))
+                .collect();
             assert_eq!(asked(&steps), expected);
         }
         let end = poll(&mut admission, 75, &shortage);
@@ -235,34 +258,59 @@ mod tests {
 
     #[test]
     fn a_batch_that_has_answered_makes_way_at_once() {
-        let shortage = Shortage { orphans: vec![member(1)], leaves: vec![member(2)], ..Shortage::default() };
+        let shortage = Shortage {
+            orphans: vec![member(1)],
+            leaves: vec![member(2)],
+            ..Shortage::default()
+        };
         let mut admission = Admission::default();
-        assert_eq!(asked(&poll(&mut admission, 0, &shortage)), [(1, RoundKind::Orphans)]);
+        assert_eq!(
+            asked(&poll(&mut admission, 0, &shortage)),
+            [(1, RoundKind::Orphans)]
+        );
         assert!(admission.answer(&member(1).1, 1));
         assert!(!admission.answer(&member(1).1, 1), "an answer counts once");
-        assert_eq!(asked(&poll(&mut admission, 1, &shortage)), [(2, RoundKind::Leaves)]);
+        assert_eq!(
+            asked(&poll(&mut admission, 1, &shortage)),
+            [(2, RoundKind::Leaves)]
+        );
     }
 
     #[test]
     fn unproven_uplink_delays_the_first_question_only_so_long() {
-        let shortage =
-            Shortage { joiners: vec![member(1)], may_solve_itself: true, ..Shortage::default() };
+        let shortage = Shortage {
+            joiners: vec![member(1)],
+            may_solve_itself: true,
+            ..Shortage::default()
+        };
         let mut admission = Admission::default();
         assert_eq!(poll(&mut admission, 0, &shortage), []);
         assert_eq!(poll(&mut admission, 4, &shortage), []);
-        assert_eq!(asked(&poll(&mut admission, 5, &shortage)), [(1, RoundKind::Joiner)]);
+        assert_eq!(
+            asked(&poll(&mut admission, 5, &shortage)),
+            [(1, RoundKind::Joiner)]
+        );
     }
 
     #[test]
     fn a_solved_shortage_withdraws_and_nobody_is_asked_twice_soon() {
-        let shortage = Shortage { joiners: vec![member(1)], ..Shortage::default() };
+        let shortage = Shortage {
+            joiners: vec![member(1)],
+            ..Shortage::default()
+        };
         let mut admission = Admission::default();
         poll(&mut admission, 0, &shortage);
         let steps = poll(&mut admission, 1, &Shortage::default());
-        let withdrawn =
-            Step::Withdraw { member: member(1).0, round: 1, why: WithdrawReason::Solved };
+        let withdrawn = Step::Withdraw {
+            member: member(1).0,
+            round: 1,
+            why: WithdrawReason::Solved,
+        };
         assert_eq!(steps, [withdrawn]);
         assert_eq!(poll(&mut admission, 2, &shortage), [Step::Conclude]);
-        assert_eq!(asked(&poll(&mut admission, 700, &shortage)), [(1, RoundKind::Joiner)]);
+        assert_eq!(
+            asked(&poll(&mut admission, 700, &shortage)),
+            [(1, RoundKind::Joiner)]
+        );
     }
 }

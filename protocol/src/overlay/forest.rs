@@ -40,12 +40,26 @@ impl Place {
     /// The source's.
     pub const fn root() -> Self {
         let children = Vec::new();
-        Self { parent: None, spare: None, rank: Rank::SOURCE, depth: 0, children, replaces: None }
+        Self {
+            parent: None,
+            spare: None,
+            rank: Rank::SOURCE,
+            depth: 0,
+            children,
+            replaces: None,
+        }
     }
 
     /// A place that hangs nowhere yet.
     pub const fn orphan(rank: Rank) -> Self {
-        Self { parent: None, spare: None, rank, depth: UNROOTED, children: Vec::new(), replaces: None }
+        Self {
+            parent: None,
+            spare: None,
+            rank,
+            depth: UNROOTED,
+            children: Vec::new(),
+            replaces: None,
+        }
     }
 
     /// Whether a path connects it to the source.
@@ -56,7 +70,10 @@ impl Place {
 
 /// A rank for a child of a parent with rank `above` whose own children have ranks of at least `below`, if there is one.
 pub fn rank_between(above: Rank, below: Option<Rank>) -> Option<Rank> {
-    let roomy = above.0.checked_add(RANK_GAP).expect("trees are less than sixteen million deep");
+    let roomy = above
+        .0
+        .checked_add(RANK_GAP)
+        .expect("trees are less than sixteen million deep");
     match below {
         None => Some(Rank(roomy)),
         Some(below) if below.0 <= above.0 + 1 => None,
@@ -68,7 +85,10 @@ impl Overlay {
     /// The least rank among a place's children.
     pub(crate) fn least_child_rank(&self, member: MemberIndex, stripe: StripeIndex) -> Option<Rank> {
         let place = self.member(member).place(stripe)?;
-        let ranks = place.children.iter().filter_map(|child| self.member(*child).place(stripe));
+        let ranks = place
+            .children
+            .iter()
+            .filter_map(|child| self.member(*child).place(stripe));
         ranks.map(|place| place.rank).min()
     }
 
@@ -77,17 +97,31 @@ impl Overlay {
     /// # Panics
     /// If the child hangs somewhere already, the parent has no place, or no rank fits: the caller has checked.
     pub(crate) fn attach(&mut self, child: MemberIndex, stripe: StripeIndex, parent: MemberIndex) {
-        let above = self.member(parent).place(stripe).expect("a parent has a place").rank;
+        let above = self
+            .member(parent)
+            .place(stripe)
+            .expect("a parent has a place")
+            .rank;
         let below = self.least_child_rank(child, stripe);
-        let former = self.member(child).place(stripe).map(|place| place.rank).filter(|rank| *rank > above);
-        let rank = former.or_else(|| rank_between(above, below)).expect("the caller found a fitting rank");
+        let former = self
+            .member(child)
+            .place(stripe)
+            .map(|place| place.rank)
+            .filter(|rank| *rank > above);
+        let rank = former
+            .or_else(|| rank_between(above, below))
+            .expect("the caller found a fitting rank");
         let replaces = self.take_seat(parent, stripe);
         let slot = self.stripes.slot(stripe);
         let above = self.member_mut(parent);
         above.used += slot;
         let seats = above.place_mut(stripe).expect("a parent has a place");
         seats.children.push(child);
-        let depth = if seats.is_rooted() { seats.depth + 1 } else { UNROOTED };
+        let depth = if seats.is_rooted() {
+            seats.depth + 1
+        } else {
+            UNROOTED
+        };
         let place = self.member_mut(child).places[stripe.get()].get_or_insert_with(|| Place::orphan(rank));
         assert!(place.parent.is_none(), "a child has one parent in a tree");
         place.parent = Some(parent);
@@ -104,7 +138,9 @@ impl Overlay {
         self.set_spare(child, stripe, None);
         let slot = self.stripes.slot(stripe);
         let id = self.member(child).id;
-        let Some(place) = self.member_mut(child).place_mut(stripe) else { return };
+        let Some(place) = self.member_mut(child).place_mut(stripe) else {
+            return;
+        };
         let Some(parent) = place.parent.take() else { return };
         place.replaces = None;
         let name = self.stripes.id(stripe);
@@ -114,7 +150,11 @@ impl Overlay {
         let position = seats.children.iter().position(|other| *other == child);
         seats.children.remove(position.expect("parent and child agree"));
         if let Some(now) = lingers {
-            above.lingering.push(Lingering { stripe: name, child: id, until: now + LINGER });
+            above.lingering.push(Lingering {
+                stripe: name,
+                child: id,
+                until: now + LINGER,
+            });
         }
         self.set_depth(child, stripe, UNROOTED);
         self.touch(child);
@@ -124,7 +164,10 @@ impl Overlay {
     pub(crate) fn vacate(&mut self, member: MemberIndex, stripe: StripeIndex, lingers: Option<Instant>) {
         self.detach(member, stripe, lingers);
         let place = self.member_mut(member).places[stripe.get()].take();
-        assert!(place.is_none_or(|place| place.children.is_empty()), "children are moved before");
+        assert!(
+            place.is_none_or(|place| place.children.is_empty()),
+            "children are moved before"
+        );
         self.member_mut(member).homes.remove(&stripe);
         self.spareless.remove(&(member, stripe));
         self.touch(member);
@@ -132,13 +175,18 @@ impl Overlay {
 
     /// Notes who takes over when the parent fails.
     pub(crate) fn set_spare(&mut self, child: MemberIndex, stripe: StripeIndex, spare: Option<MemberIndex>) {
-        let Some(place) = self.member(child).place(stripe) else { return };
+        let Some(place) = self.member(child).place(stripe) else {
+            return;
+        };
         if place.spare == spare {
             return;
         }
         let (parent, former) = (place.parent, place.spare);
         if let (Some(parent), Some(former)) = (parent, former) {
-            let count = self.spare_load.get_mut(&(former, parent)).expect("every spare is counted");
+            let count = self
+                .spare_load
+                .get_mut(&(former, parent))
+                .expect("every spare is counted");
             *count -= 1;
             if *count == 0 {
                 self.spare_load.remove(&(former, parent));
@@ -161,7 +209,11 @@ impl Overlay {
     fn take_seat(&mut self, parent: MemberIndex, stripe: StripeIndex) -> Option<(StripeId, PeerTag)> {
         let slot = self.stripes.slot(stripe);
         let member = self.member(parent);
-        let waiting = |seat: &Lingering| self.stripes.find(seat.stripe).map_or(slot, |s| self.stripes.slot(s));
+        let waiting = |seat: &Lingering| {
+            self.stripes
+                .find(seat.stripe)
+                .map_or(slot, |s| self.stripes.slot(s))
+        };
         let lingering = member.lingering.iter().map(waiting).sum();
         if member.used + lingering + slot <= member.granted {
             return None;
@@ -176,7 +228,10 @@ impl Overlay {
     fn set_depth(&mut self, member: MemberIndex, stripe: StripeIndex, depth: u16) {
         let mut below = alloc::vec![(member, depth)];
         while let Some((member, depth)) = below.pop() {
-            let place = self.member_mut(member).place_mut(stripe).expect("a child has a place");
+            let place = self
+                .member_mut(member)
+                .place_mut(stripe)
+                .expect("a child has a place");
             place.depth = depth;
             let next = if depth == UNROOTED { UNROOTED } else { depth + 1 };
             below.extend(place.children.iter().map(|child| (*child, next)));

@@ -167,6 +167,10 @@ impl Member {
 
     /// How many children it has on all stripes.
     pub fn child_edges(&self) -> usize {
-        self.places.iter().flatten().map(|place| place.children.len()).sum()
+        self.places
+            .iter()
+            .flatten()
+            .map(|place| place.children.len())
+            .sum()
     }
 }

@@ -12,6 +12,7 @@ pub mod member;
 pub mod placement;
 pub mod plan;
 pub mod reach;
+pub mod recover;
 pub mod stripes;
 
 use crate::id::PeerId;
@@ -124,7 +125,10 @@ impl Overlay {
     /// Takes a member out that has neither places nor children any more.
     pub(crate) fn remove(&mut self, index: MemberIndex) {
         let member = self.member_mut(index);
-        debug_assert!(member.places.iter().all(Option::is_none), "places are given up before");
+        debug_assert!(
+            member.places.iter().all(Option::is_none),
+            "places are given up before"
+        );
         member.state = member::State::Gone;
         let id = member.id;
         self.by_id.remove(&id);
@@ -153,7 +157,11 @@ impl Overlay {
             if let Some(parent) = place.parent {
                 let above = self.member(parent).place(stripe).expect("a parent has a place");
                 assert!(above.children.contains(&index), "child and parent agree");
-                let depth = if above.depth == forest::UNROOTED { forest::UNROOTED } else { above.depth + 1 };
+                let depth = if above.depth == forest::UNROOTED {
+                    forest::UNROOTED
+                } else {
+                    above.depth + 1
+                };
                 assert_eq!(place.depth, depth, "depth is one more than the parent's");
             }
         }

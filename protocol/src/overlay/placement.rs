@@ -3,8 +3,8 @@
 //! Every choice is the least of a key, so that what counts before what is written down in one tuple each.
 
 use crate::overlay::Overlay;
-use crate::overlay::member::{Member, MemberIndex};
 use crate::overlay::forest::{Place, rank_between};
+use crate::overlay::member::{Member, MemberIndex};
 use crate::overlay::reach::{self, Dials};
 use crate::overlay::stripes::StripeIndex;
 use crate::units::Bitrate;
@@ -45,20 +45,29 @@ impl Overlay {
             return member.free();
         }
         let unsent = |other: &StripeIndex| *other != stripe && self.is_reserved(*other);
-        let reserve = self.stripes.all().filter(unsent).map(|other| self.stripes.slot(other)).sum();
+        let reserve = self
+            .stripes
+            .all()
+            .filter(unsent)
+            .map(|other| self.stripes.slot(other))
+            .sum();
         member.free().saturating_sub(reserve)
     }
 
     fn is_reserved(&self, stripe: StripeIndex) -> bool {
         let source = self.member(MemberIndex::SOURCE);
-        let unsent = source.place(stripe).is_some_and(|place| place.children.is_empty());
+        let unsent = source
+            .place(stripe)
+            .is_some_and(|place| place.children.is_empty());
         unsent && Some(self.stripes.id(stripe).tier) != self.stripes.top()
     }
 
     /// Whether `parent` may take `child` on `stripe`, budgets aside.
     fn may_hang(&self, child: MemberIndex, stripe: StripeIndex, parent: MemberIndex) -> bool {
         let above = self.member(parent);
-        let Some(place) = above.place(stripe) else { return false };
+        let Some(place) = above.place(stripe) else {
+            return false;
+        };
         child != parent
             && above.is_active()
             && place.is_rooted()
@@ -67,7 +76,9 @@ impl Overlay {
     }
 
     fn rank_allows(&self, child: MemberIndex, stripe: StripeIndex, above: &Place) -> bool {
-        let Some(place) = self.member(child).place(stripe) else { return true };
+        let Some(place) = self.member(child).place(stripe) else {
+            return true;
+        };
         if place.rank > above.rank {
             return true;
         }
@@ -80,11 +91,19 @@ impl Overlay {
     pub fn free_seat(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
         let slot = self.stripes.slot(stripe);
         let has_room = |parent: &MemberIndex| self.free_for(*parent, stripe) >= slot;
-        let candidates = self.present().filter(has_room).filter(|parent| self.may_hang(child, stripe, *parent));
+        let candidates = self
+            .present()
+            .filter(has_room)
+            .filter(|parent| self.may_hang(child, stripe, *parent));
         candidates.min_by_key(|parent| {
             let member = self.member(*parent);
             let depth = member.place(stripe).map_or(0, |place| place.depth);
-            (self.opening(member, *parent, stripe), depth, Reverse(member.free()), *parent)
+            (
+                self.opening(member, *parent, stripe),
+                depth,
+                Reverse(member.free()),
+                *parent,
+            )
         })
     }
 
@@ -92,7 +111,9 @@ impl Overlay {
     /// no children yet, 2 if it has some elsewhere.
     fn opening(&self, member: &Member, index: MemberIndex, stripe: StripeIndex) -> u8 {
         let at_home = member.homes.contains(&stripe)
-            || member.place(stripe).is_some_and(|place| !place.children.is_empty());
+            || member
+                .place(stripe)
+                .is_some_and(|place| !place.children.is_empty());
         match () {
             () if index == MemberIndex::SOURCE || at_home => 0,
             () if !member.is_interior() => 1,
@@ -106,7 +127,9 @@ impl Overlay {
         let strength = self.member(newcomer).granted;
         let weaker = |seat: &Takeover| {
             let sitter = self.member(seat.sitter);
-            seat.depth < depth && sitter.granted.percent(150) < strength && self.may_take(newcomer, stripe, seat)
+            seat.depth < depth
+                && sitter.granted.percent(150) < strength
+                && self.may_take(newcomer, stripe, seat)
         };
         let seats = self.seats(stripe).filter(weaker);
         seats.min_by_key(|seat| self.takeover_key(stripe, seat))
@@ -119,18 +142,28 @@ impl Overlay {
             let place = self.member(seat.sitter).place(stripe);
             place.is_some_and(|place| place.children.is_empty()) && self.may_take(newcomer, stripe, seat)
         };
-        self.seats(stripe).filter(childless).min_by_key(|seat| self.takeover_key(stripe, seat))
+        self.seats(stripe)
+            .filter(childless)
+            .min_by_key(|seat| self.takeover_key(stripe, seat))
     }
 
     fn seats(&self, stripe: StripeIndex) -> impl Iterator<Item = Takeover> + '_ {
         self.viewers().filter_map(move |sitter| {
             let place = self.member(sitter).place(stripe)?;
             let parent = place.parent.filter(|_| place.is_rooted())?;
-            Some(Takeover { sitter, parent, depth: place.depth })
+            Some(Takeover {
+                sitter,
+                parent,
+                depth: place.depth,
+            })
         })
     }
 
-    fn takeover_key(&self, stripe: StripeIndex, seat: &Takeover) -> (u16, usize, Bitrate, Reverse<MemberIndex>) {
+    fn takeover_key(
+        &self,
+        stripe: StripeIndex,
+        seat: &Takeover,
+    ) -> (u16, usize, Bitrate, Reverse<MemberIndex>) {
         let sitter = self.member(seat.sitter);
         let children = sitter.place(stripe).map_or(0, |place| place.children.len());
         (seat.depth, children, sitter.granted, Reverse(seat.sitter))
@@ -154,7 +187,14 @@ impl Overlay {
             let short = self.spare_is_short(parent, *spare, stripe, 1);
             let load = self.spare_load.get(&(*spare, parent)).copied().unwrap_or(0);
             let source = *spare == MemberIndex::SOURCE;
-            (short, source, self.opening(member, *spare, stripe), depth, load, *spare)
+            (
+                short,
+                source,
+                self.opening(member, *spare, stripe),
+                depth,
+                load,
+                *spare,
+            )
         })
     }
 
@@ -190,8 +230,11 @@ impl Overlay {
     /// only such, so that two leaves never rise above each other in turn).
     fn spare_rank_allows(&self, child: MemberIndex, stripe: StripeIndex, spare: MemberIndex) -> bool {
         let (below, above) = (self.member(child), self.member(spare));
-        let (Some(place), Some(over)) = (below.place(stripe), above.place(stripe)) else { return false };
-        let stronger = !over.children.is_empty() || (above.granted, Reverse(spare)) > (below.granted, Reverse(child));
+        let (Some(place), Some(over)) = (below.place(stripe), above.place(stripe)) else {
+            return false;
+        };
+        let stronger =
+            !over.children.is_empty() || (above.granted, Reverse(spare)) > (below.granted, Reverse(child));
         over.rank < place.rank || (place.children.is_empty() && stronger)
     }
 }

@@ -31,7 +31,10 @@ impl Overlay {
         }
         if !same {
             let source = self.member_mut(MemberIndex::SOURCE);
-            source.places.iter_mut().for_each(|place| *place = Some(Place::root()));
+            source
+                .places
+                .iter_mut()
+                .for_each(|place| *place = Some(Place::root()));
         }
         !same
     }
@@ -52,7 +55,9 @@ impl Overlay {
     /// The slots may cost something else now.
     fn recount(&mut self, index: MemberIndex) {
         let places = self.member(index).places_with_index();
-        let used = places.map(|(stripe, place)| self.stripes.slot(stripe) * place.children.len() as u64).sum();
+        let used = places
+            .map(|(stripe, place)| self.stripes.slot(stripe) * place.children.len() as u64)
+            .sum();
         self.member_mut(index).used = used;
     }
 
@@ -107,7 +112,9 @@ impl Overlay {
     }
 
     fn has_parent(&self, member: MemberIndex, stripe: StripeIndex) -> bool {
-        self.member(member).place(stripe).is_some_and(|place| place.parent.is_some())
+        self.member(member)
+            .place(stripe)
+            .is_some_and(|place| place.parent.is_some())
     }
 
     fn undo_seats(&mut self, member: MemberIndex, taken: &[StripeIndex]) {
@@ -118,7 +125,11 @@ impl Overlay {
     }
 
     fn drop_if_empty(&mut self, member: MemberIndex, stripe: StripeIndex) {
-        if self.member(member).place(stripe).is_some_and(|place| place.children.is_empty()) {
+        if self
+            .member(member)
+            .place(stripe)
+            .is_some_and(|place| place.children.is_empty())
+        {
             self.vacate(member, stripe, None);
         }
     }
@@ -127,7 +138,11 @@ impl Overlay {
     fn give_up_other_tiers(&mut self, now: Instant, member: MemberIndex, tier: TierId) {
         let others = |stripe: &StripeIndex| self.stripes.id(*stripe).tier != tier;
         for stripe in self.stripes.all().filter(others).collect::<Vec<_>>() {
-            if self.member(member).place(stripe).is_some_and(|place| place.children.is_empty()) {
+            if self
+                .member(member)
+                .place(stripe)
+                .is_some_and(|place| place.children.is_empty())
+            {
                 self.vacate(member, stripe, Some(now));
             }
         }
@@ -141,10 +156,22 @@ impl Overlay {
         let Some(first) = stripes.first() else { return };
         let slots = self.member(member).granted.slots(self.stripes.slot(*first));
         let wanted = slots.div_ceil(CHILDREN_A_HOME).min(stripes.len() as u64) as usize;
-        let has = self.member(member).homes.iter().filter(|home| stripes.contains(home)).count();
+        let has = self
+            .member(member)
+            .homes
+            .iter()
+            .filter(|home| stripes.contains(home))
+            .count();
         for _ in has..wanted {
-            let open = stripes.iter().filter(|stripe| !self.member(member).homes.contains(stripe));
-            let Some(worst) = open.min_by_key(|stripe| (self.supply(**stripe), **stripe)).copied() else { return };
+            let open = stripes
+                .iter()
+                .filter(|stripe| !self.member(member).homes.contains(stripe));
+            let Some(worst) = open
+                .min_by_key(|stripe| (self.supply(**stripe), **stripe))
+                .copied()
+            else {
+                return;
+            };
             self.member_mut(member).homes.insert(worst);
         }
     }
@@ -168,7 +195,9 @@ impl Overlay {
     /// Finds a parent for an orphan, or a newcomer, on one stripe. Whether there was one.
     pub fn seat(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) -> bool {
         let free = self.free_seat(member, stripe);
-        let depth = free.and_then(|parent| self.member(parent).place(stripe)).map_or(u16::MAX, |place| place.depth + 1);
+        let depth = free
+            .and_then(|parent| self.member(parent).place(stripe))
+            .map_or(u16::MAX, |place| place.depth + 1);
         if self.member(member).homes.contains(&stripe)
             && let Some(seat) = self.weaker_seat(member, stripe, depth)
             && self.take_over(now, member, stripe, seat)
@@ -180,19 +209,33 @@ impl Overlay {
             return true;
         }
         let way_out = self.leaf_seat(member, stripe);
-        way_out.is_some_and(|seat| self.take_over(now, member, stripe, seat)) || self.enlist(now, member, stripe)
+        way_out.is_some_and(|seat| self.take_over(now, member, stripe, seat))
+            || self.enlist(now, member, stripe)
     }
 
     /// `newcomer` takes a seat and adopts its sitter, or the sitter goes to another free seat. Nothing changes if there
     /// is none for it.
-    fn take_over(&mut self, now: Instant, newcomer: MemberIndex, stripe: StripeIndex, seat: Takeover) -> bool {
+    fn take_over(
+        &mut self,
+        now: Instant,
+        newcomer: MemberIndex,
+        stripe: StripeIndex,
+        seat: Takeover,
+    ) -> bool {
         let slot = self.stripes.slot(stripe);
         let adopts = self.member(newcomer).free() >= slot && self.may_adopt(newcomer, stripe, seat);
-        let other = if adopts { None } else { self.free_seat(seat.sitter, stripe) };
+        let other = if adopts {
+            None
+        } else {
+            self.free_seat(seat.sitter, stripe)
+        };
         if !adopts && other.is_none() {
             return false;
         }
-        let sitter_place = self.member(seat.sitter).place(stripe).expect("a sitter has a place");
+        let sitter_place = self
+            .member(seat.sitter)
+            .place(stripe)
+            .expect("a sitter has a place");
         let (sitter_rank, sitter_childless) = (sitter_place.rank, sitter_place.children.is_empty());
         self.detach(seat.sitter, stripe, Some(now));
         self.attach(newcomer, stripe, seat.parent);
@@ -207,14 +250,16 @@ impl Overlay {
         if self.link_between(seat.sitter, newcomer).is_none() {
             return false;
         }
-        let (Some(sitter), Some(parent)) =
-            (self.member(seat.sitter).place(stripe), self.member(seat.parent).place(stripe))
-        else {
+        let (Some(sitter), Some(parent)) = (
+            self.member(seat.sitter).place(stripe),
+            self.member(seat.parent).place(stripe),
+        ) else {
             return false;
         };
         let own = self.member(newcomer).place(stripe);
         let newcomer_childless = own.is_none_or(|place| place.children.is_empty());
-        sitter.children.is_empty() || (newcomer_childless && rank_between(parent.rank, Some(sitter.rank)).is_some())
+        sitter.children.is_empty()
+            || (newcomer_childless && rank_between(parent.rank, Some(sitter.rank)).is_some())
     }
 
     /// A childless newcomer between a parent and an interior sitter has a rank between theirs.
@@ -225,9 +270,16 @@ impl Overlay {
         parent: MemberIndex,
         below: Rank,
     ) {
-        let above = self.member(parent).place(stripe).expect("a parent has a place").rank;
+        let above = self
+            .member(parent)
+            .place(stripe)
+            .expect("a parent has a place")
+            .rank;
         let rank = rank_between(above, Some(below)).expect("checked by may_adopt");
-        self.member_mut(newcomer).place_mut(stripe).expect("just attached").rank = rank;
+        self.member_mut(newcomer)
+            .place_mut(stripe)
+            .expect("just attached")
+            .rank = rank;
     }
 
     /// Nobody who receives `stripe` has room: somebody with room for two more is seated on it to carry it, though it
@@ -245,8 +297,12 @@ impl Overlay {
         };
         let reaches = |index: &MemberIndex| self.link_between(member, *index).is_some();
         let candidates = self.viewers().filter(|index| fits(index) && reaches(index));
-        let Some(carrier) = candidates.max_by_key(|index| self.member(*index).free()) else { return false };
-        let Some(seat) = self.carrier_seat(carrier, stripe) else { return false };
+        let Some(carrier) = candidates.max_by_key(|index| self.member(*index).free()) else {
+            return false;
+        };
+        let Some(seat) = self.carrier_seat(carrier, stripe) else {
+            return false;
+        };
         match seat {
             CarrierSeat::Free(parent) => self.attach(carrier, stripe, parent),
             CarrierSeat::Taken(seat) => {
@@ -266,11 +322,18 @@ impl Overlay {
 
     /// Takes all places from a member that goes (`lingers`: it forwards until its children have moved) or has failed.
     /// Returns the places of its former children: orphans, to be seated again.
-    pub fn evacuate(&mut self, now: Instant, member: MemberIndex, lingers: bool) -> Vec<(MemberIndex, StripeIndex)> {
+    pub fn evacuate(
+        &mut self,
+        now: Instant,
+        member: MemberIndex,
+        lingers: bool,
+    ) -> Vec<(MemberIndex, StripeIndex)> {
         let lingers = lingers.then_some(now);
         let mut orphans = Vec::new();
         for stripe in self.stripes.all().collect::<Vec<_>>() {
-            let Some(place) = self.member(member).place(stripe) else { continue };
+            let Some(place) = self.member(member).place(stripe) else {
+                continue;
+            };
             for child in place.children.clone() {
                 self.detach(child, stripe, lingers);
                 orphans.push((child, stripe));
@@ -289,7 +352,11 @@ impl Overlay {
         }
         for child in self.viewers().collect::<Vec<_>>() {
             for stripe in self.stripes.all() {
-                if self.member(child).place(stripe).is_some_and(|place| place.spare == Some(member)) {
+                if self
+                    .member(child)
+                    .place(stripe)
+                    .is_some_and(|place| place.spare == Some(member))
+                {
                     self.set_spare(child, stripe, None);
                     self.spareless.insert((child, stripe));
                 }
@@ -305,7 +372,10 @@ impl Overlay {
     /// Finds seats for orphans, the well connected first: interior peers carry others. Returns those who found none.
     pub fn reseat(&mut self, now: Instant, mut orphans: Vec<(MemberIndex, StripeIndex)>) -> Vec<MemberIndex> {
         let children = |overlay: &Self, (member, stripe): (MemberIndex, StripeIndex)| {
-            overlay.member(member).place(stripe).map_or(0, |place| place.children.len())
+            overlay
+                .member(member)
+                .place(stripe)
+                .map_or(0, |place| place.children.len())
         };
         orphans.sort_by_key(|orphan| (core::cmp::Reverse(children(self, *orphan)), *orphan));
         let mut left = Vec::new();
@@ -331,7 +401,13 @@ impl Overlay {
             let member = self.member(*index);
             *index != spared && member.tier == Some(top) && member.class(slot) > below
         });
-        let victim = victims.max_by_key(|index| (self.member(*index).class(slot), self.member(*index).joined, *index))?;
+        let victim = victims.max_by_key(|index| {
+            (
+                self.member(*index).class(slot),
+                self.member(*index).joined,
+                *index,
+            )
+        })?;
         self.give_up_tier(now, victim, top);
         Some(victim)
     }
@@ -360,8 +436,16 @@ impl Overlay {
     }
 
     fn rise_above_spare(&mut self, member: MemberIndex, stripe: StripeIndex, spare: MemberIndex) {
-        let above = self.member(spare).place(stripe).expect("a spare has a place").rank;
-        let own = self.member(member).place(stripe).expect("checked by the caller").rank;
+        let above = self
+            .member(spare)
+            .place(stripe)
+            .expect("a spare has a place")
+            .rank;
+        let own = self
+            .member(member)
+            .place(stripe)
+            .expect("checked by the caller")
+            .rank;
         if own <= above {
             let rank = rank_between(above, None).expect("a childless place rises freely");
             self.member_mut(member).place_mut(stripe).expect("just seen").rank = rank;
@@ -381,11 +465,18 @@ impl Overlay {
     }
 
     fn review_spare(&mut self, member: MemberIndex, stripe: StripeIndex) {
-        let Some(place) = self.member(member).place(stripe) else { return };
-        let (Some(parent), spare) = (place.parent, place.spare) else { return };
+        let Some(place) = self.member(member).place(stripe) else {
+            return;
+        };
+        let (Some(parent), spare) = (place.parent, place.spare) else {
+            return;
+        };
         let rank = place.rank;
         let stands = spare.is_some_and(|spare| {
-            let below = self.member(spare).place(stripe).is_some_and(|over| over.rank < rank);
+            let below = self
+                .member(spare)
+                .place(stripe)
+                .is_some_and(|over| over.rank < rank);
             below && self.may_be_spare(member, stripe, parent, spare)
         });
         if !stands {
@@ -417,18 +508,21 @@ impl Overlay {
     }
 
     /// The child says that it receives `stripe` from `to` now. Returns `false` if the plan is another one.
-    pub fn moved(&mut self, now: Instant, child: MemberIndex, stripe: StripeIndex, to: MemberIndex) -> bool {
-        let Some(place) = self.member(child).place(stripe) else { return false };
+    pub fn moved(&mut self, child: MemberIndex, stripe: StripeIndex, to: MemberIndex) -> bool {
+        let Some(place) = self.member(child).place(stripe) else {
+            return false;
+        };
         if place.parent == Some(to) {
             return true;
         }
-        let Some(rank) = self.member(to).place(stripe).map(|above| above.rank) else { return false };
+        let Some(rank) = self.member(to).place(stripe).map(|above| above.rank) else {
+            return false;
+        };
         if self.path_meets(to, stripe, child) || rank >= place.rank {
             return false;
         }
         self.detach(child, stripe, None);
         self.attach(child, stripe, to);
-        let _ = now;
         true
     }
 

@@ -43,7 +43,11 @@ impl Stripes {
             stripes.ids.extend(tier.stripe_ids());
             stripes.slots.resize(stripes.ids.len(), tier.slot);
             let range = start..stripes.ids.len() as u8;
-            stripes.tiers.push(Tier { id: tier.id, range, slot: tier.slot });
+            stripes.tiers.push(Tier {
+                id: tier.id,
+                range,
+                slot: tier.slot,
+            });
         }
         stripes
     }
@@ -86,7 +90,10 @@ impl Stripes {
 
     /// The stripe of that name.
     pub fn find(&self, id: StripeId) -> Option<StripeIndex> {
-        self.ids.iter().position(|known| *known == id).map(|index| StripeIndex(index as u8))
+        self.ids
+            .iter()
+            .position(|known| *known == id)
+            .map(|index| StripeIndex(index as u8))
     }
 
     /// The tiers, lowest first.
@@ -106,7 +113,9 @@ impl Stripes {
 
     /// What a copy of the full stream costs; zero if there is no tier yet.
     pub fn top_copy(&self) -> Bitrate {
-        self.tiers.last().map_or(Bitrate::ZERO, |tier| tier.slot * tier.range.len() as u64)
+        self.tiers
+            .last()
+            .map_or(Bitrate::ZERO, |tier| tier.slot * tier.range.len() as u64)
     }
 
     /// How many stripes the full stream has.

@@ -21,7 +21,13 @@ fn layout() -> Layout {
         slot: SLOT,
         tracks: vec![],
     };
-    Layout { epoch: 1, number: 1, from_block: 0, title: String::new(), tiers: vec![tier(0, 1), tier(1, 5)] }
+    Layout {
+        epoch: 1,
+        number: 1,
+        from_block: 0,
+        title: String::new(),
+        tiers: vec![tier(0, 1), tier(1, 5)],
+    }
 }
 
 fn peer(n: u32) -> PeerId {
@@ -55,7 +61,12 @@ fn join(overlay: &mut Overlay, n: u32, slots: u64) -> (MemberIndex, bool) {
 
 fn rooted_on_all(overlay: &Overlay, index: MemberIndex) -> bool {
     let stripes = overlay.stripes.of_tier(TOP);
-    let rooted = |stripe| overlay.member(index).place(stripe).is_some_and(|place| place.is_rooted());
+    let rooted = |stripe| {
+        overlay
+            .member(index)
+            .place(stripe)
+            .is_some_and(|place| place.is_rooted())
+    };
     stripes.into_iter().all(rooted)
 }
 
@@ -89,7 +100,10 @@ fn a_strong_newcomer_takes_a_weak_ones_seat_when_all_is_full() {
     let mut overlay = overlay(11);
     assert!(join(&mut overlay, 1, 0).1);
     assert!(join(&mut overlay, 2, 0).1);
-    assert!(!join(&mut overlay, 3, 0).1, "the source has a slot left for tier 0 only");
+    assert!(
+        !join(&mut overlay, 3, 0).1,
+        "the source has a slot left for tier 0 only"
+    );
     let (strong, full) = join(&mut overlay, 4, 12);
     assert!(full);
     assert!(rooted_on_all(&overlay, strong));
@@ -128,7 +142,11 @@ fn a_spare_avoids_the_parent_it_stands_in_for() {
         for (stripe, place) in overlay.member(index).places_with_index() {
             let parent = place.parent.expect("everybody is served");
             let Some(spare) = place.spare else {
-                assert_eq!(parent, MemberIndex::SOURCE, "only the source may be irreplaceable");
+                assert_eq!(
+                    parent,
+                    MemberIndex::SOURCE,
+                    "only the source may be irreplaceable"
+                );
                 continue;
             };
             assert_ne!(parent, spare);
@@ -144,7 +162,10 @@ fn degrading_frees_the_seats_of_free_riders_first() {
     let (leaf, _) = join(&mut overlay, 2, 3);
     let (joiner, full) = join(&mut overlay, 3, 1);
     assert!(!full);
-    assert_eq!(overlay.degrade_one(NOW, joiner, crate::wire::ticket::Class::Leaf), Some(rider));
+    assert_eq!(
+        overlay.degrade_one(NOW, joiner, crate::wire::ticket::Class::Leaf),
+        Some(rider)
+    );
     assert!(overlay.serve(NOW, joiner, TOP));
     assert!(!overlay.serve(NOW, rider, TOP));
     assert_eq!(overlay.member(rider).tier, Some(TierId(0)));

@@ -1,3 +1,4 @@
 //! The state machine of each role.
 
+pub mod broadcaster;
 pub mod config;

@@ -1,0 +1,155 @@
+//! Taking up again: places from before a restart, and members that hang only in part.
+
+use crate::media::TierId;
+use crate::overlay::Overlay;
+use crate::overlay::forest::Place;
+use crate::overlay::member::MemberIndex;
+use crate::overlay::stripes::StripeIndex;
+use crate::time::Instant;
+use crate::units::Bitrate;
+use crate::wire::control::Resume;
+use alloc::vec::Vec;
+
+impl Overlay {
+    /// Takes up the places that a member had before, as far as their parents are here, with the ranks of then. Whether
+    /// any was taken up.
+    pub fn adopt(&mut self, member: MemberIndex, resume: &Resume) -> bool {
+        let mut progress = false;
+        for place in &resume.places {
+            let (Some(stripe), Some(parent)) = (self.stripes.find(place.stripe), self.find(&place.parent))
+            else {
+                continue;
+            };
+            if self.may_adopt_place(member, stripe, parent, place.rank) {
+                let orphan = Place::orphan(place.rank);
+                self.member_mut(member).places[stripe.get()].get_or_insert(orphan);
+                self.attach(member, stripe, parent);
+                progress = true;
+            }
+        }
+        if progress && self.is_whole(member, resume.tier) {
+            self.member_mut(member).tier = Some(resume.tier);
+        }
+        progress
+    }
+
+    fn may_adopt_place(
+        &self,
+        member: MemberIndex,
+        stripe: StripeIndex,
+        parent: MemberIndex,
+        rank: crate::wire::ticket::Rank,
+    ) -> bool {
+        let above = self.member(parent);
+        let Some(place) = above.place(stripe) else {
+            return false;
+        };
+        let taken = self
+            .member(member)
+            .place(stripe)
+            .is_some_and(|own| own.parent.is_some());
+        !taken
+            && parent != member
+            && above.is_active()
+            && place.rank < rank
+            && above.free() >= self.stripes.slot(stripe)
+            && !self.path_meets(parent, stripe, member)
+    }
+
+    /// Whether a member has a parent on every stripe of a tier.
+    pub fn is_whole(&self, member: MemberIndex, tier: TierId) -> bool {
+        let mut stripes = self.stripes.of_tier(tier).peekable();
+        let seated = |stripe| {
+            self.member(member)
+                .place(stripe)
+                .is_some_and(|place| place.parent.is_some())
+        };
+        stripes.peek().is_some() && stripes.all(seated)
+    }
+
+    /// Whether none of a member's places is an orphan.
+    pub fn is_seated(&self, member: MemberIndex) -> bool {
+        self.member(member)
+            .places
+            .iter()
+            .flatten()
+            .all(|place| place.parent.is_some())
+    }
+
+    /// Tries to find a parent wherever a member lacks one.
+    pub fn reseat_member(&mut self, now: Instant, member: MemberIndex) {
+        for stripe in self.stripes.all().collect::<Vec<_>>() {
+            let orphan = self
+                .member(member)
+                .place(stripe)
+                .is_some_and(|place| place.parent.is_none());
+            if orphan {
+                self.seat(now, member, stripe);
+            }
+        }
+    }
+
+    /// A member that lacks a stripe of its tier has nothing to show of it: it gives the tier up, but keeps the places
+    /// where it has children.
+    pub fn lose_tier(&mut self, now: Instant, member: MemberIndex) {
+        self.member_mut(member).tier = None;
+        for stripe in self.stripes.all().collect::<Vec<_>>() {
+            let empty = self
+                .member(member)
+                .place(stripe)
+                .is_some_and(|place| place.children.is_empty());
+            if empty {
+                self.vacate(member, stripe, Some(now));
+            }
+        }
+    }
+
+    /// A member said that its uplink is spent: it is granted no more than it has in use now.
+    pub fn lower_grant(&mut self, now: Instant, member: MemberIndex) {
+        if member == MemberIndex::SOURCE {
+            return;
+        }
+        let member = self.member_mut(member);
+        member.granted = member.granted.min(member.used);
+        member.late = Some(now);
+    }
+
+    /// Takes all children from a member, which keeps its own places. Returns them: orphans, to be seated elsewhere.
+    pub fn release_children(&mut self, now: Instant, member: MemberIndex) -> Vec<(MemberIndex, StripeIndex)> {
+        self.release_until(now, member, Bitrate::ZERO)
+    }
+
+    /// Takes so many children from a member that the rest fit its grant: first those who have no children themselves.
+    pub fn shed_excess(&mut self, now: Instant, member: MemberIndex) -> Vec<(MemberIndex, StripeIndex)> {
+        let granted = self.member(member).granted;
+        self.release_until(now, member, granted)
+    }
+
+    fn release_until(
+        &mut self,
+        now: Instant,
+        member: MemberIndex,
+        granted: Bitrate,
+    ) -> Vec<(MemberIndex, StripeIndex)> {
+        let mut children: Vec<(MemberIndex, StripeIndex)> = Vec::new();
+        for (stripe, place) in self.member(member).places_with_index() {
+            children.extend(place.children.iter().map(|child| (*child, stripe)));
+        }
+        children.sort_by_key(|(child, stripe)| {
+            let below = self
+                .member(*child)
+                .place(*stripe)
+                .map_or(0, |place| place.children.len());
+            (below, *child, *stripe)
+        });
+        let mut released = Vec::new();
+        for (child, stripe) in children {
+            if self.member(member).used <= granted {
+                break;
+            }
+            self.detach(child, stripe, Some(now));
+            released.push((child, stripe));
+        }
+        released
+    }
+}

@@ -1,0 +1,160 @@
+//! What members are told: welcomes, and an `Assign` whenever their places changed.
+
+use super::{Broadcaster, Contact};
+use crate::id::PeerId;
+use crate::io::Outbox;
+use crate::limits::TICKET_LIFE;
+use crate::media::TierId;
+use crate::overlay::member::MemberIndex;
+use crate::overlay::reach::Dials;
+use crate::time::{Duration, Instant};
+use crate::wire::control::{Assign, Introduction, Message, TierReason, Welcome};
+use crate::wire::ticket::{Grant, Ticket};
+use alloc::vec::Vec;
+
+/// A ticket is renewed this long before it ends: time enough for a lost coordinator to come back.
+const RENEW_BEFORE: Duration = Duration::from_secs(150);
+
+impl Broadcaster {
+    pub(super) fn welcome(&self, now: Instant, member: MemberIndex, out: &mut Outbox) {
+        let Some(contact) = self.contacts.get(&member) else {
+            return;
+        };
+        let Some((sealed, _)) = self.source.layout() else {
+            return;
+        };
+        let welcome = Welcome {
+            epoch: self.config.epoch,
+            layout: sealed.clone(),
+            live_block: self.source.live_block(),
+            now: self.clock.channel(now),
+            observed: contact.address,
+        };
+        out.tell(contact.link, &Message::Welcome(welcome));
+    }
+
+    /// Tells every member whose places changed, and renews tickets that end soon.
+    pub(super) fn give_orders(&mut self, now: Instant, out: &mut Outbox) {
+        self.overlay.settle_spares();
+        for member in self.overlay.take_changed() {
+            if self.overlay.member(member).is_present() && self.contacts.contains_key(&member) {
+                self.assign(now, member, out);
+            }
+        }
+    }
+
+    pub(super) fn renew_tickets(&mut self, now: Instant) {
+        let ends_soon = |contact: &Contact| contact.expires.is_some_and(|at| now + RENEW_BEFORE > at);
+        let due: Vec<_> = self
+            .contacts
+            .iter()
+            .filter(|(_, contact)| ends_soon(contact))
+            .map(|(m, _)| *m)
+            .collect();
+        due.into_iter().for_each(|member| self.overlay.touch(member));
+    }
+
+    fn assign(&mut self, now: Instant, member: MemberIndex, out: &mut Outbox) {
+        let grants = self.grants(member);
+        let contact = &self.contacts[&member];
+        let tier = self.overlay.member(member).tier;
+        if grants.is_empty() && contact.expires.is_none() {
+            return;
+        }
+        let peers = self.introduce(member, out);
+        let contact = self.contacts.get_mut(&member).expect("checked by the caller");
+        contact.serial += 1;
+        contact.expires = Some(now + TICKET_LIFE);
+        let info = self.overlay.member(member);
+        let ticket = Ticket {
+            epoch: self.config.epoch,
+            serial: contact.serial,
+            child: info.id,
+            class: info.class(self.overlay.stripes().top_slot()),
+            expires: self.clock.channel(now + TICKET_LIFE),
+            grants,
+        };
+        let behind = u64::from(info.buffer_ms / 100);
+        let lowest = self.overlay.stripes().tiers().next().unwrap_or(TierId(0));
+        let tier = tier.unwrap_or(lowest);
+        let assign = Assign {
+            tier,
+            why: self.tier_reason(member, tier),
+            from_block: self.source.start_block(tier, behind),
+            ticket: ticket.seal(&*self.config.key),
+            peers,
+        };
+        let link = self.contacts[&member].link;
+        out.tell(link, &Message::Assign(assign));
+    }
+
+    fn tier_reason(&self, member: MemberIndex, tier: TierId) -> TierReason {
+        match self.overlay.stripes().top() {
+            Some(top) if top == tier => TierReason::Full,
+            _ if self.decided.contains(&member) => TierReason::Capacity,
+            _ => TierReason::Waiting,
+        }
+    }
+
+    fn grants(&self, member: MemberIndex) -> Vec<Grant> {
+        let stripes = self.overlay.stripes();
+        let tag = |index: MemberIndex| self.overlay.member(index).id.tag();
+        let places = self.overlay.member(member).places_with_index();
+        let grant = places.filter_map(|(stripe, place)| {
+            Some(Grant {
+                stripe: stripes.id(stripe),
+                rank: place.rank,
+                parent: tag(place.parent?),
+                spare: place.spare.map(tag),
+                replaces: place.replaces,
+            })
+        });
+        grant.collect()
+    }
+
+    /// The parents and spares that a member has not been told of; whoever must dial the member instead is told to.
+    fn introduce(&mut self, member: MemberIndex, out: &mut Outbox) -> Vec<Introduction> {
+        let places = self.overlay.member(member).places_with_index();
+        let mut named: Vec<MemberIndex> = places
+            .flat_map(|(_, place)| [place.parent, place.spare])
+            .flatten()
+            .collect();
+        named.sort_unstable();
+        named.dedup();
+        let mut peers = Vec::new();
+        for peer in named {
+            let id = self.overlay.member(peer).id;
+            let told = &mut self
+                .contacts
+                .get_mut(&member)
+                .expect("checked by the caller")
+                .told;
+            if peer != MemberIndex::SOURCE && told.insert(id) {
+                peers.push(self.introduction(member, peer, id, out));
+            }
+        }
+        peers
+    }
+
+    fn introduction(
+        &self,
+        child: MemberIndex,
+        parent: MemberIndex,
+        peer: PeerId,
+        out: &mut Outbox,
+    ) -> Introduction {
+        let mut addresses = self.overlay.member(parent).addresses.clone();
+        if self.overlay.link_between(child, parent) == Some(Dials::Parent) {
+            addresses.clear();
+            let below = self.overlay.member(child);
+            let dial = Introduction {
+                peer: below.id,
+                addresses: below.addresses.clone(),
+            };
+            if let Some(contact) = self.contacts.get(&parent) {
+                out.tell(contact.link, &Message::Dial(dial));
+            }
+        }
+        Introduction { peer, addresses }
+    }
+}

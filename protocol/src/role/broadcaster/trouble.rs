@@ -1,0 +1,236 @@
+//! When something goes wrong: parents that fall silent, children that find no seat, uplinks that do not suffice.
+
+use super::Broadcaster;
+use crate::io::Outbox;
+use crate::overlay::member::{MemberIndex, State};
+use crate::overlay::stripes::StripeIndex;
+use crate::time::{Duration, Instant};
+use crate::wire::control::{Accusation, DetachReason, Message, Moved, Orphaned, Report};
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+/// A member that its children call silent has so long to answer before its children are moved.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
+/// A member that two children of different networks accused is given no children for so long.
+const SHUNNED: Duration = Duration::from_secs(30);
+
+/// An uplink is late for so long before its grant is halved: longer than a moment's congestion.
+const LATE_FOR: Duration = Duration::from_secs(2);
+
+impl Broadcaster {
+    pub(super) fn on_moved(&mut self, now: Instant, child: MemberIndex, moved: &Moved, out: &mut Outbox) {
+        let Some(stripe) = self.overlay.stripes().find(moved.stripe) else {
+            return;
+        };
+        let former = moved.from.and_then(|from| self.overlay.find(&from));
+        if let Some(former) = former {
+            let id = self.overlay.member(child).id;
+            self.overlay.seat_left(former, moved.stripe, id);
+        }
+        if moved.planned {
+            return;
+        }
+        if let Some(former) = former {
+            self.accuse(now, former, child, Accusation::Silent, out);
+        }
+        if let Some(to) = self.overlay.find(&moved.to) {
+            self.overlay.moved(child, stripe, to);
+        }
+    }
+
+    pub(super) fn on_orphaned(
+        &mut self,
+        now: Instant,
+        child: MemberIndex,
+        orphaned: &Orphaned,
+        out: &mut Outbox,
+    ) {
+        let Some(stripe) = self.overlay.stripes().find(orphaned.stripe) else {
+            return;
+        };
+        let Some(place) = self.overlay.member(child).place(stripe) else {
+            return;
+        };
+        let planned = place.parent;
+        if let Some(parent) = self.overlay.find(&orphaned.parent) {
+            self.note_failure(now, child, parent, orphaned.why, out);
+        }
+        let stale = planned.is_some_and(|parent| self.overlay.member(parent).id != orphaned.parent);
+        if stale
+            && self
+                .overlay
+                .link_between(child, planned.expect("just seen"))
+                .is_some()
+        {
+            // The plan has changed since; say it again in case the child asked in between.
+            self.overlay.touch(child);
+            return;
+        }
+        self.overlay.detach(child, stripe, None);
+        self.reseat(now, alloc::vec![(child, stripe)]);
+    }
+
+    fn note_failure(
+        &mut self,
+        now: Instant,
+        child: MemberIndex,
+        parent: MemberIndex,
+        why: DetachReason,
+        out: &mut Outbox,
+    ) {
+        if let Some(contact) = self.contacts.get_mut(&child) {
+            contact.told.remove(&self.overlay.member(parent).id);
+        }
+        match why {
+            DetachReason::Silent => {
+                self.accuse(now, parent, child, Accusation::Silent, out);
+                self.overlay.keep_apart(now, child, parent);
+            }
+            DetachReason::Full | DetachReason::Shed => self.overlay.lower_grant(now, parent),
+            DetachReason::Replaced | DetachReason::Leaving => {}
+            _ if parent == MemberIndex::SOURCE => {}
+            _ => self.overlay.keep_apart(now, child, parent),
+        }
+    }
+
+    pub(super) fn on_unreachable(&mut self, now: Instant, member: MemberIndex, peer: MemberIndex) {
+        self.overlay.keep_apart(now, member, peer);
+        let Some(contact) = self.contacts.get_mut(&member) else {
+            return;
+        };
+        contact.told.remove(&self.overlay.member(peer).id);
+        let hangs = |(_, place): &(StripeIndex, &crate::overlay::forest::Place)| place.parent == Some(peer);
+        let stripes: Vec<_> = self
+            .overlay
+            .member(member)
+            .places_with_index()
+            .filter(hangs)
+            .map(|(s, _)| s)
+            .collect();
+        for stripe in &stripes {
+            self.overlay.detach(member, *stripe, None);
+        }
+        self.reseat(now, stripes.into_iter().map(|stripe| (member, stripe)).collect());
+    }
+
+    pub(super) fn on_report(&mut self, now: Instant, member: MemberIndex, report: &Report, out: &mut Outbox) {
+        let contact = self
+            .contacts
+            .get_mut(&member)
+            .expect("every viewer has a contact");
+        contact.late_since = match (report.children_in_time, contact.late_since) {
+            (true, _) => None,
+            (false, since) => since.or(Some(now)),
+        };
+        for (peer, what) in &report.accusations {
+            if let Some(accused) = self.overlay.find(peer) {
+                self.accuse(now, accused, member, *what, out);
+            }
+        }
+    }
+
+    /// One accusation only moves the accuser; but a silent member is asked for a sign of life.
+    pub(super) fn accuse(
+        &mut self,
+        now: Instant,
+        accused: MemberIndex,
+        by: MemberIndex,
+        what: Accusation,
+        out: &mut Outbox,
+    ) {
+        if accused == MemberIndex::SOURCE || accused == by {
+            return;
+        }
+        match &mut self.overlay.member_mut(accused).state {
+            State::Suspect { accusers, .. } => {
+                accusers.insert(by);
+            }
+            State::Active => {
+                let accusers = BTreeSet::from([by]);
+                self.overlay
+                    .set_state(accused, State::Suspect { since: now, accusers });
+                self.ask_for_life(now, accused, out);
+            }
+            _ => return,
+        }
+        if what == Accusation::Forged {
+            self.blame(accused, "forged a chunk", by, out);
+        }
+    }
+
+    fn ask_for_life(&self, now: Instant, member: MemberIndex, out: &mut Outbox) {
+        if let Some(contact) = self.contacts.get(&member) {
+            out.tell(
+                contact.link,
+                &Message::Echo {
+                    sent_us: now.as_micros(),
+                },
+            );
+        }
+    }
+
+    /// Any frame is a sign of life.
+    pub(super) fn heard_from(&mut self, now: Instant, member: MemberIndex) {
+        let Some(contact) = self.contacts.get_mut(&member) else {
+            return;
+        };
+        contact.heard = now;
+        match &self.overlay.member(member).state {
+            State::Suspect { since, accusers } if now.since(*since) < SHUNNED && self.is_agreed(accusers) => {
+            }
+            State::Suspect { .. } => self.overlay.set_state(member, State::Active),
+            State::Absent => {
+                self.overlay.set_state(member, State::Active);
+                self.serve(now, member);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether accusers of two different networks agree.
+    fn is_agreed(&self, accusers: &BTreeSet<MemberIndex>) -> bool {
+        let prefixes: BTreeSet<_> = accusers
+            .iter()
+            .map(|accuser| self.overlay.member(*accuser).prefix)
+            .collect();
+        prefixes.len() >= 2
+    }
+
+    /// Moves the children of those who gave no sign of life. Call at least once a second.
+    pub(super) fn judge_suspects(&mut self, now: Instant, out: &mut Outbox) {
+        for member in self.overlay.viewers().collect::<Vec<_>>() {
+            let State::Suspect { since, accusers } = &self.overlay.member(member).state else {
+                continue;
+            };
+            let silent = self.contacts[&member].heard <= *since && now.since(*since) >= SIGN_OF_LIFE;
+            let agreed = self.is_agreed(accusers) && self.overlay.member(member).is_interior();
+            let by = *accusers.first().expect("somebody accused it");
+            if silent {
+                let orphans = self.overlay.evacuate(now, member, false);
+                self.overlay.set_state(member, State::Absent);
+                self.reseat(now, orphans);
+            } else if agreed {
+                self.blame(member, "does not forward", by, out);
+                let orphans = self.overlay.release_children(now, member);
+                self.reseat(now, orphans);
+            }
+        }
+    }
+
+    /// Halves the grants of those whose children have been late for a while, and moves the children it is too many by.
+    pub(super) fn judge_late(&mut self, now: Instant) {
+        let late = |member: &MemberIndex| {
+            self.contacts[member]
+                .late_since
+                .is_some_and(|since| now.since(since) >= LATE_FOR)
+        };
+        for member in self.overlay.viewers().filter(late).collect::<Vec<_>>() {
+            self.contacts.get_mut(&member).expect("a viewer").late_since = Some(now);
+            if self.overlay.halve_grant(now, member) {
+                let orphans = self.overlay.shed_excess(now, member);
+                self.reseat(now, orphans);
+            }
+        }
+    }
+}
