@@ -1,0 +1,3 @@
+//! `banyan-sim`: the overlay in a discrete-event simulator.
+
+fn main() {}

@@ -1,0 +1,80 @@
+//! The event queue: by time, and among equals in the order of their making, so that a run can be repeated.
+
+use super::Micros;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Events of type `E` in the order of their times.
+#[derive(Debug)]
+pub struct Queue<E> {
+    heap: BinaryHeap<Reverse<(Micros, u64, u32)>>,
+    events: Vec<Option<E>>,
+    free: Vec<u32>,
+    sequence: u64,
+}
+
+impl<E> Default for Queue<E> {
+    fn default() -> Self {
+        Self {
+            heap: BinaryHeap::new(),
+            events: Vec::new(),
+            free: Vec::new(),
+            sequence: 0,
+        }
+    }
+}
+
+impl<E> Queue<E> {
+    /// Adds an event.
+    pub fn push(&mut self, at: Micros, event: E) {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.events.push(None);
+            (self.events.len() - 1) as u32
+        });
+        self.events[place as usize] = Some(event);
+        self.heap.push(Reverse((at, self.sequence, place)));
+        self.sequence += 1;
+    }
+
+    /// Takes out the earliest event.
+    pub fn pop(&mut self) -> Option<(Micros, E)> {
+        let Reverse((at, _, place)) = self.heap.pop()?;
+        self.free.push(place);
+        let event = self.events[place as usize]
+            .take()
+            .expect("a place in the heap holds an event");
+        Some((at, event))
+    }
+
+    /// How many events wait.
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_come_by_time_and_then_in_the_order_of_their_making() {
+        let mut queue = Queue::default();
+        for (at, name) in [(5, 'c'), (1, 'a'), (5, 'd'), (3, 'b'), (5, 'e')] {
+            queue.push(at, name);
+        }
+        let mut got = String::new();
+        while let Some((_, name)) = queue.pop() {
+            got.push(name);
+            if name == 'a' {
+                queue.push(5, 'f');
+            }
+        }
+        assert_eq!(got, "abcdef");
+        assert_eq!(queue.events.len(), 5, "places are used again");
+    }
+}

@@ -1,0 +1,157 @@
+//! A node: a machine, its uplink, and its driver's tables.
+
+use super::{Happening, SideIndex, Watch, World};
+use crate::net::uplink::Uplink;
+use crate::net::{Micros, WIRE_REPORTS};
+use banyan_protocol::id::PeerId;
+use banyan_protocol::io::{LinkId, Machine};
+use banyan_protocol::media::StripeId;
+use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+/// A node's place in the world's table; never used again.
+pub type NodeIndex = u32;
+
+/// A machine, and what the simulator may ask it beyond the boundary.
+pub trait Role: Machine + Any {
+    /// Who sends it which stripe.
+    fn parents(&self) -> Vec<(StripeId, PeerId)> {
+        Vec::new()
+    }
+
+    /// Whom it sends which stripe.
+    fn children(&self) -> Vec<(PeerId, StripeId)> {
+        Vec::new()
+    }
+}
+
+/// Whether a node runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It does.
+    Running,
+    /// It is stopped, since then; its links live until they time out.
+    Frozen(Micros),
+    /// It ended, or crashed.
+    Gone,
+}
+
+/// What a node is made of.
+pub struct NodeSetup {
+    /// Its key.
+    pub id: PeerId,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Its uplink in wire bits a second.
+    pub uplink_bps: u64,
+    /// Whether it lets in only those that it contacted before.
+    pub nat: bool,
+    /// The share of chunks that it alters before it sends them.
+    pub forges: f64,
+    /// Its machine.
+    pub machine: Box<dyn Role>,
+}
+
+/// A node.
+pub struct Node {
+    /// Its key.
+    pub id: PeerId,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Whether it runs.
+    pub life: Life,
+    /// Its uplink.
+    pub uplink: Uplink,
+    /// Whether it lets in only those that it contacted before.
+    pub nat: bool,
+    /// The share of chunks that it alters before it sends them.
+    pub forges: f64,
+    /// Wire bytes sent.
+    pub sent: u64,
+    /// Wire bytes received.
+    pub received: u64,
+    pub(super) machine: Option<Box<dyn Role>>,
+    pub(super) links: BTreeMap<LinkId, (u32, SideIndex)>,
+    pub(super) accepted: u64,
+    pub(super) ever_linked: Vec<(u32, SideIndex)>,
+    pub(super) wake: Option<Micros>,
+    pub(super) spins: u32,
+    pub(super) reports: u32,
+    pub(super) waiting: VecDeque<(u32, SideIndex)>,
+    pub(super) room_awaited: bool,
+    pub(super) contacted: BTreeMap<SocketAddr, Micros>,
+}
+
+impl Node {
+    fn new(setup: NodeSetup) -> Self {
+        Self {
+            id: setup.id,
+            address: setup.address,
+            life: Life::Running,
+            uplink: Uplink::new(setup.uplink_bps),
+            nat: setup.nat,
+            forges: setup.forges,
+            sent: 0,
+            received: 0,
+            machine: Some(setup.machine),
+            links: BTreeMap::new(),
+            accepted: 0,
+            ever_linked: Vec::new(),
+            wake: None,
+            spins: 0,
+            reports: 0,
+            waiting: VecDeque::new(),
+            room_awaited: false,
+            contacted: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it handles what comes.
+    pub fn runs(&self) -> bool {
+        self.life == Life::Running
+    }
+
+    /// Whether it has not ended, though it may be frozen.
+    pub fn is_here(&self) -> bool {
+        self.life != Life::Gone
+    }
+
+    /// How many links it has.
+    pub fn link_count(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Its machine, unless it is gone.
+    pub fn machine(&self) -> Option<&dyn Role> {
+        self.machine.as_deref()
+    }
+
+    /// A name for a link that it accepts: odd, and never used before.
+    pub(super) fn next_accepted(&mut self) -> LinkId {
+        self.accepted += 1;
+        LinkId(self.accepted * 2 - 1)
+    }
+}
+
+impl<W: Watch, A> World<W, A> {
+    /// Puts a node into the world. From now on it is the one at its address.
+    pub fn add(&mut self, setup: NodeSetup) -> NodeIndex {
+        let index = self.nodes.len() as NodeIndex;
+        self.at.insert(setup.address, index);
+        self.nodes.push(Node::new(setup));
+        let phase = self.now + self.rng.below(WIRE_REPORTS);
+        self.queue.push(phase, Happening::Report(index));
+        self.settle(index);
+        index
+    }
+
+    /// The node of this index.
+    pub fn node(&self, index: NodeIndex) -> &Node {
+        &self.nodes[index as usize]
+    }
+
+    pub(super) fn node_mut(&mut self, index: NodeIndex) -> &mut Node {
+        &mut self.nodes[index as usize]
+    }
+}
