@@ -167,7 +167,7 @@ async fn read_lane(
             frames.push(&std::mem::take(part));
         }
         loop {
-            match frames.next() {
+            match frames.next_frame() {
                 Ok(Some(frame)) => {
                     let input = Input::Frame { link, lane, frame };
                     if happenings.send(input.into()).await.is_err() {

@@ -61,7 +61,10 @@ impl Bitrate {
 
     /// How many whole times `slot` fits into this rate; none if `slot` is zero.
     pub const fn slots(self, slot: Self) -> u64 {
-        if slot.0 == 0 { 0 } else { self.0 / slot.0 }
+        match self.0.checked_div(slot.0) {
+            Some(slots) => slots,
+            None => 0,
+        }
     }
 }
 

@@ -432,6 +432,15 @@ pub enum DetachReason {
     Unreachable,
 }
 
+/// Text that a message may carry, cut to [`limits::TEXT_MAX`] bytes at a character's edge.
+pub fn bounded_text(text: &str) -> String {
+    let mut end = text.len().min(limits::TEXT_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -452,13 +461,4 @@ mod tests {
         long.push(0);
         assert_eq!(Message::parse(&long.into()), Err(CodecError::Trailing(1)));
     }
-}
-
-/// Text that a message may carry, cut to [`limits::TEXT_MAX`] bytes at a character's edge.
-pub fn bounded_text(text: &str) -> String {
-    let mut end = text.len().min(limits::TEXT_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].into()
 }

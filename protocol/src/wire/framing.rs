@@ -44,13 +44,13 @@ impl Deframer {
         }
     }
 
-    /// Takes in what came; call [`next`](Self::next) until it has no more.
+    /// Takes in what came; call [`next_frame`](Self::next_frame) until it has no more.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
     /// The next whole frame with its prefix, if there is one. An error is final for the lane.
-    pub fn next(&mut self) -> Result<Option<Bytes>, FrameTooLarge> {
+    pub fn next_frame(&mut self) -> Result<Option<Bytes>, FrameTooLarge> {
         let Some(prefix) = self.buffer.first_chunk::<PREFIX>() else {
             return Ok(None);
         };
@@ -78,7 +78,7 @@ mod tests {
             let mut got = Vec::new();
             for part in stream.chunks(cut) {
                 deframer.push(part);
-                while let Some(frame) = deframer.next().unwrap() {
+                while let Some(frame) = deframer.next_frame().unwrap() {
                     got.push(body(&frame));
                 }
             }
@@ -90,6 +90,6 @@ mod tests {
     fn an_oversized_frame_is_refused_before_it_is_buffered() {
         let mut deframer = Deframer::new(4);
         deframer.push(&5u32.to_le_bytes());
-        assert_eq!(deframer.next(), Err(FrameTooLarge(5)));
+        assert_eq!(deframer.next_frame(), Err(FrameTooLarge(5)));
     }
 }

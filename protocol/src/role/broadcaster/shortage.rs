@@ -257,7 +257,10 @@ impl Broadcaster {
         };
         let top = self.overlay.stripes().top().expect("there is a lowest tier");
         let deserves_all = class < Class::FreeRider;
-        while lowest != top {
+        if lowest == top {
+            return false;
+        }
+        loop {
             let tier = self.overlay.member(member).tier;
             if tier == Some(top) || (tier.is_some() && !deserves_all) {
                 break;
