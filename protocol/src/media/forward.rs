@@ -1,18 +1,36 @@
 //! The forwarding engine: the data plane of every peer that feeds children.
+//!
+//! It keeps the newest chunks, knows which child has a seat on which stripe by which ticket, and has its schedule share
+//! out the uplink among them.
 
-use crate::id::{PeerId, Verify};
+mod admit;
+mod children;
+mod layouts;
+mod marks;
+mod room;
+mod send;
+mod tickets;
+
+use crate::id::{PeerId, PeerTag, Verify};
 use crate::io::{LinkId, Outbox};
 use crate::media::StripeId;
-use crate::media::store::Store;
-use crate::time::{ChannelTime, Instant};
+use crate::media::schedule::{Entry, Kind, Schedule};
+use crate::media::store::{STRIPES, Store, Stored, stripe_at, stripe_slot};
+use crate::time::{ChannelTime, Duration, Instant};
 use crate::units::Bitrate;
-use crate::wire::chunk::Chunk;
-use crate::wire::close::CloseCode;
-use crate::wire::control::{Attach, Pull};
+use crate::wire::chunk::{Chunk, Flags};
+use crate::wire::control::{DetachReason, Message};
 use crate::wire::layout::Layout;
 use crate::wire::ticket::Rank;
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use bytes::Bytes;
+use children::Children;
+
+/// How long tickets of the former epoch hold for children that have a seat: a broadcaster that restarts within a minute
+/// finds its trees as they were.
+const EPOCH_GRACE: Duration = Duration::from_secs(60);
 
 /// What an engine must be told when it is made.
 #[derive(Clone)]
@@ -25,7 +43,7 @@ pub struct Config {
     pub verify: Arc<dyn Verify>,
     /// What may be sent, in wire bits; `None`: as much as the transport takes.
     pub uplink: Option<Bitrate>,
-    /// Whether it is the broadcaster's, which has rank 0 on all stripes.
+    /// Whether it is the broadcaster's, which has rank 0 on all stripes and never sends late marks.
     pub is_source: bool,
 }
 
@@ -33,110 +51,271 @@ pub struct Config {
 ///
 /// Its owner tells it what happens, and calls [`poll`](Self::poll) at the end of every call of
 /// [`Machine::handle`](crate::io::Machine::handle): only there is anything put on data lanes. Where a method returns
-/// `Err(code)`, the peer did what it must not: the closing of the link is in the outbox, the engine has forgotten the
+/// `Err(code)`, the peer did what it must not: the closing of its link is in the outbox, the engine has forgotten the
 /// link, and the owner forgets it too.
-pub struct Forwarder {}
+pub struct Forwarder {
+    me: PeerTag,
+    channel: PeerId,
+    verify: Arc<dyn Verify>,
+    uplink: Option<Bitrate>,
+    is_source: bool,
+    store: Store,
+    schedule: Schedule,
+    children: Children,
+    layouts: layouts::Layouts,
+    marks: marks::Marks,
+    serials: tickets::Serials,
+    held: Vec<admit::Held>,
+    /// Our own rank on each stripe that we receive.
+    ranks: [Option<Rank>; STRIPES],
+    leaving: bool,
+    /// The latest time that we were told.
+    now: Instant,
+    /// Until when tickets of the former epoch hold.
+    grace: Option<Instant>,
+    /// Not after the first ticket of a seat ends, and when that is.
+    ends: Option<(ChannelTime, Instant)>,
+    /// Something changed that seats or held requests depend on.
+    recheck: bool,
+    /// No stripe is shed for overload before this.
+    shed_after: Instant,
+}
 
-#[allow(unused_variables, clippy::todo, missing_docs)]
 impl Forwarder {
+    /// An engine without children; it stores nothing until it knows its [`epoch`](Self::epoch).
     pub fn new(config: Config) -> Self {
-        todo!()
+        Self {
+            me: config.me.tag(),
+            channel: config.channel,
+            verify: config.verify,
+            uplink: config.uplink,
+            is_source: config.is_source,
+            store: Store::new(0),
+            schedule: Schedule::new(config.uplink),
+            children: Children::new(),
+            layouts: layouts::Layouts::default(),
+            marks: marks::Marks::new(!config.is_source),
+            serials: tickets::Serials::default(),
+            held: Vec::new(),
+            ranks: [config.is_source.then_some(Rank::SOURCE); STRIPES],
+            leaving: false,
+            now: Instant::ZERO,
+            grace: None,
+            ends: None,
+            recheck: false,
+            shed_after: Instant::ZERO,
+        }
     }
-    /// A new epoch.
-    pub fn epoch(&mut self, now: Instant, epoch: u64, out: &mut Outbox) {
-        todo!()
+
+    /// Begins an epoch; one that is not newer than the present one changes nothing. The store begins anew, and what waits
+    /// for children is dropped. Children keep their seats by tickets of the former epoch for a minute.
+    pub fn epoch(&mut self, now: Instant, epoch: u64) {
+        self.now = now;
+        let former = self.store.epoch();
+        if epoch <= former {
+            return;
+        }
+        self.store = Store::new(epoch);
+        self.layouts.clear();
+        self.serials.forget_before(former);
+        self.begin_lanes_anew();
+        self.grace = (former > 0).then(|| now + EPOCH_GRACE);
+        self.recheck = true;
     }
-    /// A verified layout.
+
+    /// Takes in a verified layout, `sealed` as it came. One of another epoch is passed over. Every child gets it before
+    /// the first chunk that was made by it.
     pub fn layout(&mut self, sealed: Bytes, layout: Arc<Layout>) {
-        todo!()
+        if layout.epoch != self.store.epoch() {
+            return;
+        }
+        self.layouts.insert(&sealed, layout);
+        self.recheck = true;
     }
-    pub fn set_uplink(&mut self, uplink: Option<Bitrate>) {
-        todo!()
+
+    /// Changes what may be sent. If seats cost more than that, some are shed at the next [`poll`](Self::poll).
+    pub fn set_uplink(&mut self, now: Instant, uplink: Option<Bitrate>) {
+        self.uplink = uplink;
+        self.schedule.set_uplink(now, uplink);
+        self.recheck = true;
     }
-    /// Own rank; `None`: the stripe isn't received any more, its children are detached.
+
+    /// Our own rank on a stripe has changed; `None`: we do not receive it any more. Children whose rank is not greater are
+    /// detached, the others are told.
     pub fn set_rank(&mut self, stripe: StripeId, rank: Option<Rank>, out: &mut Outbox) {
-        todo!()
+        let Some(slot) = stripe_slot(stripe).filter(|slot| self.ranks[*slot] != rank) else {
+            return;
+        };
+        self.ranks[slot] = rank;
+        self.recheck = true;
+        let why = rank.map_or(DetachReason::NotReceived, |_| DetachReason::Rank);
+        self.unseat_where(out, |seat_slot, seat| {
+            let keeps = rank.is_some_and(|rank| seat.rank > rank);
+            (seat_slot == slot && !keeps).then_some(why)
+        });
+        let Some(rank) = rank else { return };
+        for seat in self.children.seats(slot) {
+            let link = self.children.get(seat.child).link;
+            out.tell(link, &Message::Ranked { stripe, rank });
+        }
     }
-    /// Late marks are sent (the default), or not: when the channel has ended.
+
+    /// Whether late marks are sent, as they are at first by all but the source: not any more when the channel has ended.
     pub fn set_marking(&mut self, on: bool) {
-        todo!()
+        self.marks.set(on && !self.is_source);
     }
+
+    /// A link is up. Only peers on such links may ask for anything.
     pub fn linked(&mut self, link: LinkId, peer: PeerId) {
-        todo!()
+        if self.children.find(link).is_none() {
+            let index = self.children.add(link, peer);
+            self.schedule.open(index);
+        }
     }
+
+    /// A link has ended, with all that its peer had here.
     pub fn unlinked(&mut self, now: Instant, link: LinkId) {
-        todo!()
+        self.now = now;
+        if let Some(index) = self.children.find(link) {
+            self.forget(index);
+        }
     }
-    pub fn attach(
-        &mut self,
-        now: Instant,
-        at: ChannelTime,
-        link: LinkId,
-        attach: Attach,
-        out: &mut Outbox,
-    ) -> Result<(), CloseCode> {
-        todo!()
+
+    /// Takes in a verified chunk, to be stored and passed on to the children of its stripe. Whether it was new.
+    pub fn chunk(&mut self, now: Instant, chunk: &Chunk) -> bool {
+        self.now = now;
+        let header = &chunk.header;
+        let Some(slot) = stripe_slot(header.stripe).filter(|_| self.store.insert(chunk) == Stored::New)
+        else {
+            return false;
+        };
+        self.marks.heard(slot, now);
+        if header.flags.has(Flags::KEYFRAME) {
+            self.resume(slot, header.block);
+        }
+        let entry = Entry {
+            captured: header.captured,
+            queued: now,
+            block: header.block,
+            stripe: slot as u8,
+            kind: Kind::Live,
+        };
+        for seat in self.children.seats(slot) {
+            if header.block >= seat.from {
+                self.schedule.push(seat.child, entry);
+            }
+        }
+        true
     }
-    pub fn detach(
-        &mut self,
-        now: Instant,
-        link: LinkId,
-        stripe: StripeId,
-        out: &mut Outbox,
-    ) -> Result<(), CloseCode> {
-        todo!()
+
+    /// The transport has taken bytes off a child's data lanes. Bytes that were given up by [`Output::Reset`] count as
+    /// taken already.
+    ///
+    /// [`Output::Reset`]: crate::io::Output::Reset
+    pub fn drained(&mut self, now: Instant, link: LinkId, bytes: u64) {
+        self.now = now;
+        if let Some(index) = self.children.find(link) {
+            self.schedule.drained(now, index, bytes);
+        }
     }
-    pub fn pull(
-        &mut self,
-        now: Instant,
-        at: ChannelTime,
-        link: LinkId,
-        pull: Pull,
-        out: &mut Outbox,
-    ) -> Result<(), CloseCode> {
-        todo!()
-    }
-    /// A verified chunk; whether it was new.
-    pub fn chunk(&mut self, now: Instant, chunk: &Chunk, out: &mut Outbox) -> bool {
-        todo!()
-    }
-    pub fn drained(&mut self, now: Instant, link: LinkId, bytes: u64, out: &mut Outbox) {
-        todo!()
-    }
-    /// `sent` of Input::Wire.
+
+    /// The transport's total of wire bytes sent, which corrects the budget.
     pub fn wire_sent(&mut self, now: Instant, total: u64) {
-        todo!()
+        self.now = now;
+        self.schedule.wire_sent(now, total);
     }
+
+    /// Does what is due, and sends what may be sent. `at` is the channel time now.
     pub fn poll(&mut self, now: Instant, at: ChannelTime, out: &mut Outbox) {
-        todo!()
+        self.now = now;
+        self.end_tickets(now, at, out);
+        if core::mem::take(&mut self.recheck) {
+            self.recheck_seats(now, out);
+            self.try_held(now, at, out);
+        }
+        self.give_up_held(now, out);
+        self.mark(now, out);
+        self.skip_stale(now, out);
+        self.flush(now, out);
+        self.shed_overload(now, out);
     }
+
+    /// When to call [`poll`](Self::poll) at the latest; never if there is nothing to do.
     pub fn wake_at(&self) -> Option<Instant> {
-        todo!()
+        let held = self.held.iter().map(|held| held.until).min();
+        let times = [
+            self.recheck.then_some(self.now),
+            self.schedule.wake_at(),
+            self.marks.wake_at(&self.children),
+            held,
+            self.grace,
+            self.ends.map(|(_, when)| when),
+        ];
+        times.into_iter().flatten().min()
     }
+
+    /// We leave: children are told, and are fed until they have gone; no others are taken.
     pub fn leave(&mut self, now: Instant, out: &mut Outbox) {
-        todo!()
+        self.now = now;
+        self.leaving = true;
+        for (slot, seat) in self.children.all() {
+            let link = self.children.get(seat.child).link;
+            let (stripe, why) = (stripe_at(slot), DetachReason::Leaving);
+            out.tell(link, &Message::Detached { stripe, why });
+        }
+        self.refuse_held(DetachReason::Leaving, out);
     }
-    /// Who gets which stripe.
+
+    /// Who is fed which stripe.
     pub fn children(&self) -> impl Iterator<Item = (PeerId, StripeId)> + '_ {
-        core::iter::empty()
+        let all = self.children.all();
+        all.map(|(slot, seat)| (self.children.get(seat.child).peer, stripe_at(slot)))
     }
-    /// Distinct peers.
+
+    /// How many peers are fed.
     pub fn child_count(&self) -> usize {
-        todo!()
+        let indices = self.children.indices().map(|index| self.children.get(index));
+        let fed = indices.filter(|child| child.stripes != 0);
+        fed.map(|child| child.peer).collect::<BTreeSet<_>>().len()
     }
+
+    /// Whether anybody is fed that stripe.
     pub fn is_interior(&self, stripe: StripeId) -> bool {
-        todo!()
+        stripe_slot(stripe).is_some_and(|slot| self.children.is_interior(slot))
     }
+
+    /// What the children's slots cost together, in wire bits.
     pub fn budget_used(&self) -> Bitrate {
-        todo!()
+        self.children.used()
     }
+
+    /// Whether the children got their chunks in time over the last second, as far as it was ours to do.
     pub fn in_time(&self) -> bool {
-        todo!()
+        self.schedule.in_time(self.now)
     }
+
+    /// The chunks of the last ten seconds.
     pub fn store(&self) -> &Store {
-        todo!()
+        &self.store
     }
+
+    /// Panics if the engine contradicts itself.
     pub fn check_invariants(&self) {
-        todo!()
+        self.children.check_invariants();
+        self.schedule.check_invariants();
+        let fits = self.uplink.is_none_or(|uplink| self.budget_used() <= uplink);
+        assert!(fits || self.recheck, "children's slots fit into the uplink");
+        for (slot, seat) in self.children.all() {
+            let below = self.ranks[slot].is_some_and(|rank| seat.rank > rank);
+            assert!(
+                below,
+                "a child's rank on {} is greater than ours",
+                stripe_at(slot)
+            );
+        }
+        assert!(self.held.len() <= admit::HELD_MAX, "held requests are bounded");
     }
 }
+
+#[cfg(test)]
+mod tests;

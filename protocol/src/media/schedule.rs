@@ -1,3 +1,353 @@
 //! Who is sent what, and when: one budget of wire bytes, shared out by class and deadline.
+//!
+//! Every child has a [`Line`]: what waits for it, in order of capture. A line is owed the slots of its stripes. As the
+//! slots of all children together fit into the uplink, serving what is owed first keeps every child's live chunks on time,
+//! whatever backlog others have; what is left over goes to the line that is furthest behind. Within both, the better class
+//! goes first, and within a class the earliest deadline. Deadlines are capture times: all viewers play alike far behind.
 
+mod bucket;
+mod lateness;
+mod line;
+mod tokens;
 pub mod wire;
+
+pub use bucket::Bucket;
+pub use lateness::Lateness;
+pub use line::{Entry, Kind, Line};
+pub use tokens::Tokens;
+
+use crate::media::store::{Store, stripe_at};
+use crate::time::{ChannelTime, Duration, Instant};
+use crate::units::Bitrate;
+use crate::wire::chunk::Chunk;
+use crate::wire::ticket::Class;
+use alloc::vec::Vec;
+
+/// A chunk that a child is owed and that has waited this long for uplink is a sign of overload: a viewer has two seconds
+/// in all, for some hops.
+const OVERLOAD_WAIT: Duration = Duration::from_secs(1);
+
+/// Shares out the uplink. Lines are named by small indices, which the owner gives.
+#[derive(Debug)]
+pub struct Schedule {
+    bucket: Bucket,
+    lines: Vec<Option<Line>>,
+    /// The lines in which something waits: the others cost nothing.
+    active: Vec<u32>,
+    wake: Option<Instant>,
+    lateness: Lateness,
+    starved: bool,
+    /// Of [`poll`](Self::poll), kept for its memory: the lines that are due, best first.
+    ready: Vec<Ready>,
+}
+
+/// A line that is due: its class, the deadline of what is first in it, and its index.
+type Ready = (Class, ChannelTime, u32);
+
+/// What became of the attempt to send what is first in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Sent,
+    /// Nothing waits, or the child's credit is spent: the line is out of this round.
+    Done,
+    /// The line has had what it is owed.
+    Served,
+    /// The budget does not carry a chunk of so many wire bytes yet.
+    Dry(u64),
+}
+
+impl Schedule {
+    /// A schedule for an uplink of so many wire bits; `None`: what children take.
+    pub fn new(uplink: Option<Bitrate>) -> Self {
+        Self {
+            bucket: Bucket::new(uplink),
+            lines: Vec::new(),
+            active: Vec::new(),
+            wake: None,
+            lateness: Lateness::default(),
+            starved: false,
+            ready: Vec::new(),
+        }
+    }
+
+    /// Changes the uplink.
+    pub fn set_uplink(&mut self, now: Instant, uplink: Option<Bitrate>) {
+        self.bucket.set_uplink(now, uplink);
+        self.wake_by(now);
+    }
+
+    /// Begins an empty line.
+    pub fn open(&mut self, index: u32) {
+        let at = index as usize;
+        if self.lines.len() <= at {
+            self.lines.resize_with(at + 1, || None);
+        }
+        self.lines[at] = Some(Line::new(index));
+    }
+
+    /// Ends a line, with what waits in it.
+    pub fn close(&mut self, index: u32) {
+        self.lines[index as usize] = None;
+        self.active.retain(|line| *line != index);
+    }
+
+    /// A line that is open.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub fn line(&self, index: u32) -> &Line {
+        self.lines[index as usize].as_ref().expect("the line is open")
+    }
+
+    fn line_mut(&mut self, index: u32) -> &mut Line {
+        self.lines[index as usize].as_mut().expect("the line is open")
+    }
+
+    /// What a child is owed, for how many stripes, in which class.
+    pub fn set_share(&mut self, now: Instant, index: u32, class: Class, share: Bitrate, stripes: u32) {
+        self.line_mut(index).set_share(now, class, share, stripes);
+    }
+
+    /// A new chunk waits.
+    pub fn push(&mut self, index: u32, entry: Entry) {
+        let line = self.lines[index as usize].as_mut().expect("the line is open");
+        if line.is_empty() {
+            self.active.push(index);
+        }
+        if let Some(due) = line.push(entry) {
+            self.wake_by(due);
+        }
+    }
+
+    /// Old chunks wait, which the child lacks; those that wait already are passed over.
+    pub fn backlog(&mut self, now: Instant, index: u32, entries: impl Iterator<Item = Entry>) {
+        let line = self.lines[index as usize].as_mut().expect("the line is open");
+        let was_empty = line.is_empty();
+        let due = line.backlog(now, entries);
+        if was_empty && !line.is_empty() {
+            self.active.push(index);
+        }
+        if let Some(due) = due {
+            self.wake_by(due);
+        }
+    }
+
+    /// Drops what waits and is not wanted any more.
+    pub fn retain(&mut self, index: u32, keep: impl FnMut(&Entry) -> bool) {
+        let line = self.line_mut(index);
+        line.retain(keep);
+        if line.is_empty() {
+            self.active.retain(|active| *active != index);
+        }
+    }
+
+    /// The child's lanes begin anew: what waits, there and here, is given up.
+    pub fn reset(&mut self, index: u32) {
+        self.line_mut(index).reset();
+        self.active.retain(|active| *active != index);
+    }
+
+    /// The transport has taken bytes off a child's data lanes.
+    pub fn drained(&mut self, now: Instant, index: u32, bytes: u64) {
+        if let Some(due) = self.line_mut(index).drained(now, bytes) {
+            self.wake_by(due);
+        }
+    }
+
+    /// A frame that is no chunk was sent on a data lane: a layout or a late mark.
+    pub fn sent_beside(&mut self, now: Instant, index: u32, frame_bytes: u64) {
+        self.line_mut(index).outstanding += frame_bytes;
+        self.bucket.charge(now, wire::wire_bytes(frame_bytes));
+    }
+
+    /// The transport's total of wire bytes sent; see [`Bucket::wire_sent`].
+    pub fn wire_sent(&mut self, now: Instant, total: u64) {
+        self.bucket.wire_sent(now, total);
+    }
+
+    /// Sends what is due and what the budget allows. `send` is called with the line and the chunk.
+    pub fn poll(&mut self, now: Instant, store: &Store, send: &mut impl FnMut(&mut Self, u32, &Chunk)) {
+        if self.wake.is_none_or(|wake| now < wake) {
+            return;
+        }
+        self.gather(now);
+        let mut ready = core::mem::take(&mut self.ready);
+        let dry = self
+            .serve_owed(now, store, &ready, send)
+            .or_else(|| self.serve_rest(now, store, &mut ready, send));
+        self.ready = ready;
+        self.rearm(now, dry);
+    }
+
+    /// When to call [`poll`](Self::poll), if at all.
+    pub fn wake_at(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    /// Whether the uplink did not even carry what children are owed, since this was last asked.
+    pub fn take_starved(&mut self) -> bool {
+        core::mem::take(&mut self.starved)
+    }
+
+    /// Lines that have fallen so far behind that they had better skip to the live edge.
+    pub fn stale(&self, now: Instant) -> impl Iterator<Item = u32> + '_ {
+        let stale = move |index: &u32| self.line(*index).is_stale(now);
+        self.active.iter().copied().filter(stale)
+    }
+
+    /// Whether children got their chunks in time over the last second; see [`Lateness`].
+    pub fn in_time(&self, now: Instant) -> bool {
+        let waiting = |index: &u32| self.line(*index).late(now);
+        self.lateness.in_time(now, self.active.iter().map(waiting).sum())
+    }
+
+    /// The longest that a live chunk waited in a line, over the last second.
+    pub fn wait_max(&self, now: Instant) -> Duration {
+        self.lateness.wait_max(now)
+    }
+
+    fn wake_by(&mut self, at: Instant) {
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+    }
+
+    fn gather(&mut self, now: Instant) {
+        self.ready.clear();
+        for index in &self.active {
+            let line = self.lines[*index as usize]
+                .as_ref()
+                .expect("active lines are open");
+            if let Some(deadline) = line.deadline(now) {
+                self.ready.push((line.class, deadline, *index));
+            }
+        }
+        self.ready.sort_unstable();
+    }
+
+    /// To each line what it is owed, best first. Returns what the budget did not carry.
+    fn serve_owed(
+        &mut self,
+        now: Instant,
+        store: &Store,
+        ready: &[Ready],
+        send: &mut impl FnMut(&mut Self, u32, &Chunk),
+    ) -> Option<u64> {
+        let paced = self.bucket.is_paced();
+        for (_, _, index) in ready {
+            loop {
+                match self.step(now, store, *index, paced, send) {
+                    Step::Sent => {}
+                    Step::Done | Step::Served => break,
+                    Step::Dry(bytes) => {
+                        self.starved |= ready.iter().any(|(_, _, index)| self.is_overdue(now, *index));
+                        return Some(bytes);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// What is left over, chunk by chunk to the line that is furthest behind. Returns what the budget did not carry.
+    fn serve_rest(
+        &mut self,
+        now: Instant,
+        store: &Store,
+        ready: &mut Vec<Ready>,
+        send: &mut impl FnMut(&mut Self, u32, &Chunk),
+    ) -> Option<u64> {
+        ready.retain_mut(|entry| self.refresh(now, entry));
+        while let Some((at, entry)) = ready.iter_mut().enumerate().min_by_key(|(_, entry)| **entry) {
+            let step = self.step(now, store, entry.2, false, send);
+            if let Step::Dry(bytes) = step {
+                return Some(bytes);
+            }
+            if !self.refresh(now, entry) {
+                ready.swap_remove(at);
+            }
+        }
+        None
+    }
+
+    /// Whether a line is still due, with the deadline of what is first in it now.
+    fn refresh(&self, now: Instant, entry: &mut Ready) -> bool {
+        let deadline = self.line(entry.2).deadline(now);
+        entry.1 = deadline.unwrap_or_default();
+        deadline.is_some()
+    }
+
+    fn is_overdue(&mut self, now: Instant, index: u32) -> bool {
+        let line = self.line_mut(index);
+        line.waited(now) > OVERLOAD_WAIT && line.is_owed(now)
+    }
+
+    /// Sends what is first in a line, if it may be.
+    fn step(
+        &mut self,
+        now: Instant,
+        store: &Store,
+        index: u32,
+        owed_only: bool,
+        send: &mut impl FnMut(&mut Self, u32, &Chunk),
+    ) -> Step {
+        let line = self.lines[index as usize].as_mut().expect("ready lines are open");
+        let Some((entry, chunk)) = line.first(|entry| store.get(stripe_at(entry.stripe.into()), entry.block))
+        else {
+            return Step::Done;
+        };
+        let bytes = chunk.frame().len() as u64;
+        let wire = wire::wire_bytes(bytes);
+        if owed_only && !line.is_owed(now) {
+            return Step::Served;
+        }
+        if !line.has_credit(bytes) {
+            return Step::Done;
+        }
+        if !self.bucket.carries(now, wire) {
+            return Step::Dry(wire);
+        }
+        line.sent(now, bytes, wire);
+        self.bucket.charge(now, wire);
+        if entry.kind == Kind::Live {
+            self.lateness.note(now, now.since(entry.queued));
+        }
+        send(self, index, chunk);
+        Step::Sent
+    }
+
+    /// Forgets lines in which nothing waits, and finds out when the next one is due.
+    fn rearm(&mut self, now: Instant, dry: Option<u64>) {
+        let lines = &self.lines;
+        let line = |index: &u32| lines[*index as usize].as_ref().expect("active lines are open");
+        self.active.retain(|index| !line(index).is_empty());
+        let next = self.active.iter().filter_map(|index| line(index).due()).min();
+        self.wake = match dry {
+            Some(bytes) => Some(next.unwrap_or(now).max(self.bucket.carries_at(now, bytes))),
+            None => next,
+        };
+    }
+
+    /// Panics if the schedule contradicts itself.
+    pub fn check_invariants(&self) {
+        for (index, line) in self.lines.iter().enumerate() {
+            let Some(line) = line else { continue };
+            line.check_invariants();
+            let active = self
+                .active
+                .iter()
+                .filter(|active| **active as usize == index)
+                .count();
+            assert_eq!(
+                active,
+                usize::from(!line.is_empty()),
+                "lines in which something waits are active"
+            );
+            assert!(
+                line.due().is_none() || self.wake.is_some(),
+                "a line that is due is woken"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
