@@ -321,7 +321,7 @@ impl Broadcaster {
         }
     }
 
-    fn on_tick(&mut self, now: Instant, out: &mut Outbox) {
+    fn on_tick(&mut self, now: Instant) {
         let behind = now.since(self.next_tick).as_micros() as u64 / TICK.as_micros() as u64;
         if behind > CATCH_UP_MAX {
             self.source.discontinuity();
@@ -330,7 +330,7 @@ impl Broadcaster {
         while self.next_tick <= now {
             let at = self.clock.channel(self.next_tick);
             for chunk in self.source.cut(at) {
-                self.forwarder.chunk(now, &chunk, out);
+                self.forwarder.chunk(now, &chunk);
             }
             self.next_tick += TICK;
         }
@@ -441,7 +441,7 @@ impl Broadcaster {
 
     fn on_wake(&mut self, now: Instant, out: &mut Outbox) {
         if now >= self.next_tick && !matches!(self.phase, Phase::Ending { .. }) {
-            self.on_tick(now, out);
+            self.on_tick(now);
         }
         if now >= self.next_second {
             self.on_second(now, out);
@@ -467,7 +467,7 @@ impl Machine for Broadcaster {
             Input::Unlinked { link, .. } => self.forget_link(now, link, out),
             Input::Frame { link, lane, frame } => self.on_frame(now, link, lane, &frame, out),
             Input::Broken { link } => self.close(now, link, CloseCode::Malformed, out),
-            Input::Drained { link, bytes } => self.forwarder.drained(now, link, bytes, out),
+            Input::Drained { link, bytes } => self.forwarder.drained(now, link, bytes),
             Input::RoundTrip { .. } | Input::Candidates(_) => {}
             Input::Wire { sent, received } => {
                 self.wire = (sent, received);
