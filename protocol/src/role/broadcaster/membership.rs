@@ -25,7 +25,7 @@ const ADOPTION: Duration = Duration::from_secs(5);
 impl Broadcaster {
     pub(super) fn on_hello(&mut self, now: Instant, link: LinkId, hello: Hello, out: &mut Outbox) {
         if let Some(reason) = self.objection(link, &hello) {
-            self.turn_away(link, reason, out);
+            self.turn_away(now, link, reason, out);
             return;
         }
         let Some(stranger) = self.links.get_mut(&link) else {
@@ -56,10 +56,11 @@ impl Broadcaster {
         }
     }
 
-    fn turn_away(&mut self, link: LinkId, reason: RefuseReason, out: &mut Outbox) {
-        let Some(stranger) = self.links.get(&link) else {
+    fn turn_away(&mut self, now: Instant, link: LinkId, reason: RefuseReason, out: &mut Outbox) {
+        let Some(stranger) = self.links.get_mut(&link) else {
             return;
         };
+        stranger.since = now;
         let peer = stranger.peer;
         out.tell(link, &Message::Refused { reason });
         out.event(Event::ViewerRefused {
@@ -277,7 +278,7 @@ impl Broadcaster {
     ) {
         if let Some(contact) = self.contacts.get(&member) {
             let link = contact.link;
-            self.turn_away(link, reason, out);
+            self.turn_away(now, link, reason, out);
             if let Some(stranger) = self.links.get_mut(&link) {
                 stranger.member = None;
             }

@@ -38,7 +38,7 @@ const BUFFER_MS_MAX: u32 = 8_000;
 /// Suspects, shortages and newcomers are looked at this often beside what happens.
 const REVIEW: Duration = Duration::from_millis(250);
 
-/// A stranger who has not said hello by then is shut out.
+/// A stranger who has not said hello by then is shut out; so is one that was turned away and stays.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
 
 /// More ticks than this are not caught up after the process stood still; the media clock jumps instead.
@@ -345,13 +345,15 @@ impl Broadcaster {
     }
 
     fn shut_out_silent(&mut self, now: Instant, out: &mut Outbox) {
-        let silent = |stranger: &Stranger| !stranger.hello_taken && now.since(stranger.since) > HELLO_WITHIN;
-        let shut_out: Vec<_> = self
+        let waits = |link: &LinkId| self.lobby.iter().any(|(lobby, _)| lobby == link);
+        let silent = |link: &LinkId, stranger: &Stranger| {
+            stranger.member.is_none() && now.since(stranger.since) > HELLO_WITHIN && !waits(link)
+        };
+        let strangers = self
             .links
             .iter()
-            .filter(|(_, s)| silent(s))
-            .map(|(link, _)| *link)
-            .collect();
+            .filter(|(link, stranger)| silent(link, stranger));
+        let shut_out: Vec<_> = strangers.map(|(link, _)| *link).collect();
         shut_out
             .into_iter()
             .for_each(|link| self.close(now, link, CloseCode::NoTicket, out));
