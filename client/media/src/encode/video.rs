@@ -1,0 +1,226 @@
+//! Pictures to H.264.
+
+use super::graph::Graph;
+use super::{CLOCK, Coded};
+use crate::error::Error;
+use crate::sys;
+use banyan_protocol::media::{Codec, Kind, Track};
+use banyan_protocol::units::Bitrate;
+use bytes::Bytes;
+use ffmpeg_next as ff;
+use ffmpeg_next::Rescale as _;
+
+/// What to make of the pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Settings {
+    /// Pixels across, even. Pixels are square.
+    pub(crate) width: u32,
+    /// Pixels down, even.
+    pub(crate) height: u32,
+    /// Frames in a thousand seconds, after leaving out.
+    pub(crate) frames_per_1000s: u32,
+    /// Only every n-th frame is coded.
+    pub(crate) every: u32,
+    /// Mean and greatest rate.
+    pub(crate) rate: Bitrate,
+    /// From keyframe to keyframe, in frames.
+    pub(crate) keyframe_every: u32,
+}
+
+/// An opened encoder, and the filters before it, which are made when the first frame shows what it is.
+pub(crate) struct Video {
+    settings: Settings,
+    encoder: ff::codec::encoder::video::Encoder,
+    filters: Option<(Form, Graph)>,
+    setup: Bytes,
+}
+
+/// What filters depend on.
+#[derive(Clone, Copy, PartialEq)]
+struct Form {
+    width: u32,
+    height: u32,
+    pixel: ff::format::Pixel,
+    interlaced: bool,
+}
+
+/// How long the rate control may save up: a keyframe is at most this much of the rate.
+const RATE_BUFFER_MS: u64 = 700;
+
+impl Video {
+    /// Opens the best encoder that this FFmpeg has: x264, else whatever makes H.264.
+    pub(crate) fn open(settings: Settings) -> Result<Self, Error> {
+        let codec = ff::encoder::find_by_name("libx264")
+            .or_else(|| ff::encoder::find(ff::codec::Id::H264))
+            .ok_or_else(|| Error::Missing {
+                what: "H.264 encoder".into(),
+            })?;
+        let encoder = open(&settings, codec).map_err(Error::during("opening the video encoder"))?;
+        let setup = Bytes::copy_from_slice(sys::encoder_extradata(&encoder));
+        Ok(Self {
+            settings,
+            encoder,
+            filters: None,
+            setup,
+        })
+    }
+
+    /// The track that it makes.
+    pub(crate) fn track(&self) -> Track {
+        Track {
+            codec: Codec::H264,
+            kind: Kind::Video {
+                width: self.settings.width,
+                height: self.settings.height,
+                frames_per_1000s: self.settings.frames_per_1000s,
+            },
+            setup: self.setup.clone(),
+        }
+    }
+
+    /// Codes a frame whose time is in units of the media clock; appends what is ready to `out`.
+    pub(crate) fn frame(&mut self, frame: &ff::frame::Video, out: &mut Vec<Coded>) -> Result<(), Error> {
+        let before = self.filters.as_ref().map(|(form, _)| *form);
+        let form = form(frame, before);
+        if before != Some(form) {
+            self.finish_filters(out)?;
+            self.filters = Some((form, graph(&self.settings, form, frame)?));
+        }
+        let (_, filters) = self.filters.as_mut().expect("made above");
+        filters.push(frame)?;
+        self.drain_filters(out)
+    }
+
+    /// Codes what is held back; nothing may follow.
+    pub(crate) fn finish(&mut self, out: &mut Vec<Coded>) -> Result<(), Error> {
+        self.finish_filters(out)?;
+        let failed = Error::during("encoding video");
+        self.encoder.send_eof().map_err(&failed)?;
+        self.drain_encoder(out);
+        Ok(())
+    }
+
+    fn finish_filters(&mut self, out: &mut Vec<Coded>) -> Result<(), Error> {
+        if let Some((_, filters)) = &mut self.filters {
+            filters.finish()?;
+            self.drain_filters(out)?;
+        }
+        Ok(())
+    }
+
+    fn drain_filters(&mut self, out: &mut Vec<Coded>) -> Result<(), Error> {
+        let mut frame = ff::frame::Video::empty();
+        while let Some((_, filters)) = &mut self.filters {
+            if !filters.pull(&mut frame) {
+                break;
+            }
+            let unit = filters.time_base();
+            let pts = frame.pts().map(|pts| pts.rescale(unit, CLOCK));
+            frame.set_pts(pts);
+            frame.set_kind(ff::picture::Type::None);
+            self.encoder
+                .send_frame(&frame)
+                .map_err(Error::during("encoding video"))?;
+            self.drain_encoder(out);
+        }
+        Ok(())
+    }
+
+    fn drain_encoder(&mut self, out: &mut Vec<Coded>) {
+        let mut packet = ff::Packet::empty();
+        while self.encoder.receive_packet(&mut packet).is_ok() {
+            if let Some(coded) = self.coded(&packet) {
+                out.push(coded);
+            }
+        }
+    }
+
+    fn coded(&self, packet: &ff::Packet) -> Option<Coded> {
+        let pts = packet.pts()?;
+        let data = packet.data()?;
+        let keyframe = packet.is_key();
+        Some(Coded {
+            pts,
+            dts: packet.dts().unwrap_or(pts),
+            duration: (90_000_000 / u64::from(self.settings.frames_per_1000s.max(1))) as u32,
+            keyframe,
+            data: if keyframe {
+                crate::ingest::annexb::with_setup(Codec::H264, data, &self.setup)
+            } else {
+                Bytes::copy_from_slice(data)
+            },
+        })
+    }
+}
+
+fn open(settings: &Settings, codec: ff::Codec) -> Result<ff::codec::encoder::video::Encoder, ff::Error> {
+    let mut context = ff::codec::Context::new_with_codec(codec);
+    sys::global_header(&mut context);
+    let buffer = settings.rate.as_bps() * RATE_BUFFER_MS / 1000;
+    sys::rate_buffer(&mut context, buffer);
+    context.set_threading(ff::threading::Config::count(2));
+    let mut encoder = context.encoder().video()?;
+    encoder.set_width(settings.width);
+    encoder.set_height(settings.height);
+    encoder.set_format(ff::format::Pixel::YUV420P);
+    encoder.set_aspect_ratio((1, 1));
+    encoder.set_time_base(CLOCK);
+    encoder.set_frame_rate(Some((settings.frames_per_1000s as i32, 1000)));
+    encoder.set_bit_rate(settings.rate.as_bps() as usize);
+    encoder.set_max_bit_rate(settings.rate.as_bps() as usize);
+    encoder.set_gop(settings.keyframe_every);
+    encoder.set_max_b_frames(0);
+    encoder.open_with(options(codec.name()))
+}
+
+/// Live settings: no frame waits for a later one, so that the tiers of one input stay in step.
+fn options(encoder: &str) -> ff::Dictionary<'static> {
+    let mut options = ff::Dictionary::new();
+    if encoder == "libx264" {
+        options.set("preset", "veryfast");
+        options.set("tune", "zerolatency");
+        options.set("profile", "main");
+    }
+    options
+}
+
+/// What a frame is. Once interlaced, always treated so: the filter looks at each frame's flag, and films in between
+/// would only make the filters anew.
+fn form(frame: &ff::frame::Video, before: Option<Form>) -> Form {
+    Form {
+        width: frame.width(),
+        height: frame.height(),
+        pixel: frame.format(),
+        interlaced: frame.is_interlaced() || before.is_some_and(|form| form.interlaced),
+    }
+}
+
+fn graph(settings: &Settings, form: Form, frame: &ff::frame::Video) -> Result<Graph, Error> {
+    let aspect = frame.aspect_ratio();
+    let (across, down) = if aspect.numerator() > 0 && aspect.denominator() > 0 {
+        (aspect.numerator(), aspect.denominator())
+    } else {
+        (1, 1)
+    };
+    let pixel = form.pixel.descriptor().map_or("yuv420p", |it| it.name());
+    let source = format!(
+        "video_size={}x{}:pix_fmt={pixel}:time_base=1/90000:pixel_aspect={across}/{down}",
+        form.width, form.height,
+    );
+    Graph::new("buffer", &source, &chain(settings, form), "buffersink")
+}
+
+fn chain(settings: &Settings, form: Form) -> String {
+    let mut chain = String::new();
+    if form.interlaced {
+        chain += "yadif=mode=send_frame:deint=interlaced,";
+    }
+    if settings.every > 1 {
+        chain += &format!("framestep={},", settings.every);
+    }
+    chain
+        + &format!(
+            "scale={}:{}:flags=bilinear,setsar=1,format=yuv420p",
+            settings.width, settings.height
+        )
+}
