@@ -142,13 +142,14 @@ impl Broadcaster {
     /// A broadcaster that is on the air as soon as it is told its tiers.
     pub fn new(config: BroadcasterConfig) -> Self {
         let id = config.key.id();
-        let forwarder = Forwarder::new(ForwarderConfig {
+        let mut forwarder = Forwarder::new(ForwarderConfig {
             me: id,
             channel: id,
             verify: config.verify.clone(),
             uplink: config.uplink,
             is_source: true,
         });
+        forwarder.epoch(config.now, config.epoch);
         let mut me = Member::new(id, config.now, Prefix::of(&SocketAddr::from(([0, 0, 0, 0], 0))));
         me.cap = config.uplink;
         me.reach = Reach::Open;
