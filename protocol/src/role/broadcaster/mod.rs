@@ -514,3 +514,6 @@ impl Machine for Broadcaster {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,445 @@
+use super::*;
+use crate::id::{Ed25519, SecretKey};
+use crate::io::{Side, TierSetup};
+use crate::media::{Codec, Kind, Packet, TierId, Track};
+use crate::role::config::WhenFull;
+use crate::time::ChannelTime;
+use crate::units::Bitrate;
+use crate::wire::control::{Assign, DetachReason, Moved, Orphaned, RefuseReason, Welcome};
+use crate::wire::layout::Layout;
+use crate::wire::link::JoinSecret;
+use crate::wire::ticket::Ticket;
+use alloc::sync::Arc;
+use alloc::vec;
+
+/// A broadcaster, and viewers that are only message scripts.
+struct Studio {
+    now: Instant,
+    broadcaster: Broadcaster,
+    out: Outbox,
+    heard: Vec<(LinkId, Message)>,
+    events: Vec<Event>,
+    closed: Vec<(LinkId, CloseCode)>,
+    probes: Vec<PeerId>,
+}
+
+fn key(n: u8) -> SecretKey {
+    SecretKey::from_bytes(&[n; 32])
+}
+
+fn config() -> BroadcasterConfig {
+    BroadcasterConfig {
+        key: Arc::new(key(200)),
+        verify: Arc::new(Ed25519),
+        epoch: 9,
+        now: Instant::ZERO,
+        clock: ChannelTime::from_micros(1_000_000_000),
+        title: "Test".into(),
+        uplink: Some(Bitrate::from_kbps(9_000)),
+        when_full: WhenFull::Refuse,
+        max_viewers: None,
+        secret: None,
+        seed: 1,
+    }
+}
+
+fn hello(uplink_kbps: u64) -> Hello {
+    Hello {
+        version: crate::limits::VERSION,
+        secret: None,
+        uplink: Some(Bitrate::from_kbps(uplink_kbps)),
+        buffer_ms: 2000,
+        candidates: vec![],
+        relay_only: false,
+        may_sponsor: true,
+        resume: None,
+    }
+}
+
+impl Studio {
+    fn new(config: BroadcasterConfig) -> Self {
+        let mut studio = Self {
+            now: Instant::ZERO,
+            broadcaster: Broadcaster::new(config),
+            out: Outbox::new(),
+            heard: vec![],
+            events: vec![],
+            closed: vec![],
+            probes: vec![],
+        };
+        let setup = |tier, kbps| TierSetup {
+            tier: TierId(tier),
+            rate: Bitrate::from_kbps(kbps),
+            tracks: vec![video()],
+        };
+        studio.input(Input::Command(Command::Tiers(vec![
+            setup(0, 400),
+            setup(1, 2400),
+        ])));
+        studio
+    }
+
+    fn input(&mut self, input: Input) {
+        self.broadcaster.handle(self.now, input, &mut self.out);
+        self.broadcaster.check_invariants();
+        for output in self.out.drain() {
+            match output {
+                Output::Send {
+                    link,
+                    lane: Lane::Control,
+                    frame,
+                } => {
+                    self.heard.push((link, Message::parse(&frame).unwrap()));
+                }
+                Output::Event(event) => self.events.push(event),
+                Output::Close { link, code } => self.closed.push((link, code)),
+                Output::Probe { peer, .. } => self.probes.push(peer),
+                _ => {}
+            }
+        }
+        for peer in core::mem::take(&mut self.probes) {
+            let reached = vec!["192.0.2.1:1".parse().unwrap()];
+            self.input(Input::Probed { peer, reached });
+        }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        let end = self.now + Duration::from_millis(ms);
+        while let Some(at) = self.broadcaster.wake_at().filter(|at| *at <= end) {
+            self.now = at.max(self.now);
+            self.input(Input::Wake);
+        }
+        self.now = end;
+    }
+
+    fn link(&mut self, n: u8) -> LinkId {
+        let link = LinkId(u64::from(n) * 2 + 1);
+        let address = SocketAddr::from(([192, 0, n, 1], 4000));
+        self.input(Input::Linked {
+            link,
+            peer: key(n).id(),
+            address,
+            side: Side::Acceptor,
+        });
+        link
+    }
+
+    fn say(&mut self, link: LinkId, message: &Message) {
+        self.input(Input::Frame {
+            link,
+            lane: Lane::Control,
+            frame: message.frame(),
+        });
+    }
+
+    fn join(&mut self, n: u8, hello: Hello) -> LinkId {
+        let link = self.link(n);
+        self.say(link, &Message::Hello(hello));
+        link
+    }
+
+    fn last_assign(&self, link: LinkId) -> Option<(Assign, Ticket)> {
+        let assign = self.heard.iter().rev().find_map(|(to, message)| match message {
+            Message::Assign(assign) if *to == link => Some(assign.clone()),
+            _ => None,
+        })?;
+        let ticket = Ticket::open(&assign.ticket, &key(200).id(), &Ed25519).unwrap();
+        Some((assign, ticket))
+    }
+
+    fn refusal(&self, link: LinkId) -> Option<RefuseReason> {
+        self.heard.iter().find_map(|(to, message)| match message {
+            Message::Refused { reason } if *to == link => Some(*reason),
+            _ => None,
+        })
+    }
+}
+
+fn video() -> Track {
+    let kind = Kind::Video {
+        width: 64,
+        height: 36,
+        frames_per_1000s: 30_000,
+    };
+    Track {
+        codec: Codec::H264,
+        kind,
+        setup: Bytes::new(),
+    }
+}
+
+#[test]
+fn a_newcomer_is_welcomed_probed_and_placed() {
+    let mut studio = Studio::new(config());
+    let link = studio.join(1, hello(5000));
+    let (_, Message::Welcome(Welcome { epoch: 9, layout, .. })) = &studio.heard[0] else {
+        panic!("no welcome")
+    };
+    assert_eq!(
+        Layout::open(layout, &key(200).id(), &Ed25519)
+            .unwrap()
+            .top()
+            .stripes,
+        5
+    );
+    let (assign, ticket) = studio.last_assign(link).unwrap();
+    assert_eq!(assign.tier, TierId(1));
+    assert_eq!(ticket.child, key(1).id());
+    assert_eq!(ticket.grants.len(), 5);
+    assert!(
+        ticket
+            .grants
+            .iter()
+            .all(|grant| grant.parent == key(200).id().tag())
+    );
+    assert!(matches!(studio.events[0], Event::ViewerJoined { viewers: 1, .. }));
+}
+
+#[test]
+fn strangers_are_turned_away_for_cause() {
+    let private = BroadcasterConfig {
+        secret: Some(JoinSecret([7; 16])),
+        max_viewers: Some(1),
+        ..config()
+    };
+    let mut studio = Studio::new(private);
+    let uninvited = studio.join(1, hello(0));
+    assert_eq!(studio.refusal(uninvited), Some(RefuseReason::NotInvited));
+    let guest = Hello {
+        secret: Some([7; 16]),
+        ..hello(0)
+    };
+    let first = studio.join(2, guest.clone());
+    assert_eq!(studio.refusal(first), None);
+    let second = studio.join(3, guest.clone());
+    assert_eq!(studio.refusal(second), Some(RefuseReason::MaxViewers));
+    let old = studio.join(4, Hello { version: 9, ..guest });
+    assert_eq!(studio.refusal(old), Some(RefuseReason::Version));
+    let silent = studio.link(5);
+    studio.pass(10_500);
+    let shut_out: Vec<_> = studio.closed.iter().map(|(link, _)| *link).collect();
+    assert_eq!(shut_out, [uninvited, second, old, silent]);
+}
+
+#[test]
+fn messages_out_of_turn_and_garbage_close_the_link() {
+    let mut studio = Studio::new(config());
+    let link = studio.link(1);
+    studio.say(link, &Message::Leave);
+    assert_eq!(studio.closed, [(link, CloseCode::Unexpected)]);
+    let link = studio.join(2, hello(0));
+    let frame = crate::wire::framing::frame(&[250, 1, 2, 3]);
+    studio.input(Input::Frame {
+        link,
+        lane: Lane::Control,
+        frame,
+    });
+    assert_eq!(studio.closed[1], (link, CloseCode::Malformed));
+    let link = studio.join(3, hello(0));
+    studio.say(link, &Message::Hello(hello(0)));
+    assert_eq!(studio.closed[2], (link, CloseCode::Unexpected));
+}
+
+#[test]
+fn when_nobody_sponsors_a_joiner_is_refused_after_all_were_asked() {
+    let mut studio = Studio::new(config());
+    let mut links = vec![];
+    for n in 1..=3 {
+        links.push(studio.join(n, hello(0)));
+        studio.pass(100);
+    }
+    let last = links.pop().unwrap();
+    assert!(
+        links
+            .iter()
+            .all(|link| studio.last_assign(*link).unwrap().0.tier == TierId(1))
+    );
+    let (assign, _) = studio.last_assign(last).unwrap();
+    assert_eq!(assign.tier, TierId(0), "meanwhile it has the lowest tier");
+    studio.pass(14_000);
+    let asked = |studio: &Studio| {
+        let asks = studio
+            .heard
+            .iter()
+            .filter(|(_, message)| matches!(message, Message::Ask(_)));
+        asks.map(|(link, _)| *link).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(&studio), [last]);
+    studio.pass(2_000);
+    assert_eq!(asked(&studio).len(), 3, "the leaves are asked next");
+    studio.pass(21_000);
+    assert_eq!(studio.refusal(last), Some(RefuseReason::Capacity));
+}
+
+#[test]
+fn a_silent_parent_loses_its_children_when_it_gives_no_sign_of_life() {
+    let mut studio = Studio::new(config());
+    let strong = studio.join(1, hello(20_000));
+    studio.pass(1_000);
+    let children: Vec<_> = (2..=4).map(|n| studio.join(n, hello(0))).collect();
+    let parent = key(1).id();
+    let fed = |studio: &Studio, link: LinkId| {
+        let (_, ticket) = studio.last_assign(link).unwrap();
+        ticket
+            .grants
+            .iter()
+            .filter(|grant| grant.parent == parent.tag())
+            .map(|grant| grant.stripe)
+            .collect::<Vec<_>>()
+    };
+    let child = *children
+        .iter()
+        .find(|link| !fed(&studio, **link).is_empty())
+        .expect("somebody hangs from it");
+    let stripe = fed(&studio, child)[0];
+    studio.say(
+        child,
+        &Message::Orphaned(Orphaned {
+            stripe,
+            parent,
+            why: DetachReason::Silent,
+        }),
+    );
+    assert!(
+        matches!(studio.heard.last(), Some((_, Message::Assign(_)))),
+        "the accuser is moved at once"
+    );
+    assert!(
+        studio
+            .heard
+            .iter()
+            .any(|(to, message)| *to == strong && matches!(message, Message::Echo { .. }))
+    );
+    studio.pass(1_500);
+    assert!(children.iter().all(|link| fed(&studio, *link).is_empty()));
+    studio.say(
+        strong,
+        &Message::Echoed {
+            sent_us: 0,
+            at: ChannelTime::default(),
+        },
+    );
+    let (assign, ticket) = studio.last_assign(strong).unwrap();
+    assert_eq!(
+        (assign.tier, ticket.grants.len()),
+        (TierId(1), 5),
+        "it is served again when it is back"
+    );
+}
+
+#[test]
+fn a_viewer_that_comes_back_after_a_restart_keeps_its_place() {
+    let mut studio = Studio::new(config());
+    let place = |index, parent: PeerId, rank| crate::wire::control::Place {
+        stripe: crate::media::StripeId {
+            tier: TierId(1),
+            index,
+        },
+        parent,
+        rank: crate::wire::ticket::Rank(rank),
+    };
+    let resume = |places| {
+        Some(Resume {
+            epoch: 8,
+            tier: TierId(1),
+            children: 1,
+            places,
+        })
+    };
+    let (source, above) = (key(200).id(), key(1).id());
+    let below_places = (0..5).map(|index| place(index, above, 2_000)).collect();
+    let below = studio.join(
+        2,
+        Hello {
+            resume: resume(below_places),
+            ..hello(0)
+        },
+    );
+    assert!(studio.last_assign(below).is_none(), "its parent is not back yet");
+    let above_places = (0..5).map(|index| place(index, source, 1_000)).collect();
+    let upper = studio.join(
+        1,
+        Hello {
+            resume: resume(above_places),
+            ..hello(20_000)
+        },
+    );
+    for (link, parent, rank) in [(upper, source, 1_000), (below, above, 2_000)] {
+        let (_, ticket) = studio.last_assign(link).unwrap();
+        assert!(
+            ticket
+                .grants
+                .iter()
+                .all(|grant| grant.parent == parent.tag() && grant.rank.0 == rank)
+        );
+    }
+}
+
+#[test]
+fn a_planned_move_frees_the_old_seat_and_an_unplanned_one_is_followed() {
+    let mut studio = Studio::new(config());
+    for n in 1..=4 {
+        studio.join(n, hello(20_000));
+        studio.pass(1_000);
+    }
+    let links: Vec<_> = (1..=4u8).map(|n| LinkId(u64::from(n) * 2 + 1)).collect();
+    let with_spare = links.iter().find_map(|link| {
+        let (_, ticket) = studio.last_assign(*link)?;
+        let grant = ticket
+            .grants
+            .iter()
+            .find(|grant| grant.spare.is_some_and(|s| s != source_tag()))?;
+        Some((*link, grant.clone()))
+    });
+    let (link, grant) = with_spare.expect("somebody has a spare");
+    let who = |tag| {
+        (1..=4)
+            .map(|n| key(n).id())
+            .chain([key(200).id()])
+            .find(|id| id.tag() == tag)
+            .unwrap()
+    };
+    let (from, to) = (who(grant.parent), who(grant.spare.unwrap()));
+    studio.say(
+        link,
+        &Message::Moved(Moved {
+            stripe: grant.stripe,
+            to,
+            from: Some(from),
+            planned: false,
+        }),
+    );
+    let (_, ticket) = studio.last_assign(link).unwrap();
+    assert_eq!(ticket.grant(grant.stripe).unwrap().parent, to.tag());
+}
+
+fn source_tag() -> crate::id::PeerTag {
+    key(200).id().tag()
+}
+
+#[test]
+fn the_end_is_said_when_all_has_gone_out() {
+    let mut studio = Studio::new(config());
+    let link = studio.join(1, hello(0));
+    let data = Bytes::from(vec![0; 60_000]);
+    let packet = Packet {
+        track: 0,
+        pts: 0,
+        dts: 0,
+        duration: 3000,
+        keyframe: true,
+        data,
+    };
+    studio.input(Input::Command(Command::Packet {
+        tier: TierId(1),
+        packet,
+    }));
+    studio.input(Input::Command(Command::Leave));
+    let ended = |studio: &Studio| studio.heard.contains(&(link, Message::End));
+    studio.pass(100);
+    assert!(!ended(&studio), "a keyframe of two ticks is still on its way");
+    studio.pass(1_500);
+    assert!(ended(&studio));
+    assert_eq!(studio.closed, [(link, CloseCode::Done)]);
+    assert_eq!(studio.broadcaster.wake_at(), None);
+}
