@@ -6,7 +6,9 @@
 
 pub mod chance;
 pub mod keys;
+pub mod media;
 pub mod net;
+pub mod scenario;
 #[cfg(test)]
 mod toy;
 pub mod world;

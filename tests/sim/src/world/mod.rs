@@ -53,6 +53,15 @@ pub trait Watch {
     fn came(&mut self, _now: Micros, _from: NodeIndex, _to: NodeIndex, _lane: Lane, _frame: &Bytes) {}
 }
 
+/// Why [`World::run`] comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause<A> {
+    /// An alarm.
+    Alarm(A),
+    /// Nodes spoke with others: who feeds whom may have changed. [`World::take_changed`] says which nodes.
+    Changed,
+}
+
 /// A side of a link: the dialler's is 0, the acceptor's 1.
 type SideIndex = u8;
 
@@ -123,6 +132,7 @@ pub struct World<W, A> {
     frame_lists: Vec<Vec<Bytes>>,
     touched: Vec<(u32, SideIndex)>,
     lying: BTreeMap<NodeIndex, Vec<Happening<A>>>,
+    changed: Vec<NodeIndex>,
     outbox: Outbox,
     weather: Weather,
     seed: u64,
@@ -145,6 +155,7 @@ impl<W: Watch, A> World<W, A> {
             frame_lists: Vec::new(),
             touched: Vec::new(),
             lying: BTreeMap::new(),
+            changed: Vec::new(),
             outbox: Outbox::new(),
             weather,
             seed,
@@ -189,16 +200,28 @@ impl<W: Watch, A> World<W, A> {
         self.queue.push(at.max(self.now), Happening::Alarm(alarm));
     }
 
-    /// Lets time pass until the next alarm; `None` if nothing will ever happen any more.
-    pub fn run(&mut self) -> Option<A> {
+    /// Lets time pass until the next alarm, or until who feeds whom may have changed; `None` if nothing will ever happen
+    /// any more.
+    pub fn run(&mut self) -> Option<Pause<A>> {
         loop {
             let (at, happening) = self.queue.pop()?;
             self.now = at;
             if let Happening::Alarm(alarm) = happening {
-                return Some(alarm);
+                return Some(Pause::Alarm(alarm));
             }
             self.happen(happening);
+            if !self.changed.is_empty() {
+                return Some(Pause::Changed);
+            }
         }
+    }
+
+    /// The nodes that said or heard something on a control lane, or lost a link, since the last call.
+    pub fn take_changed(&mut self, into: &mut Vec<NodeIndex>) {
+        into.clear();
+        into.append(&mut self.changed);
+        into.sort_unstable();
+        into.dedup();
     }
 
     /// Frames that a link's data lanes hold back, in bytes, the most of all links.

@@ -3,7 +3,7 @@
 use super::{Happening, NodeIndex, Watch, World};
 use crate::chance::mix;
 use crate::net::Micros;
-use banyan_protocol::io::{Input, Output};
+use banyan_protocol::io::{Input, Lane, Output};
 use std::mem;
 
 /// How often in a row a machine may ask to be woken at once before that is called a bug.
@@ -21,6 +21,9 @@ impl<W: Watch, A> World<W, A> {
     /// One call of the machine; its outputs are carried out in order.
     pub(super) fn handle(&mut self, node: NodeIndex, input: Input) {
         let now = self.instant();
+        if changes(&input) {
+            self.changed.push(node);
+        }
         let mut out = mem::take(&mut self.outbox);
         let Some(machine) = self.node_mut(node).machine.as_mut() else {
             self.outbox = out;
@@ -105,7 +108,12 @@ impl<W: Watch, A> World<W, A> {
                 peer,
                 addresses,
             } => self.dial(node, link, peer, addresses),
-            Output::Send { link, lane, frame } => self.send(node, link, lane, frame),
+            Output::Send { link, lane, frame } => {
+                if lane == Lane::Control {
+                    self.changed.push(node);
+                }
+                self.send(node, link, lane, frame);
+            }
             Output::Reset { link, lane } => self.reset(node, link, lane),
             Output::Close { link, code } => self.close(node, link, code),
             Output::Probe { peer, addresses } => self.probe(node, peer, addresses),
@@ -129,6 +137,19 @@ impl<W: Watch, A> World<W, A> {
         };
         self.trace = mix(self.trace, mix(self.now ^ u64::from(node) << 40, what));
     }
+}
+
+/// Whether an input may change who feeds whom.
+fn changes(input: &Input) -> bool {
+    matches!(
+        input,
+        Input::Unlinked { .. }
+            | Input::Frame {
+                lane: Lane::Control,
+                ..
+            }
+            | Input::Command(_)
+    )
 }
 
 /// Length, first and last bytes: a chunk ends with its signature, which covers the rest.

@@ -1,0 +1,302 @@
+//! Scenarios: what a simulation is of, as TOML. Ranges are drawn from by the seed, so that each seed is another case.
+
+use crate::chance::Chance;
+use crate::keys::Signatures;
+use banyan_protocol::rng::Rng;
+use serde::Deserialize;
+
+/// From a low to a high number; in TOML `[low, high]`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(from = "(f64, f64)")]
+pub struct Range {
+    low: f64,
+    high: f64,
+}
+
+impl From<(f64, f64)> for Range {
+    fn from((low, high): (f64, f64)) -> Self {
+        Self { low, high }
+    }
+}
+
+impl Range {
+    /// Nothing but `value`.
+    pub const fn only(value: f64) -> Self {
+        Self {
+            low: value,
+            high: value,
+        }
+    }
+
+    /// A number of the range.
+    pub fn draw(&self, rng: &mut Rng) -> f64 {
+        rng.between(self.low, self.high)
+    }
+
+    /// A duration of the range, which is in seconds.
+    pub fn draw_seconds(&self, rng: &mut Rng) -> u64 {
+        (self.draw(rng) * 1e6) as u64
+    }
+}
+
+/// A scenario.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What it is for, in a sentence.
+    pub about: String,
+    /// How many viewers join at the start.
+    pub viewers: usize,
+    /// Simulated minutes.
+    pub minutes: f64,
+    /// The channel.
+    #[serde(default)]
+    pub stream: Stream,
+    /// The broadcaster.
+    pub source: Source,
+    /// Kinds of viewers.
+    pub uplinks: Vec<Uplinks>,
+    /// How they join.
+    pub arrival: Arrival,
+    /// A crowd that joins later.
+    pub crowd: Option<Crowd>,
+    /// What goes wrong.
+    #[serde(default)]
+    pub faults: Faults,
+    /// What lies between them.
+    #[serde(default)]
+    pub network: Network,
+    /// What must come out.
+    #[serde(default)]
+    pub expect: Expect,
+}
+
+/// The channel.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stream {
+    /// Payload rates of the tiers, lowest first.
+    pub tiers_kbps: Vec<u64>,
+    /// Seconds from keyframe to keyframe.
+    pub keyframe_s: u64,
+    /// How far behind capture viewers play, in milliseconds.
+    pub buffer_ms: u64,
+    /// Which signatures.
+    pub signatures: Signatures,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self {
+            tiers_kbps: vec![500, 2500],
+            keyframe_s: 1,
+            buffer_ms: 2000,
+            signatures: Signatures::Hash,
+        }
+    }
+}
+
+/// The broadcaster.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Its uplink, in copies of the full stream.
+    pub copies: Range,
+    /// Whether viewers are refused instead of degraded when there is no room.
+    #[serde(default)]
+    pub refuses: bool,
+    /// How often it is killed and started again, within the time of faults.
+    #[serde(default)]
+    pub restarts: u32,
+}
+
+/// A kind of viewer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Uplinks {
+    /// Its share among viewers.
+    pub share: f64,
+    /// Its uplink, in copies of the full stream.
+    pub copies: Range,
+    /// The share that names its uplink as a cap; the others' is measured.
+    #[serde(default = "all")]
+    pub capped: f64,
+}
+
+fn all() -> f64 {
+    1.0
+}
+
+/// How viewers join at the start.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arrival {
+    /// Within so many seconds.
+    pub over_s: Range,
+}
+
+/// A crowd that joins later.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Crowd {
+    /// When, in seconds.
+    pub at_s: f64,
+    /// How many.
+    pub viewers: usize,
+    /// Within so many seconds.
+    pub over_s: f64,
+}
+
+/// What goes wrong: rates are per minute and hundred viewers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Faults {
+    /// From this second on.
+    pub from_s: f64,
+    /// Until so many seconds before the end.
+    pub quiet_s: f64,
+    /// Viewers leave.
+    pub leaves: Range,
+    /// Viewers crash.
+    pub crashes: Range,
+    /// Viewers stop for a while.
+    pub freezes: Range,
+    /// For so many seconds.
+    pub freeze_s: Range,
+    /// Only those that feed others are hit.
+    pub interior_only: bool,
+    /// At least so many seconds lie between two of them.
+    pub apart_s: f64,
+    /// The share of those that went whose place a newcomer takes.
+    pub replaced: f64,
+    /// The share of viewers that alter a few of the chunks they pass on.
+    pub forgers: f64,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            from_s: 30.0,
+            quiet_s: 60.0,
+            leaves: Range::only(0.0),
+            crashes: Range::only(0.0),
+            freezes: Range::only(0.0),
+            freeze_s: Range::from((0.5, 15.0)),
+            interior_only: false,
+            apart_s: 0.0,
+            replaced: 1.0,
+            forgers: 0.0,
+        }
+    }
+}
+
+/// What lies between the nodes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// One way, in milliseconds; each pair has a delay of its own.
+    pub delay_ms: (f64, f64),
+    /// The most by which it varies, in milliseconds.
+    pub jitter_ms: Range,
+    /// The share of packets lost.
+    pub loss: Range,
+    /// The share of viewers that nobody can dial.
+    pub nat: Range,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            delay_ms: (5.0, 60.0),
+            jitter_ms: Range::from((0.0, 15.0)),
+            loss: Range::from((0.0, 0.005)),
+            nat: Range::only(0.0),
+        }
+    }
+}
+
+/// What must come out; what is not named is not judged.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// Served slots over the ceiling, mean over the last two minutes.
+    pub slots_of_ceiling: Option<f64>,
+    /// Mean depth over the least possible.
+    pub depth_of_least: Option<f64>,
+    /// What the broadcaster sends on control lanes, bits a second and viewer.
+    pub control_bps: Option<f64>,
+    /// The share of blocks played in time.
+    pub continuity: Option<f64>,
+    /// 95 % start within so many milliseconds.
+    pub startup_ms_p95: Option<f64>,
+    /// 95 % of repairs take at most so many milliseconds.
+    pub repair_ms_p95: Option<f64>,
+}
+
+/// A scenario that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// No file, and none of ours.
+    #[error("no scenario file {0:?}, and none of our own has that name ({names}); name one or the other", names = NAMES.join(", "))]
+    Unknown(String),
+    /// The file is no scenario.
+    #[error("scenario {0:?}: {1}")]
+    Malformed(String, Box<toml::de::Error>),
+}
+
+/// The names of our own scenarios.
+pub const NAMES: [&str; 5] = ["churn", "flash", "killer", "large", "scarce"];
+
+fn built_in(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "churn" => include_str!("../scenarios/churn.toml"),
+        "flash" => include_str!("../scenarios/flash.toml"),
+        "killer" => include_str!("../scenarios/killer.toml"),
+        "large" => include_str!("../scenarios/large.toml"),
+        "scarce" => include_str!("../scenarios/scarce.toml"),
+        _ => return None,
+    })
+}
+
+impl Scenario {
+    /// One of ours by its name, else a file.
+    ///
+    /// # Errors
+    /// If it is neither, or not a scenario.
+    pub fn load(name: &str) -> Result<Self, ScenarioError> {
+        let text = match built_in(name) {
+            Some(text) => text.to_owned(),
+            None => std::fs::read_to_string(name).map_err(|_| ScenarioError::Unknown(name.to_owned()))?,
+        };
+        toml::from_str(&text).map_err(|error| ScenarioError::Malformed(name.to_owned(), error.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_scenarios_are_sound() {
+        for name in NAMES {
+            let scenario = Scenario::load(name).unwrap();
+            let shares: f64 = scenario.uplinks.iter().map(|kind| kind.share).sum();
+            assert!((shares - 1.0).abs() < 1e-6, "{name}: shares add up to {shares}");
+            assert!(
+                scenario.minutes * 60.0 > scenario.faults.from_s + scenario.faults.quiet_s,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_scenario_says_so() {
+        let error = Scenario::load("tsunami").unwrap_err().to_string();
+        assert!(error.contains("scarce"), "{error}");
+        let path = std::env::temp_dir().join(format!("banyan-sim-{}.toml", std::process::id()));
+        std::fs::write(&path, "about = 'x'\nviewers = 1\nvilains = 3\n").unwrap();
+        let error = Scenario::load(path.to_str().unwrap()).unwrap_err().to_string();
+        std::fs::remove_file(&path).unwrap();
+        assert!(error.contains("vilains"), "{error}");
+    }
+}
