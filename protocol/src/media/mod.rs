@@ -2,6 +2,8 @@
 
 pub mod block;
 pub mod forward;
+pub mod playout;
+pub mod reassemble;
 pub mod record;
 pub mod schedule;
 pub mod smooth;
@@ -116,3 +118,6 @@ pub struct Packet {
     /// The coded bytes.
     pub data: Bytes,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,557 @@
+//! Playout: what a viewer has received becomes packets again, each as long after its capture as the viewer's buffer is.
+//!
+//! A block is due at its capture time and the buffer; it is handed over then, and never later blocks before it. What is
+//! due and not there makes a stall. What comes late is handed over at once, so that the latency stays what it was.
+
+mod arrival;
+mod run;
+mod shown;
+
+use super::record;
+use super::{StripeId, TierId};
+use crate::io::Play;
+use crate::limits::STORE_KEPT;
+use crate::time::{ChannelTime, Duration, TICK};
+use crate::wire::chunk::Chunk;
+use crate::wire::layout::Layout;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use run::Run;
+use shown::Shown;
+
+pub use super::reassemble::{Inserted, Newest};
+
+/// How long a block that is due is waited for. A spare takes over within a second and the missing chunks are pulled in
+/// another; when that spare fails too, a third passes. Longer, and half of what peers keep (10 s) would be gone before
+/// the viewer sees anything again.
+pub const GIVE_UP: Duration = Duration::from_secs(3);
+
+/// How long a joiner waits for a start after which nothing that is due is missing. Then it begins with what there is.
+const START_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long the tier shown before may lag behind the one that takes over (its encoder, its smoothing).
+const SWITCH_PATIENCE: Duration = Duration::from_millis(500);
+
+/// A capture time that far in the future means that the broadcaster's clock was set back.
+const CLOCK_SLACK: Duration = Duration::from_secs(1);
+
+/// What happened while playing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlayoutEvent {
+    /// The first packet was handed over.
+    Started,
+    /// What is due is not there.
+    Stall,
+    /// All that is due has been handed over again.
+    Resumed {
+        /// How long it stood.
+        ms: u64,
+    },
+    /// Another tier is shown.
+    TierShown {
+        /// This one.
+        tier: TierId,
+        /// Instead of this one.
+        was: TierId,
+    },
+}
+
+/// What playing is like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlayoutStats {
+    /// The tier shown, if any is.
+    pub tier: Option<TierId>,
+    /// Capture to handing over, of the last block.
+    pub latency: Duration,
+    /// Complete blocks ahead, without a gap.
+    pub buffered: Duration,
+    /// Stalls since the start.
+    pub stalls: u64,
+    /// How long they lasted together.
+    pub stalled: Duration,
+    /// Blocks that never came.
+    pub blocks_lost: u64,
+    /// Capture to block complete, over the last 10 s, 99th percentile.
+    pub arrival_p99: Duration,
+}
+
+/// A chunk that is wanted and not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Its block.
+    pub block: u64,
+    /// When the block is due, as far as that is known.
+    pub due: ChannelTime,
+}
+
+/// A change of tier that is under way: the old tier is shown until the new one has a keyframe that is due.
+#[derive(Clone, Copy, Debug)]
+struct Switch {
+    to: TierId,
+    plan: Option<Plan>,
+}
+
+/// Where the new tier takes over.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    block: u64,
+    pts: i64,
+    due: ChannelTime,
+}
+
+/// A viewer's output, driven by the channel's clock. Call [`poll`](Self::poll) after each [`insert`](Self::insert) and
+/// when [`next_wake`](Self::next_wake) has come.
+#[derive(Debug)]
+pub struct Playout {
+    buffer: Duration,
+    /// What was asked for before any layout was known.
+    asked: Option<(TierId, u64)>,
+    /// The epoch that is played, and behind it the one that comes next.
+    runs: VecDeque<Run>,
+    /// What is shown of the first run; nothing before the start.
+    shown: Option<Shown>,
+    switch: Option<Switch>,
+    /// When the stall began.
+    stall: Option<ChannelTime>,
+    started: bool,
+    stats: PlayoutStats,
+    events: Vec<PlayoutEvent>,
+}
+
+impl Playout {
+    /// One that plays `buffer` behind capture.
+    pub fn new(buffer: Duration) -> Self {
+        Self {
+            buffer,
+            asked: None,
+            runs: VecDeque::new(),
+            shown: None,
+            switch: None,
+            stall: None,
+            started: false,
+            stats: PlayoutStats::default(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Learns a verified layout. One of a later epoch begins that epoch: it is played when what is due of the present one
+    /// has been played, or cannot be. Layouts of past epochs are passed over.
+    pub fn layout(&mut self, layout: Arc<Layout>) {
+        let window = ticks(self.buffer + GIVE_UP + STORE_KEPT);
+        let newest = self.epoch();
+        match self.runs.iter_mut().find(|run| run.epoch() == layout.epoch) {
+            Some(run) => run.learn(layout),
+            None if newest.is_some_and(|newest| newest > layout.epoch) => {}
+            None => {
+                let from_start = (self.wanted().unwrap_or(layout.top().id), layout.from_block);
+                let (tier, from_block) = self.asked.take().unwrap_or(from_start);
+                self.runs.truncate(usize::from(self.shown.is_some()));
+                self.runs.push_back(Run::new(layout, tier, from_block, window));
+            }
+        }
+    }
+
+    /// Shows `tier` of the newest epoch, from its first keyframe block at or after `from_block`. What is shown now goes on
+    /// until then. Asked again, it changes nothing.
+    pub fn show(&mut self, tier: TierId, from_block: u64) {
+        let is_played = self.runs.len() == 1;
+        let Some(run) = self.runs.back_mut() else {
+            self.asked = Some((tier, from_block));
+            return;
+        };
+        run.wanted = tier;
+        let shown = self.shown.as_mut().filter(|_| is_played);
+        let showing = shown.as_ref().map(|shown| shown.tier);
+        if showing != Some(tier) {
+            run.open(tier, from_block);
+        }
+        run.keep(|kept| kept == tier || Some(kept) == showing);
+        if let Some(shown) = shown {
+            self.switch = self.switch.filter(|switch| switch.to == tier);
+            if self.switch.is_none() {
+                shown.output.cut_at(None);
+            }
+            if shown.tier != tier {
+                self.switch.get_or_insert(Switch { to: tier, plan: None });
+            }
+        }
+    }
+
+    /// Whether chunks of `tier` are of use: it is shown, or about to be.
+    pub fn wants(&self, tier: TierId) -> bool {
+        self.runs.iter().any(|run| run.intake(tier).is_some())
+    }
+
+    /// The tiers whose chunks are of use.
+    pub fn tiers(&self) -> impl Iterator<Item = TierId> + '_ {
+        self.runs.back().into_iter().flat_map(Run::tiers)
+    }
+
+    /// The newest epoch known.
+    pub fn epoch(&self) -> Option<u64> {
+        self.runs.back().map(Run::epoch)
+    }
+
+    /// Takes in a chunk that was verified.
+    pub fn insert(&mut self, now: ChannelTime, chunk: &Chunk) -> Inserted {
+        let epoch = chunk.header.epoch;
+        let newest = self.epoch();
+        match self.runs.iter_mut().find(|run| run.epoch() == epoch) {
+            Some(run) => run.insert(now, chunk),
+            None if newest.is_some_and(|newest| newest > epoch) => Inserted::TooOld,
+            None => Inserted::UnknownLayout,
+        }
+    }
+
+    /// The chunks of `stripe`, in the newest epoch, that are wanted and not there, up to the newest block seen on any
+    /// stripe of its tier; oldest first. Those that parity stands in for are not among them.
+    pub fn missing(&self, stripe: StripeId) -> impl Iterator<Item = Missing> + '_ {
+        let ring = self.runs.back().and_then(|run| run.ring(stripe.tier));
+        ring.into_iter().flat_map(move |ring| {
+            ring.missing(stripe).map(move |block| Missing {
+                block,
+                due: ring.captured(block).unwrap_or_default() + self.buffer,
+            })
+        })
+    }
+
+    /// How far `stripe` has come in the newest epoch; `None` if nothing has.
+    pub fn newest(&self, stripe: StripeId) -> Option<Newest> {
+        self.runs.back()?.ring(stripe.tier)?.reached(stripe)
+    }
+
+    /// Hands over all that is due at `now`, in order.
+    pub fn poll(&mut self, now: ChannelTime, out: &mut Vec<Play>) {
+        let mut before = out.len();
+        while self.step(now, out) {
+            self.note_start(&out[before..]);
+            before = out.len();
+        }
+        self.end_stall(now);
+    }
+
+    /// When [`poll`](Self::poll) has something to do, if nothing comes before.
+    pub fn next_wake(&self, now: ChannelTime) -> Option<ChannelTime> {
+        let next = self.next_due();
+        let give_up = next.map(|due| due + GIVE_UP);
+        let plan = self.switch.and_then(|switch| switch.plan).map(|plan| plan.due);
+        let lag = plan.map(|due| due + SWITCH_PATIENCE);
+        let times = [
+            next,
+            give_up,
+            plan,
+            lag,
+            self.start_wake(now),
+            self.skip_wake(now),
+        ];
+        times.into_iter().flatten().filter(|&time| time > now).min()
+    }
+
+    /// What happened since the last call.
+    pub fn take_events(&mut self) -> impl Iterator<Item = PlayoutEvent> + use<> {
+        core::mem::take(&mut self.events).into_iter()
+    }
+
+    /// What playing is like at `now`.
+    pub fn stats(&self, now: ChannelTime) -> PlayoutStats {
+        let run = self.runs.front();
+        let tier = self.shown.as_ref().map(|shown| shown.tier);
+        let intake = run.and_then(|run| run.intake(tier.unwrap_or(run.wanted)));
+        let ahead = intake.map_or(0, |intake| {
+            let next = self
+                .shown
+                .as_ref()
+                .map_or(intake.ring.first(), |shown| shown.next);
+            intake.ring.complete_from(next)
+        });
+        PlayoutStats {
+            tier,
+            buffered: TICK * ahead as u32,
+            stalled: self.stats.stalled + self.stall.map_or(Duration::ZERO, |since| now.since(since)),
+            arrival_p99: intake.map_or(Duration::ZERO, |intake| intake.arrivals.p99(now)),
+            ..self.stats
+        }
+    }
+
+    /// Panics if the state contradicts itself.
+    pub fn check_invariants(&self) {
+        assert!(self.runs.len() <= 2, "one epoch is played, one may come next");
+        assert!(
+            self.shown.is_some() || self.runs.len() <= 1,
+            "nothing is shown: the newest epoch is played"
+        );
+        self.runs.iter().for_each(Run::check_invariants);
+        if let Some(shown) = &self.shown {
+            let run = self.runs.front().expect("what is shown is of an epoch");
+            assert!(run.ring(shown.tier).is_some(), "the tier shown is collected");
+            shown.output.check_invariants();
+        }
+        assert!(
+            self.switch.is_none() || self.shown.is_some(),
+            "only what is shown is switched"
+        );
+    }
+
+    fn wanted(&self) -> Option<TierId> {
+        self.runs.back().map(|run| run.wanted)
+    }
+
+    /// When the next block of the tier shown is due.
+    fn next_due(&self) -> Option<ChannelTime> {
+        let shown = self.shown.as_ref()?;
+        let ring = self.runs.front()?.ring(shown.tier)?;
+        let captured = ring.captured(shown.next.max(ring.first()))?;
+        Some(shown.due(captured, self.buffer))
+    }
+
+    /// Does the next thing that is due; says whether there was one.
+    fn step(&mut self, now: ChannelTime, out: &mut Vec<Play>) -> bool {
+        if self.shown.is_none() {
+            return self.start(now);
+        }
+        self.drop_slid();
+        self.make_switch(now, out) || self.play_next(now, out) || self.next_epoch(now)
+    }
+
+    fn note_start(&mut self, played: &[Play]) {
+        if !self.started && played.iter().any(|play| matches!(play, Play::Packet(_))) {
+            self.started = true;
+            self.events.push(PlayoutEvent::Started);
+        }
+    }
+
+    fn start(&mut self, now: ChannelTime) -> bool {
+        let Some(run) = self.runs.front() else {
+            return false;
+        };
+        let tier = run.wanted;
+        let Some(start) = run.start(tier, now, self.buffer, START_PATIENCE) else {
+            return false;
+        };
+        self.enter(tier, start, None, false);
+        true
+    }
+
+    /// Shows `tier` from its block `start` on.
+    fn enter(&mut self, tier: TierId, start: u64, before: Option<Shown>, same_clock: bool) {
+        let run = self.runs.front_mut().expect("what is shown is of an epoch");
+        let ring = run.ring_mut(tier).expect("the tier to be shown is collected");
+        ring.advance(start);
+        let was = before.as_ref().map(|before| before.tier);
+        if let Some(was) = was.filter(|&was| was != tier) {
+            self.events.push(PlayoutEvent::TierShown { tier, was });
+        }
+        let output = before.map(|before| before.output);
+        self.shown = Some(Shown::new(tier, start, output, same_clock));
+        self.switch = None;
+    }
+
+    /// The window slid past the next block: nothing was polled for very long, or the clocks disagree.
+    fn drop_slid(&mut self) {
+        let (Some(shown), Some(run)) = (&mut self.shown, self.runs.front()) else {
+            return;
+        };
+        let first = run.ring(shown.tier).map_or(0, |ring| ring.first());
+        if first > shown.next {
+            self.stats.blocks_lost += first - shown.next;
+            shown.skip_to(first);
+        }
+    }
+
+    fn play_next(&mut self, now: ChannelTime, out: &mut Vec<Play>) -> bool {
+        let Some(due) = self.next_due().filter(|&due| due <= now) else {
+            return false;
+        };
+        let (Some(shown), Some(run)) = (&mut self.shown, self.runs.front_mut()) else {
+            return false;
+        };
+        shown.output.release(out);
+        let ring = run.ring(shown.tier).expect("the tier shown is collected");
+        let Some(next) = ring.get(shown.next) else {
+            self.begin_stall(due);
+            return now >= due + GIVE_UP && self.skip(now);
+        };
+        let layout = run
+            .layout(next.layout)
+            .expect("chunks of unknown layouts are not taken in")
+            .clone();
+        shown.play(&next, &layout, due, out);
+        let (tier, done) = (shown.tier, shown.next);
+        run.ring_mut(tier)
+            .expect("the tier shown is collected")
+            .advance(done);
+        self.stats.latency = now.since(next.block.captured);
+        true
+    }
+
+    fn begin_stall(&mut self, since: ChannelTime) {
+        if self.started && self.stall.is_none() {
+            self.stall = Some(since);
+            self.stats.stalls += 1;
+            self.events.push(PlayoutEvent::Stall);
+        }
+    }
+
+    /// Ends the stall, if all that is due has been handed over.
+    fn end_stall(&mut self, now: ChannelTime) {
+        let Some(since) = self.stall else { return };
+        if self.next_due().is_some_and(|due| due > now) {
+            let stood = now.since(since);
+            self.stall = None;
+            self.stats.stalled += stood;
+            let ms = stood.as_millis() as u64;
+            self.events.push(PlayoutEvent::Resumed { ms });
+        }
+    }
+
+    /// Gives up the next block, and goes on with the next keyframe block that is complete and due.
+    fn skip(&mut self, now: ChannelTime) -> bool {
+        let Some(start) = self.next_starts().find(|(_, due)| *due <= now) else {
+            return false;
+        };
+        let (Some(shown), Some(run)) = (&mut self.shown, self.runs.front_mut()) else {
+            return false;
+        };
+        let ring = run.ring_mut(shown.tier).expect("the tier shown is collected");
+        self.stats.blocks_lost += ring.advance(start.0);
+        shown.skip_to(start.0);
+        true
+    }
+
+    /// The complete keyframe blocks after the next block of the tier shown, and when they are due.
+    fn next_starts(&self) -> impl Iterator<Item = (u64, ChannelTime)> + '_ {
+        let shown = self.shown.as_ref();
+        let ring = shown.and_then(|shown| self.runs.front()?.ring(shown.tier));
+        let after = shown.map_or(0, |shown| shown.next + 1);
+        let blocks = ring.into_iter().flat_map(move |ring| {
+            let newest = ring.newest().map_or(0, |newest| newest + 1);
+            (after..newest).filter(|&block| ring.is_start(block))
+        });
+        blocks.filter_map(move |block| Some((block, ring?.captured(block)? + self.buffer)))
+    }
+
+    /// When another keyframe block is due, while it stalls.
+    fn skip_wake(&self, now: ChannelTime) -> Option<ChannelTime> {
+        self.stall?;
+        self.next_starts().map(|(_, due)| due).find(|&due| due > now)
+    }
+
+    /// When the run that is to begin may do so.
+    fn start_wake(&self, now: ChannelTime) -> Option<ChannelTime> {
+        let run = self.runs.back()?;
+        if self.shown.is_some() && self.runs.len() == 1 {
+            return None;
+        }
+        run.start_wake(run.wanted, now, self.buffer, START_PATIENCE)
+    }
+
+    /// Plans, makes or gives up the change of tier; says whether it made it.
+    fn make_switch(&mut self, now: ChannelTime, out: &mut Vec<Play>) -> bool {
+        let (Some(switch), Some(shown)) = (self.switch, &mut self.shown) else {
+            return false;
+        };
+        shown.output.release(out);
+        let Some(plan) = switch.plan.or_else(|| self.plan(switch.to)) else {
+            return false;
+        };
+        self.switch = Some(Switch {
+            plan: Some(plan),
+            ..switch
+        });
+        if switch.plan.is_none() {
+            self.cut_at(Some(plan.pts));
+        }
+        if now < plan.due {
+            return false;
+        }
+        if !self.is_whole(switch.to, plan.block, now) {
+            self.switch = Some(Switch { plan: None, ..switch });
+            self.cut_at(None);
+            return false;
+        }
+        if !self.is_ready_to_switch(now, plan.due) {
+            return false;
+        }
+        let before = self.shown.take();
+        self.enter(switch.to, plan.block, before, true);
+        let run = self.runs.front_mut().expect("what is shown is of an epoch");
+        run.keep(|kept| kept == switch.to);
+        true
+    }
+
+    fn cut_at(&mut self, pts: Option<i64>) {
+        if let Some(shown) = &mut self.shown {
+            shown.output.cut_at(pts);
+        }
+    }
+
+    /// The first complete keyframe block of `tier` that is later than what was handed over.
+    fn plan(&self, tier: TierId) -> Option<Plan> {
+        let ring = self.runs.front()?.ring(tier)?;
+        let output = &self.shown.as_ref()?.output;
+        (ring.first()..=ring.newest()?)
+            .filter(|&block| ring.is_start(block))
+            .find_map(|block| {
+                let body = ring.get(block)?.block.body;
+                let pts = record::first_keyframe(&body)?.pts;
+                let due = ring.captured(block)? + self.buffer;
+                output.is_before(pts).then_some(Plan { block, pts, due })
+            })
+    }
+
+    /// Whether all blocks of `tier` from `start` on that are due at `now` are there.
+    fn is_whole(&self, tier: TierId, start: u64, now: ChannelTime) -> bool {
+        let ring = self.runs.front().and_then(|run| run.ring(tier));
+        ring.is_some_and(|ring| {
+            let missing = start + ring.complete_from(start);
+            missing > start
+                && ring
+                    .captured_earliest(missing)
+                    .is_none_or(|at| at + self.buffer > now)
+        })
+    }
+
+    /// Whether the tier shown has handed over all that the new one does not show, or has nothing more to hand over.
+    fn is_ready_to_switch(&self, now: ChannelTime, planned: ChannelTime) -> bool {
+        let Some(shown) = &self.shown else { return false };
+        let ring = self.runs.front().and_then(|run| run.ring(shown.tier));
+        let there = ring.is_some_and(|ring| ring.is_complete(shown.next));
+        let dry = !there && self.next_due().is_none_or(|due| due <= now);
+        shown.output.is_past_cut() || dry || now >= planned + SWITCH_PATIENCE
+    }
+
+    /// Leaves the epoch that is played, if nothing of it can be played and the next one can begin.
+    fn next_epoch(&mut self, now: ChannelTime) -> bool {
+        let (Some(next), Some(shown)) = (self.runs.get(1), &self.shown) else {
+            return false;
+        };
+        let set_back = now + self.buffer + CLOCK_SLACK;
+        let is_over = self.next_due().is_none_or(|due| due <= now || due > set_back);
+        let tier = next.wanted;
+        let Some(start) = next
+            .start(tier, now, self.buffer, START_PATIENCE)
+            .filter(|_| is_over)
+        else {
+            return false;
+        };
+        let ring = self.runs.front_mut().and_then(|run| run.ring_mut(shown.tier));
+        if let Some(ring) = ring
+            && let Some(newest) = ring.newest()
+        {
+            self.stats.blocks_lost += ring.advance(newest + 1);
+        }
+        self.runs.pop_front();
+        let before = self.shown.take();
+        self.enter(tier, start, before, false);
+        true
+    }
+}
+
+/// `time` in ticks.
+fn ticks(time: Duration) -> u64 {
+    (time.as_millis() / TICK.as_millis()) as u64
+}
+
+#[cfg(test)]
+mod tests;
