@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod demo;
 mod setup;
 mod shell;
 mod test;
@@ -19,6 +20,8 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
+    /// A channel on this machine: six viewers with home uplinks, one killed in the middle, figures at the end.
+    Demo,
     /// Install the system packages that Banyan needs, and say which.
     Setup,
     /// Everything that must pass: set-up, formatting, unit tests, the simulator's suite, end-to-end tests.
@@ -48,6 +51,7 @@ enum Task {
 
 fn main() -> Result<()> {
     match Args::parse().task {
+        Task::Demo => demo::run(),
         Task::Setup => setup::run(),
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Check => check::run(),

@@ -30,7 +30,21 @@ impl Clip {
     pub fn five_stripes() -> Result<Self> {
         let seconds = 40;
         let path = clips()?.join(format!("five-stripes-{VERSION}.ts"));
-        make(&path, seconds, FIVE_STRIPES)?;
+        make_generated(&path, seconds)?;
+        Ok(Self { path, seconds })
+    }
+
+    /// 40 s of `film`, again and again, coded as a broadcaster's encoder would, with five stripes.
+    pub fn recoded(name: &str, film: &Path) -> Result<Self> {
+        let seconds = 40;
+        let path = clips()?.join(format!("{name}-{VERSION}.ts"));
+        let (film, length) = (argument(film), seconds.to_string());
+        let scaled = "scale=1280:720,fps=25";
+        make(
+            &path,
+            &["-stream_loop", "-1", "-i", &film, "-t", &length, "-vf", scaled],
+            FIVE_STRIPES,
+        )?;
         Ok(Self { path, seconds })
     }
 
@@ -57,23 +71,29 @@ fn clips() -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn make(path: &Path, seconds: u32, coding: &str) -> Result<()> {
-    if path.exists() {
-        return Ok(());
-    }
+fn make_generated(path: &Path, seconds: u32) -> Result<()> {
     let picture =
         format!("testsrc2=size=1280x720:rate=25:duration={seconds},noise=alls=10:allf=t:all_seed=1");
     let sound = format!("sine=frequency=330:beep_factor=4:sample_rate=48000:duration={seconds}");
-    let sources = [
-        "-v", "error", "-y", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound,
-    ];
-    let args = sources
-        .into_iter()
-        .chain(coding.split_whitespace())
-        .map(str::to_owned);
+    make(
+        path,
+        &["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound],
+        FIVE_STRIPES,
+    )
+}
+
+fn make(path: &Path, sources: &[&str], coding: &str) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
     whole(path, |to| {
-        let args: Vec<String> = args.chain([argument(to)]).collect();
-        tool::run("ffmpeg", &args).map(drop)
+        let to = argument(to);
+        let coding: Vec<&str> = coding.split_whitespace().collect();
+        tool::run(
+            "ffmpeg",
+            &[&["-v", "error", "-y"], sources, &coding, &[&to]].concat(),
+        )
+        .map(drop)
     })
 }
 

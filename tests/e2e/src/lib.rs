@@ -12,15 +12,18 @@ pub mod clip;
 pub mod events;
 pub mod frames;
 pub mod host;
+pub mod moves;
 pub mod nat;
 pub mod net;
 pub mod percentile;
 pub mod program;
 mod reaper;
+pub mod scene;
 pub mod shape;
 pub mod stage;
 pub mod switch;
 mod tool;
+pub mod verdict;
 
 pub use banyan::{Broadcast, Watch};
 pub use events::{Event, Events};

@@ -1,0 +1,136 @@
+//! A channel on this machine: a broadcaster, six viewers with home uplinks, one of them killed in the middle.
+
+mod clip;
+mod summary;
+mod table;
+
+use crate::{setup, shell};
+use anyhow::{Context, Result};
+use banyan_protocol::units::Bitrate;
+use rig::banyan::Broadcast;
+use rig::scene::{Viewer, uplink};
+use rig::{Net, Stage, Watch, Wire, banyan};
+use rustix::process::Signal;
+use std::io::{IsTerminal, stdout};
+use std::time::{Duration, Instant};
+use table::Table;
+
+/// What the six homes give, in slots of a five-stripe stream, and what the broadcaster's gives: two and a half copies.
+const HOMES: [(&str, u64); 6] = [
+    ("ada", 12),
+    ("bo", 10),
+    ("cleo", 9),
+    ("dan", 6),
+    ("eve", 3),
+    ("finn", 0),
+];
+const SOURCE: u64 = 12;
+
+/// Half a minute shows the trees at rest, a death, and the trees at rest again.
+const KILL_AT: Duration = Duration::from_secs(15);
+const END_AT: Duration = Duration::from_secs(35);
+
+/// How long a viewer may take to its first picture before the demo gives up.
+const PLAYS: Duration = Duration::from_secs(20);
+
+/// A channel in the demo; programs go before their hosts.
+pub(crate) struct Channel {
+    pub(crate) broadcast: Broadcast,
+    pub(crate) source: rig::Host,
+    pub(crate) viewers: Vec<Viewer>,
+    pub(crate) clip: rig::clip::Clip,
+    pub(crate) since: Instant,
+    pub(crate) stage: Stage,
+}
+
+/// Prepares everything, then runs the demo as root, which the namespaces need.
+pub(crate) fn run() -> Result<()> {
+    setup::run()?;
+    shell::run(&mut shell::cargo(&["build", "--package", "banyan"]))?;
+    let sudo = shell::as_root()?;
+    if sudo.is_empty() {
+        return show();
+    }
+    eprintln!(
+        "The demo gives each home a network namespace, which needs root: sudo may ask for your password."
+    );
+    let own = std::env::current_exe()?;
+    let own = own.to_str().context("the build folder has a name in UTF-8")?;
+    shell::run(&mut shell::command(&[sudo, &[own, "demo"]].concat()))
+}
+
+fn show() -> Result<()> {
+    let stage = Stage::open("demo")?;
+    let clip = clip::real_or_generated()?;
+    println!("Measuring what a stripe of {} costs …", clip.path.display());
+    let slot = banyan::slot_of(&stage, &clip)?;
+    let mut channel = on_air(stage, clip, slot)?;
+    let victim = watch_and_kill(&mut channel)?;
+    summary::print(channel, &victim)
+}
+
+fn on_air(stage: Stage, clip: rig::clip::Clip, slot: Bitrate) -> Result<Channel> {
+    let net = Net::new(Wire::Bridge)?;
+    let source = net.host("broadcaster")?;
+    source.shape(uplink(slot, SOURCE))?;
+    let cap = uplink(slot, SOURCE).as_bps().to_string();
+    let broadcast = Broadcast::start(
+        &stage,
+        &source,
+        &clip.argument(),
+        &["--loop", "--title", "Demo", "--uplink", &cap],
+    )?;
+    println!("On the air: {}", broadcast.link);
+    let since = Instant::now();
+    let mut viewers = Vec::new();
+    for (name, slots) in HOMES {
+        viewers.push(join(&stage, &net, name, slots, slot, &broadcast.link)?);
+    }
+    Ok(Channel {
+        broadcast,
+        source,
+        viewers,
+        clip,
+        since,
+        stage,
+    })
+}
+
+fn join(stage: &Stage, net: &Net, name: &str, slots: u64, slot: Bitrate, link: &str) -> Result<Viewer> {
+    let host = net.host(name)?;
+    host.shape(uplink(slot, slots))?;
+    let cap = uplink(slot, slots).as_bps().to_string();
+    let watch = Watch::recording(stage, &host, link, &["--uplink", &cap, "--sponsor", "never"])?;
+    let startup = watch.playing(PLAYS)?;
+    println!(
+        "{name} watches after {startup} ms, and gives {}",
+        uplink(slot, slots)
+    );
+    Ok(Viewer { watch, host, slots })
+}
+
+/// Shows the table until the end; in the middle, the viewer that feeds most is killed. Returns its name.
+fn watch_and_kill(channel: &mut Channel) -> Result<String> {
+    let (begun, mut victim) = (Instant::now(), None);
+    let mut table = Table::new(stdout().is_terminal());
+    while begun.elapsed() < END_AT {
+        table.show(channel, victim.as_deref());
+        std::thread::sleep(table.pause());
+        if victim.is_none() && begun.elapsed() >= KILL_AT {
+            victim = Some(kill_the_busiest(&channel.viewers)?);
+        }
+    }
+    victim.context("the demo is longer than it takes to kill one")
+}
+
+fn kill_the_busiest(viewers: &[Viewer]) -> Result<String> {
+    let feeds = |viewer: &&Viewer| viewer.watch.stats().map_or(0, |stats| stats.number("children"));
+    let busiest = viewers.iter().max_by_key(feeds).context("there are viewers")?;
+    busiest.watch.program.signal(Signal::KILL)?;
+    println!(
+        "\n{} is killed (kill -9) while it feeds {} others.",
+        busiest.name(),
+        feeds(&busiest)
+    );
+    Ok(busiest.name().to_owned())
+}
