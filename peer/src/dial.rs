@@ -2,18 +2,20 @@
 
 use crate::endpoint::Endpoint;
 use crate::link::{self, Established};
+use crate::socket::Socket;
 use crate::{end, tls};
 use banyan_protocol::id::PeerId;
 use banyan_protocol::io::LinkEnd;
 use banyan_protocol::wire::close::CloseCode;
 use quinn::Connection;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// A handshake that takes longer has failed. Initials go out at 0 s, 1 s and 3 s (the last two after QUIC's first two
-/// probe time-outs, RFC 9002 §6.2), so less than 3 s keeps an address that is nobody's to three of them.
+/// A handshake that takes longer has failed. Initials go out at once, and twice after QUIC's first probe time-out of 1 s
+/// (RFC 9002 §6.2); the next would go out after 3 s, and may not.
 const HANDSHAKE_MAX: Duration = Duration::from_millis(2_900);
 
 /// How long each address has before the next is tried as well (RFC 8305 §5, shortened).
@@ -30,10 +32,16 @@ pub(crate) async fn dial(
 ) -> Result<Box<Established>, LinkEnd> {
     let mut attempts = JoinSet::new();
     for (index, address) in addresses.into_iter().enumerate() {
-        let (quic, client) = (endpoint.quic.clone(), endpoint.client.clone());
+        let attempt = Attempt {
+            quic: endpoint.quic.clone(),
+            socket: endpoint.socket.clone(),
+            client: endpoint.client.clone(),
+            peer,
+            address,
+        };
         attempts.spawn(async move {
             sleep(HEAD_START * index as u32).await;
-            attempt(&quic, client, peer, address).await
+            attempt.run().await
         });
     }
     let mut why = LinkEnd::Failed;
@@ -53,8 +61,8 @@ pub(crate) async fn dial(
 
 /// Which of `addresses` answer to a socket that `peer` has never heard of, the quickest first.
 pub(crate) async fn probe(endpoint: Endpoint, peer: PeerId, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let quic = match stranger(&endpoint) {
-        Ok(quic) => quic,
+    let (quic, socket) = match endpoint.stranger() {
+        Ok(opened) => opened,
         Err(error) => {
             tracing::warn!(%error, "cannot open a socket to probe with");
             return Vec::new();
@@ -62,9 +70,15 @@ pub(crate) async fn probe(endpoint: Endpoint, peer: PeerId, addresses: Vec<Socke
     };
     let mut attempts = JoinSet::new();
     for address in addresses {
-        let (quic, client) = (quic.clone(), endpoint.client.clone());
+        let attempt = Attempt {
+            quic: quic.clone(),
+            socket: socket.clone(),
+            client: endpoint.client.clone(),
+            peer,
+            address,
+        };
         attempts.spawn(async move {
-            let connection = attempt(&quic, client, peer, address).await.ok()?;
+            let connection = attempt.run().await.ok()?;
             end::close(&connection, CloseCode::Done);
             Some(address)
         });
@@ -78,40 +92,35 @@ pub(crate) async fn probe(endpoint: Endpoint, peer: PeerId, addresses: Vec<Socke
     reached
 }
 
-/// An endpoint at a fresh port, which only dials.
-fn stranger(endpoint: &Endpoint) -> std::io::Result<quinn::Endpoint> {
-    let any = if endpoint.local().is_ipv6() {
-        SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
-    } else {
-        SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
-    };
-    quinn::Endpoint::client(any)
-}
-
-async fn attempt(
-    quic: &quinn::Endpoint,
+/// A handshake with one address.
+struct Attempt {
+    quic: quinn::Endpoint,
+    socket: Arc<Socket>,
     client: quinn::ClientConfig,
     peer: PeerId,
     address: SocketAddr,
-) -> Result<Connection, LinkEnd> {
-    let connecting = quic
-        .connect_with(client, address, tls::SERVER_NAME)
-        .map_err(|error| {
+}
+
+impl Attempt {
+    async fn run(self) -> Result<Connection, LinkEnd> {
+        let address = self.address;
+        self.socket.dial(address);
+        let connecting = self.quic.connect_with(self.client, address, tls::SERVER_NAME);
+        let connecting = connecting.map_err(|error| {
             tracing::debug!(%address, %error, "cannot dial");
             LinkEnd::Failed
         })?;
-    let connection = match timeout(HANDSHAKE_MAX, connecting).await {
-        Ok(connected) => connected.map_err(|error| {
+        let connected = timeout(HANDSHAKE_MAX, connecting).await;
+        let connection = connected.map_err(|_| LinkEnd::TimedOut)?.map_err(|error| {
             tracing::debug!(%address, %error, "handshake failed");
             end::of(&error)
-        })?,
-        Err(_) => return Err(LinkEnd::TimedOut),
-    };
-    if tls::peer_of(&connection) == Some(peer) {
-        return Ok(connection);
+        })?;
+        if tls::peer_of(&connection) == Some(self.peer) {
+            return Ok(connection);
+        }
+        end::close(&connection, CloseCode::Done);
+        Err(LinkEnd::WrongKey)
     }
-    end::close(&connection, CloseCode::Done);
-    Err(LinkEnd::WrongKey)
 }
 
 /// How much an end says about a peer: somebody who answers, more than silence.

@@ -303,8 +303,7 @@ impl<M: Machine> Driver<M> {
     }
 
     fn dial(&mut self, link: LinkId, peer: PeerId, addresses: Vec<SocketAddr>) {
-        if self.tasks.len() > DIALS_MAX {
-            tracing::warn!("too many dials under way");
+        if self.is_dialling_too_much() {
             let why = LinkEnd::Failed;
             return self.inputs.push(Input::Unlinked { link, why });
         }
@@ -317,9 +316,17 @@ impl<M: Machine> Driver<M> {
         self.dials.insert(link, task);
     }
 
-    fn probe(&mut self, peer: PeerId, addresses: Vec<SocketAddr>) {
-        if self.tasks.len() > DIALS_MAX {
+    fn is_dialling_too_much(&mut self) -> bool {
+        while self.tasks.try_join_next().is_some() {}
+        let is_too_much = self.tasks.len() > DIALS_MAX;
+        if is_too_much {
             tracing::warn!("too many dials under way");
+        }
+        is_too_much
+    }
+
+    fn probe(&mut self, peer: PeerId, addresses: Vec<SocketAddr>) {
+        if self.is_dialling_too_much() {
             let reached = Vec::new();
             return self.inputs.push(Input::Probed { peer, reached });
         }
@@ -331,11 +338,8 @@ impl<M: Machine> Driver<M> {
     }
 
     fn read_meter(&mut self) {
-        let wire = self.links.wire();
-        self.tell(Input::Wire {
-            sent: wire.sent,
-            received: wire.received,
-        });
+        let (sent, received) = self.endpoint.wire.totals();
+        self.tell(Input::Wire { sent, received });
         for link in self.links.next_turn() {
             if let Some(input) = self.links.round_trip(link) {
                 self.tell(input);
@@ -346,7 +350,6 @@ impl<M: Machine> Driver<M> {
         }
         self.meter_ticks += 1;
         self.links.reap();
-        while self.tasks.try_join_next().is_some() {}
     }
 
     fn look_up_addresses(&mut self) {

@@ -1,13 +1,14 @@
 //! One UDP socket that dials and accepts.
 
 use crate::gate::{Gate, Inbound};
+use crate::socket::{Socket, Wire};
 use crate::{address, tls, transport};
 use banyan_protocol::id::{PeerId, SecretKey};
 use banyan_protocol::limits::ALPN;
 use quinn::{ClientConfig, EndpointConfig, ServerConfig, TokioRuntime, TransportConfig};
 use quinn_proto::HashedConnectionIdGenerator;
 use ring::hmac;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Type};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -67,6 +68,8 @@ pub enum BindError {
 #[derive(Clone)]
 pub struct Endpoint {
     pub(crate) quic: quinn::Endpoint,
+    pub(crate) socket: Arc<Socket>,
+    pub(crate) wire: Arc<Wire>,
     pub(crate) gate: Gate,
     pub(crate) client: ClientConfig,
     id: PeerId,
@@ -82,20 +85,34 @@ impl Endpoint {
     pub fn bind(key: &SecretKey, config: Config) -> Result<Self, BindError> {
         let transport = transport::config(config.gso);
         let (socket, local, dual_stack) = bind(config.listen)?;
+        let wire = Arc::new(Wire::default());
         let server = server_config(key, &transport);
-        let quic = quinn::Endpoint::new(restart_proof(key), Some(server), socket, Arc::new(TokioRuntime));
-        let quic = quic.map_err(|source| BindError::Socket {
+        let opened = open_quic(socket, &wire, restart_proof(key), Some(server));
+        let (quic, socket) = opened.map_err(|source| BindError::Socket {
             address: local,
             source,
         })?;
         Ok(Self {
             quic,
+            socket,
+            wire,
             gate: Gate::new(config.inbound),
             client: client_config(key, ALPN, &transport),
             id: key.id(),
             local,
             dual_stack,
         })
+    }
+
+    /// One at a fresh port, which only dials; what it sends and receives counts as this one's.
+    pub(crate) fn stranger(&self) -> io::Result<(quinn::Endpoint, Arc<Socket>)> {
+        let any: SocketAddr = if self.local.is_ipv6() {
+            (Ipv6Addr::UNSPECIFIED, 0).into()
+        } else {
+            (Ipv4Addr::UNSPECIFIED, 0).into()
+        };
+        let (socket, ..) = open(any, self.dual_stack)?;
+        open_quic(socket, &self.wire, EndpointConfig::default(), None)
     }
 
     /// Whose it is.
@@ -113,6 +130,18 @@ impl Endpoint {
     pub fn candidates(&self) -> Vec<SocketAddr> {
         address::candidates(self.local, self.dual_stack)
     }
+}
+
+fn open_quic(
+    socket: UdpSocket,
+    wire: &Arc<Wire>,
+    config: EndpointConfig,
+    server: Option<ServerConfig>,
+) -> io::Result<(quinn::Endpoint, Arc<Socket>)> {
+    let socket = Socket::new(socket, wire.clone())?;
+    let runtime = Arc::new(TokioRuntime);
+    let quic = quinn::Endpoint::new_with_abstract_socket(config, server, socket.clone(), runtime)?;
+    Ok((quic, socket))
 }
 
 /// What a dialler of `alpn` brings.
@@ -182,7 +211,7 @@ fn open_any(port: u16) -> io::Result<(UdpSocket, SocketAddr, bool)> {
 }
 
 fn open(address: SocketAddr, dual_stack: bool) -> io::Result<(UdpSocket, SocketAddr, bool)> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(!dual_stack)?;
     }

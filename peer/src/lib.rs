@@ -28,9 +28,9 @@ pub mod identity;
 mod lane;
 mod link;
 mod links;
-mod meter;
 mod outlet;
 mod ready;
+mod socket;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -4,7 +4,6 @@ use crate::end;
 use crate::happening::Happening;
 use crate::lane::{Flushed, Writer};
 use crate::link::{Established, Reader};
-use crate::meter::{Meter, Wire};
 use crate::ready::Ready;
 use banyan_protocol::io::{Input, Lane, LinkId};
 use banyan_protocol::wire::close::CloseCode;
@@ -53,7 +52,6 @@ pub(crate) struct Links {
     due: Vec<LinkId>,
     ready: Arc<Ready>,
     happenings: Sender<Happening>,
-    meter: Meter,
     tasks: JoinSet<()>,
     turn: u64,
 }
@@ -65,7 +63,6 @@ impl Links {
             due: Vec::new(),
             ready,
             happenings,
-            meter: Meter::default(),
             tasks: JoinSet::new(),
             turn: 0,
         }
@@ -86,7 +83,6 @@ impl Links {
             seat: established.seat,
         };
         self.tasks.spawn(reader.run(receive));
-        self.meter.begin(link, connection.clone());
         let state = Link {
             connection,
             control: Writer::control(link, send, &self.ready),
@@ -99,7 +95,6 @@ impl Links {
 
     /// A link's connection has ended. Whether the machine still has the link.
     pub(crate) fn ended(&mut self, link: LinkId) -> bool {
-        self.meter.end(link);
         self.links.remove(&link).is_some()
     }
 
@@ -175,11 +170,6 @@ impl Links {
             }
         }
         drained(id, bytes)
-    }
-
-    /// Wire bytes since the start.
-    pub(crate) fn wire(&self) -> Wire {
-        self.meter.read()
     }
 
     /// The round-trip time of a link.
