@@ -431,9 +431,9 @@ impl Playout {
         blocks.filter_map(move |block| Some((block, ring?.captured(block)? + self.buffer)))
     }
 
-    /// When another keyframe block is due, while it stalls.
+    /// When another keyframe block is due, while the next block is overdue.
     fn skip_wake(&self, now: ChannelTime) -> Option<ChannelTime> {
-        self.stall?;
+        self.next_due().filter(|&due| due <= now)?;
         self.next_starts().map(|(_, due)| due).find(|&due| due > now)
     }
 
