@@ -113,6 +113,10 @@ impl Overlay {
             .expect("the caller found a fitting rank");
         let replaces = self.take_seat(parent, stripe);
         let slot = self.stripes.slot(stripe);
+        if !self.member(parent).is_interior() {
+            // Its class is another one now, and its own parents are to know.
+            self.touch(parent);
+        }
         let above = self.member_mut(parent);
         above.used += slot;
         let seats = above.place_mut(stripe).expect("a parent has a place");

@@ -91,6 +91,9 @@ impl Overlay {
         if stripes.is_empty() {
             return false;
         }
+        if !self.may_suffice(member, &stripes) {
+            return false;
+        }
         self.choose_home(member, &stripes);
         let mut taken = Vec::new();
         for stripe in self.homes_first(member, &stripes) {
@@ -109,6 +112,21 @@ impl Overlay {
             self.give_up_other_tiers(now, member, tier);
         }
         true
+    }
+
+    /// Whether there are as many free slots as the member lacks; if not, nobody need be disturbed to find that out.
+    fn may_suffice(&self, member: MemberIndex, stripes: &[StripeIndex]) -> bool {
+        let lacking = |stripe: &&StripeIndex| !self.has_parent(member, **stripe);
+        let lacks = stripes.iter().filter(lacking).count() as u64;
+        let Some(stripe) = stripes.iter().find(lacking) else {
+            return true;
+        };
+        let slot = self.stripes.slot(*stripe);
+        let mut found = 0;
+        self.present().any(|index| {
+            found += self.free_for(index, *stripe).slots(slot);
+            found >= lacks
+        })
     }
 
     fn has_parent(&self, member: MemberIndex, stripe: StripeIndex) -> bool {

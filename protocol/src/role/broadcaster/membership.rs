@@ -133,6 +133,7 @@ impl Broadcaster {
         contact.address = address;
         contact.heard = now;
         contact.told.clear();
+        contact.order = None;
         self.links.get_mut(&link).expect("it said hello").member = Some(member);
         if let Some(stranger) = self.links.get_mut(&former) {
             stranger.member = None;

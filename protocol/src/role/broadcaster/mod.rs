@@ -14,6 +14,7 @@ use crate::event::{Capacity, Event, Stats};
 use crate::id::PeerId;
 use crate::io::{Command, Ended, Input, Lane, LinkId, Machine, Outbox, Output};
 use crate::limits::INBOUND_LINKS_MAX;
+use crate::media::TierId;
 use crate::media::forward::{Config as ForwarderConfig, Forwarder};
 use crate::overlay::Overlay;
 use crate::overlay::admission::Admission;
@@ -24,7 +25,8 @@ use crate::overlay::stripes::Stripes;
 use crate::role::config::BroadcasterConfig;
 use crate::time::{ChannelClock, Duration, Instant, TICK};
 use crate::wire::close::CloseCode;
-use crate::wire::control::{Hello, Message, Resume};
+use crate::wire::control::{Hello, Message, Resume, TierReason};
+use crate::wire::ticket::{Class, Grant};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -68,6 +70,8 @@ struct Contact {
     /// Of its newest ticket.
     serial: u32,
     expires: Option<Instant>,
+    /// What it was told last, so that it isn't told twice.
+    order: Option<Order>,
     /// The peers it has been introduced to.
     told: BTreeSet<PeerId>,
     late_since: Option<Instant>,
@@ -81,10 +85,20 @@ impl Contact {
             heard,
             serial: 0,
             expires: None,
+            order: None,
             told: BTreeSet::new(),
             late_since: None,
         }
     }
+}
+
+/// The part of an `Assign` that counts.
+#[derive(PartialEq, Eq)]
+struct Order {
+    tier: TierId,
+    why: TierReason,
+    class: Class,
+    grants: Vec<Grant>,
 }
 
 /// A newcomer whose first place waits for the dial-back.

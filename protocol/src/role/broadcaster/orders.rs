@@ -1,6 +1,6 @@
 //! What members are told: welcomes, and an `Assign` whenever their places changed.
 
-use super::{Broadcaster, Contact};
+use super::{Broadcaster, Contact, Order};
 use crate::id::PeerId;
 use crate::io::Outbox;
 use crate::limits::TICKET_LIFE;
@@ -44,48 +44,56 @@ impl Broadcaster {
     }
 
     pub(super) fn renew_tickets(&mut self, now: Instant) {
-        let ends_soon = |contact: &Contact| contact.expires.is_some_and(|at| now + RENEW_BEFORE > at);
-        let due: Vec<_> = self
+        let due = self
             .contacts
             .iter()
-            .filter(|(_, contact)| ends_soon(contact))
-            .map(|(m, _)| *m)
-            .collect();
+            .filter(|(_, contact)| ends_soon(now, contact));
+        let due: Vec<_> = due.map(|(member, _)| *member).collect();
         due.into_iter().for_each(|member| self.overlay.touch(member));
     }
 
     fn assign(&mut self, now: Instant, member: MemberIndex, out: &mut Outbox) {
-        let grants = self.grants(member);
+        let info = self.overlay.member(member);
+        let lowest = self.overlay.stripes().tiers().next().unwrap_or(TierId(0));
+        let tier = info.tier.unwrap_or(lowest);
+        let order = Order {
+            tier,
+            why: self.tier_reason(member, tier),
+            class: info.class(self.overlay.stripes().top_slot()),
+            grants: self.grants(member),
+        };
         let contact = &self.contacts[&member];
-        let tier = self.overlay.member(member).tier;
-        if grants.is_empty() && contact.expires.is_none() {
-            return;
+        let nothing = order.grants.is_empty() && contact.expires.is_none();
+        let known = contact.order.as_ref() == Some(&order) && !ends_soon(now, contact);
+        if !nothing && !known {
+            self.order(now, member, order, out);
         }
+    }
+
+    fn order(&mut self, now: Instant, member: MemberIndex, order: Order, out: &mut Outbox) {
         let peers = self.introduce(member, out);
+        let info = self.overlay.member(member);
         let contact = self.contacts.get_mut(&member).expect("checked by the caller");
         contact.serial += 1;
         contact.expires = Some(now + TICKET_LIFE);
-        let info = self.overlay.member(member);
         let ticket = Ticket {
             epoch: self.config.epoch,
             serial: contact.serial,
             child: info.id,
-            class: info.class(self.overlay.stripes().top_slot()),
+            class: order.class,
             expires: self.clock.channel(now + TICKET_LIFE),
-            grants,
+            grants: order.grants.clone(),
         };
         let behind = u64::from(info.buffer_ms / 100);
-        let lowest = self.overlay.stripes().tiers().next().unwrap_or(TierId(0));
-        let tier = tier.unwrap_or(lowest);
         let assign = Assign {
-            tier,
-            why: self.tier_reason(member, tier),
-            from_block: self.source.start_block(tier, behind),
+            tier: order.tier,
+            why: order.why,
+            from_block: self.source.start_block(order.tier, behind),
             ticket: ticket.seal(&*self.config.key),
             peers,
         };
-        let link = self.contacts[&member].link;
-        out.tell(link, &Message::Assign(assign));
+        contact.order = Some(order);
+        out.tell(contact.link, &Message::Assign(assign));
     }
 
     fn tier_reason(&self, member: MemberIndex, tier: TierId) -> TierReason {
@@ -157,4 +165,8 @@ impl Broadcaster {
         }
         Introduction { peer, addresses }
     }
+}
+
+fn ends_soon(now: Instant, contact: &Contact) -> bool {
+    contact.expires.is_some_and(|at| now + RENEW_BEFORE > at)
 }

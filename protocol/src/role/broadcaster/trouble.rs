@@ -64,11 +64,18 @@ impl Broadcaster {
                 .is_some()
         {
             // The plan has changed since; say it again in case the child asked in between.
-            self.overlay.touch(child);
+            self.say_again(child);
             return;
         }
         self.overlay.detach(child, stripe, None);
         self.reseat(now, alloc::vec![(child, stripe)]);
+    }
+
+    fn say_again(&mut self, member: MemberIndex) {
+        if let Some(contact) = self.contacts.get_mut(&member) {
+            contact.order = None;
+        }
+        self.overlay.touch(member);
     }
 
     fn note_failure(
