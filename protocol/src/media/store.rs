@@ -125,10 +125,11 @@ impl Store {
 
     /// The last block of the unbroken run that begins with `from`; `None` if `from` itself is missing.
     pub fn contiguous(&self, stripe: StripeId, from: u64) -> Option<u64> {
-        let run = self.from(stripe, from).zip(from..);
-        run.take_while(|(chunk, block)| chunk.header.block == *block)
-            .last()
-            .map(|(_, block)| block)
+        let blocks = self.from(stripe, from).map(|chunk| chunk.header.block);
+        blocks.fold(None, |last: Option<u64>, block| {
+            let next = last.map_or(from, |last| last.saturating_add(1));
+            if block == next { Some(block) } else { last }
+        })
     }
 
     /// The newest block of a tier that playing may begin at and that is not after `at_or_before`, as far as any chunk

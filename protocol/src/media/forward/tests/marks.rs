@@ -1,0 +1,55 @@
+//! Late marks.
+
+use super::*;
+
+#[test]
+fn nothing_to_pass_on_is_said_every_tick_to_children_of_that_stripe() {
+    let mut rig = Rig::new(None);
+    rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    rig.attach(&ticket(2, &[1]), &[(1, 0)]).unwrap();
+    rig.blocks(0, 0..5);
+    rig.said(1);
+    rig.said(2);
+    rig.until(129);
+    assert_eq!((rig.said(1), rig.said(2)), (vec![], vec![]));
+    rig.until(130);
+    assert_eq!(rig.said(1), [Said::Late(stripe(0), 5)]);
+    assert_eq!(rig.said(2), [Said::Late(stripe(1), 0)]);
+    rig.until(330);
+    assert_eq!(rig.said(1), [Said::Late(stripe(0), 5), Said::Late(stripe(0), 5)]);
+    rig.until(340);
+    rig.chunk(&chunk(stripe(0), 5));
+    rig.said(1);
+    rig.until(469);
+    assert_eq!(rig.said(1), [], "a chunk is as good as a mark");
+    rig.until(470);
+    assert_eq!(rig.said(1), [Said::Late(stripe(0), 6)]);
+}
+
+#[test]
+fn no_marks_without_children_or_after_the_end() {
+    let mut rig = Rig::new(None);
+    rig.blocks(0, 0..5);
+    assert_eq!(rig.engine.wake_at(), None);
+    rig.attach(&ticket(1, &[0]), &[(0, 5)]).unwrap();
+    rig.said(1);
+    rig.engine.set_marking(false);
+    rig.until(1000);
+    assert_eq!(rig.said(1), []);
+}
+
+#[test]
+fn marks_do_not_pile_up_at_a_child_that_takes_nothing() {
+    let mut rig = Rig::new(None);
+    let all = [0, 1, 2, 3, 4];
+    rig.attach(&ticket(1, &all), &all.map(|index| (index, 0)))
+        .unwrap();
+    // 15 bytes a mark, 50 marks a second: three minutes fill its credit.
+    rig.until(590_000);
+    let marks = rig
+        .said(1)
+        .iter()
+        .filter(|said| matches!(said, Said::Late(..)))
+        .count() as u64;
+    assert_eq!(marks, crate::limits::LINK_BACKLOG_MAX.div_ceil(15));
+}

@@ -1,0 +1,230 @@
+//! Who gets a seat, who is refused, and who loses one.
+
+use super::*;
+
+#[test]
+fn a_ticket_is_answered_with_a_seat() {
+    let mut rig = Rig::new(Some(slot() * 2));
+    rig.attach(&ticket(1, &[0, 1]), &[(0, 0), (1, 0)]).unwrap();
+    assert_eq!(rig.said(1), [attached(0), attached(1)]);
+    assert_eq!(rig.engine.budget_used(), slot() * 2);
+    assert_eq!(rig.engine.child_count(), 1);
+    assert!(rig.engine.is_interior(stripe(1)) && !rig.engine.is_interior(stripe(2)));
+    let children: Vec<_> = rig.engine.children().collect();
+    assert_eq!(children, [(child_id(1), stripe(0)), (child_id(1), stripe(1))]);
+}
+
+#[test]
+fn a_spare_is_as_good_as_a_parent_and_a_known_ticket_need_not_come_again() {
+    let mut rig = Rig::new(None);
+    let mut ticket = ticket(1, &[0, 1]);
+    ticket.grants[0].parent = child_id(9).tag();
+    ticket.grants[0].spare = Some(ME.tag());
+    rig.attach(&ticket, &[(0, 0)]).unwrap();
+    let stripes = vec![(stripe(1), 0)];
+    rig.ask(
+        1,
+        Attach {
+            ticket: None,
+            stripes,
+        },
+    )
+    .unwrap();
+    assert_eq!(rig.said(1), [attached(0), attached(1)]);
+}
+
+#[test]
+fn every_refusal_has_its_reason() {
+    let mut rig = Rig::new(Some(slot()));
+    let refused = |rig: &mut Rig, ticket: &Ticket, index| {
+        rig.attach(ticket, &[(index, 0)]).unwrap();
+        let said = rig.said(ticket.child.0[0] - 100);
+        assert_eq!(rig.engine.child_count(), 0);
+        said
+    };
+    let mut expired = ticket(1, &[0]);
+    expired.expires = rig.at();
+    assert_eq!(
+        refused(&mut rig, &expired, 0),
+        [detached(0, DetachReason::NoTicket)]
+    );
+    let other_stripe = ticket(2, &[1]);
+    assert_eq!(
+        refused(&mut rig, &other_stripe, 0),
+        [detached(0, DetachReason::NoTicket)]
+    );
+    let mut other_parent = ticket(3, &[0]);
+    other_parent.grants[0].parent = child_id(9).tag();
+    assert_eq!(
+        refused(&mut rig, &other_parent, 0),
+        [detached(0, DetachReason::NoTicket)]
+    );
+    let mut high = ticket(4, &[0]);
+    high.grants[0].rank = Rank(10);
+    assert_eq!(refused(&mut rig, &high, 0), [detached(0, DetachReason::Rank)]);
+    let mut former = ticket(5, &[0]);
+    former.epoch = EPOCH - 1;
+    assert_eq!(
+        refused(&mut rig, &former, 0),
+        [detached(0, DetachReason::NoTicket)]
+    );
+    let nowhere = ticket(6, &[6]);
+    rig.with(|engine, _, out| engine.set_rank(stripe(6), Some(Rank(10)), out));
+    assert_eq!(
+        refused(&mut rig, &nowhere, 6),
+        [detached(6, DetachReason::NotReceived)]
+    );
+    rig.link(7);
+    let stripes = vec![(stripe(0), 0)];
+    rig.ask(
+        7,
+        Attach {
+            ticket: None,
+            stripes,
+        },
+    )
+    .unwrap();
+    assert_eq!(rig.said(7), [detached(0, DetachReason::NoTicket)]);
+}
+
+#[test]
+fn seats_stay_within_the_uplink() {
+    let mut rig = Rig::new(Some(slot() * 3 - Bitrate(1)));
+    rig.attach(&ticket(1, &[0, 1, 2]), &[(0, 0), (1, 0), (2, 0)])
+        .unwrap();
+    assert_eq!(
+        rig.said(1),
+        [attached(0), attached(1), detached(2, DetachReason::Full)]
+    );
+    rig.with(|engine, now, out| engine.detach(now, link_of(1), stripe(0), out))
+        .unwrap();
+    rig.attach(&ticket(2, &[2]), &[(2, 0)]).unwrap();
+    assert_eq!(rig.said(2), [attached(2)]);
+    rig.with(|engine, now, _| engine.unlinked(now, link_of(1)));
+    assert_eq!(rig.used(), 1);
+}
+
+#[test]
+fn asking_twice_gives_one_seat_and_no_second_backlog() {
+    let mut rig = Rig::new(None);
+    rig.blocks(0, 0..5);
+    rig.attach(&ticket(1, &[0]), &[(0, 0), (0, 0)]).unwrap();
+    rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    assert_eq!(rig.used(), 1);
+    let said = rig.said(1);
+    assert_eq!(said.iter().filter(|said| **said == attached(0)).count(), 3);
+    assert_eq!(
+        said.iter().filter(|said| matches!(said, Said::Chunk(..))).count(),
+        5
+    );
+}
+
+#[test]
+fn a_request_that_comes_before_our_own_ticket_is_held_for_a_second() {
+    let mut rig = Rig::bare(None);
+    rig.engine.epoch(rig.now, EPOCH);
+    rig.layout(EPOCH, 1);
+    rig.attach(&ticket(1, &[0, 1, 2]), &[(0, 0), (1, 0), (2, 0)])
+        .unwrap();
+    rig.with(|engine, now, out| engine.detach(now, link_of(1), stripe(2), out))
+        .unwrap();
+    assert_eq!(rig.said(1), []);
+    rig.until(900);
+    rig.with(|engine, _, out| engine.set_rank(stripe(0), Some(Rank(10)), out));
+    assert_eq!(rig.said(1), [attached(0)]);
+    rig.engine.set_marking(false);
+    rig.until(1001);
+    assert_eq!(rig.said(1), [detached(1, DetachReason::NotReceived)]);
+}
+
+#[test]
+fn a_ticket_of_an_epoch_that_we_have_not_heard_of_is_held_too() {
+    let mut rig = Rig::new(None);
+    let mut ticket = ticket(1, &[0]);
+    ticket.epoch = EPOCH + 1;
+    rig.attach(&ticket, &[(0, 0)]).unwrap();
+    assert_eq!(rig.said(1), []);
+    rig.with(|engine, now, _| engine.epoch(now, EPOCH + 1));
+    assert_eq!(rig.said(1), [], "what a stripe costs is not known yet");
+    rig.layout(EPOCH + 1, 1);
+    assert_eq!(rig.said(1), [attached(0)]);
+}
+
+#[test]
+fn a_grant_takes_the_seat_of_the_one_it_replaces_only_if_there_is_no_room() {
+    let mut rig = Rig::new(Some(slot() * 2));
+    rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    let mut newcomer = ticket(2, &[1, 2]);
+    newcomer.grants[0].replaces = Some((stripe(0), child_id(1).tag()));
+    newcomer.grants[1].replaces = Some((stripe(0), child_id(1).tag()));
+    rig.attach(&newcomer, &[(1, 0)]).unwrap();
+    assert_eq!(rig.said(1), [attached(0)]);
+    rig.attach(&newcomer, &[(2, 0)]).unwrap();
+    assert_eq!(rig.said(1), [detached(0, DetachReason::Replaced)]);
+    assert_eq!(rig.said(2), [attached(1), attached(2)]);
+    assert_eq!(rig.used(), 2);
+}
+
+#[test]
+fn our_rank_rises_above_children_and_they_go() {
+    let mut rig = Rig::new(None);
+    let mut low = ticket(1, &[0]);
+    low.grants[0].rank = Rank(30);
+    rig.attach(&low, &[(0, 0)]).unwrap();
+    rig.attach(&ticket(2, &[0]), &[(0, 0)]).unwrap();
+    rig.said(1);
+    rig.said(2);
+    rig.with(|engine, _, out| engine.set_rank(stripe(0), Some(Rank(30)), out));
+    assert_eq!(rig.said(1), [detached(0, DetachReason::Rank)]);
+    let ranked = Message::Ranked {
+        stripe: stripe(0),
+        rank: Rank(30),
+    };
+    assert_eq!(rig.said(2), [Said::Message(ranked)]);
+    rig.with(|engine, _, out| engine.set_rank(stripe(0), None, out));
+    assert_eq!(rig.said(2), [detached(0, DetachReason::NotReceived)]);
+    assert_eq!(rig.used(), 0);
+}
+
+#[test]
+fn who_leaves_tells_its_children_and_feeds_them_until_they_have_gone() {
+    let mut rig = Rig::new(None);
+    rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    rig.said(1);
+    rig.with(|engine, now, out| engine.leave(now, out));
+    rig.attach(&ticket(2, &[0]), &[(0, 0)]).unwrap();
+    rig.blocks(0, 0..1);
+    assert_eq!(
+        rig.said(1),
+        [
+            detached(0, DetachReason::Leaving),
+            Said::Layout(1),
+            Said::Chunk(stripe(0), 0)
+        ]
+    );
+    assert_eq!(rig.said(2), [detached(0, DetachReason::Leaving)]);
+    rig.with(|engine, now, out| engine.detach(now, link_of(1), stripe(0), out))
+        .unwrap();
+    assert_eq!(rig.engine.child_count(), 0);
+}
+
+#[test]
+fn the_source_has_rank_zero_everywhere_and_needs_no_marks() {
+    let config = Config {
+        me: ME,
+        channel: CHANNEL,
+        verify: Arc::new(Check),
+        uplink: None,
+        is_source: true,
+    };
+    let mut rig = Rig::bare(None);
+    rig.engine = Forwarder::new(config);
+    rig.engine.epoch(rig.now, EPOCH);
+    rig.layout(EPOCH, 1);
+    rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    let rank = Rank::SOURCE;
+    let stripe = stripe(0);
+    assert_eq!(rig.said(1), [Said::Message(Message::Attached { stripe, rank })]);
+    rig.until(5000);
+    assert_eq!(rig.said(1), []);
+}
