@@ -2,3 +2,4 @@
 
 pub mod broadcaster;
 pub mod config;
+pub mod viewer;

@@ -1,0 +1,113 @@
+//! Questions to the person: whether to sponsor.
+
+use super::Viewer;
+use crate::event::Event;
+use crate::io::Outbox;
+use crate::time::{Duration, Instant};
+use crate::wire::control::{Ask, Message, RoundKind, WithdrawReason};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Questions that are open at once; the coordinator has one round a shortage.
+const OPEN_MAX: usize = 4;
+
+/// How long after its deadline a question is kept for the coordinator's last word on it.
+const AFTERWARDS: Duration = Duration::from_secs(30);
+
+/// A question.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    round: u64,
+    deadline: Instant,
+    answered: bool,
+}
+
+impl Question {
+    /// As the person is told.
+    pub(super) fn id(&self) -> String {
+        id_of(self.round)
+    }
+
+    /// Whether an answer still counts.
+    pub(super) fn is_open(&self, now: Instant) -> bool {
+        !self.answered && now < self.deadline
+    }
+}
+
+fn id_of(round: u64) -> String {
+    format!("r{round}")
+}
+
+/// The questions, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Asks {
+    pub(super) questions: Vec<Question>,
+}
+
+impl Asks {
+    /// Drops what is long over, and says which question was never answered or withdrawn.
+    fn expire(&mut self, now: Instant) {
+        self.questions.retain(|ask| now < ask.deadline + AFTERWARDS);
+    }
+}
+
+impl Viewer {
+    pub(super) fn on_ask(&mut self, now: Instant, ask: &Ask, out: &mut Outbox) {
+        self.asks.expire(now);
+        if !self.config.may_sponsor {
+            let (round, yes) = (ask.round, false);
+            return self.tell_coordinator(&Message::Answer { round, yes }, out);
+        }
+        let known = self.asks.questions.iter().any(|known| known.round == ask.round);
+        if known || self.asks.questions.len() == OPEN_MAX {
+            return;
+        }
+        let wait = Duration::from_millis(u64::from(ask.deadline_ms));
+        self.asks.questions.push(Question {
+            round: ask.round,
+            deadline: now + wait,
+            answered: false,
+        });
+        out.event(Event::SponsorRequest {
+            id: id_of(ask.round),
+            reason: reason(ask),
+            deadline_s: ask.deadline_ms.div_ceil(1000),
+            estimate_usd_per_hour: 0.0,
+            helps: ask.helps,
+        });
+    }
+
+    pub(super) fn on_withdraw(&mut self, round: u64, why: WithdrawReason, out: &mut Outbox) {
+        let before = self.asks.questions.len();
+        self.asks.questions.retain(|ask| ask.round != round);
+        if self.asks.questions.len() < before {
+            out.event(Event::SponsorWithdrawn {
+                id: id_of(round),
+                why,
+            });
+        }
+    }
+
+    /// The person's answer; to the newest open question if it names none. One to an expired or unknown question is
+    /// passed over.
+    pub(super) fn on_answer(&mut self, now: Instant, id: Option<&str>, yes: bool, out: &mut Outbox) {
+        let named = |ask: &Question| id.is_none_or(|id| ask.id() == id);
+        let mut open = self.asks.questions.iter_mut().rev();
+        let Some(ask) = open.find(|ask| ask.is_open(now) && named(ask)) else {
+            return;
+        };
+        ask.answered = true;
+        let round = ask.round;
+        self.tell_coordinator(&Message::Answer { round, yes }, out);
+    }
+}
+
+fn reason(ask: &Ask) -> String {
+    let who = match ask.kind {
+        RoundKind::Joiner => "there is no room for you at full quality",
+        RoundKind::Orphans => "a viewer left, and what it passed on is missing",
+        RoundKind::Leaves => "the viewers' uplinks do not suffice for all",
+    };
+    format!("{who}: {} are missing", ask.missing)
+}

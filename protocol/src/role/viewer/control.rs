@@ -1,0 +1,294 @@
+//! Control messages: from the coordinator, from parents, from children.
+
+use super::feed::Feed;
+use super::{Held, Phase, Viewer};
+use crate::event::Event;
+use crate::io::{Ended, Lane, LinkId, Outbox};
+use crate::media::StripeId;
+use crate::time::{Duration, Instant};
+use crate::wire::close::CloseCode;
+use crate::wire::control::{Assign, Message, RefuseReason, Welcome};
+use crate::wire::ticket::{Grant, Ticket};
+use bytes::Bytes;
+
+/// How long a stripe that was withdrawn is still received for the children that have not moved yet.
+const WITHDRAWN_MAX: Duration = Duration::from_secs(2);
+
+/// How long a tier that was withdrawn is still received because the one that replaces it has not begun.
+const SWITCH_MAX: Duration = Duration::from_secs(10);
+
+impl Viewer {
+    pub(super) fn on_frame(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        lane: Lane,
+        frame: Bytes,
+        out: &mut Outbox,
+    ) {
+        if self.links.get(link).is_none() {
+            return;
+        }
+        let taken = match lane {
+            Lane::Control => self.on_control(now, link, &frame, out),
+            Lane::Data(_) => self.on_data(now, link, frame, out),
+        };
+        if let Err(code) = taken {
+            self.close_link(now, link, code, out);
+        }
+    }
+
+    fn on_control(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        frame: &Bytes,
+        out: &mut Outbox,
+    ) -> Result<(), CloseCode> {
+        let message = Message::parse(frame).map_err(|_| CloseCode::Malformed)?;
+        if self.session.link() == Some(link) {
+            self.session.heard(now);
+            self.on_coordinator(now, link, message, out)
+        } else {
+            self.on_peer(now, link, message, out)
+        }
+    }
+
+    fn on_coordinator(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        message: Message,
+        out: &mut Outbox,
+    ) -> Result<(), CloseCode> {
+        match message {
+            Message::Welcome(welcome) => return self.on_welcome(now, welcome, out),
+            Message::Refused { reason } => self.on_refused(reason, out),
+            Message::Assign(assign) => return self.on_assign(now, assign, out),
+            Message::Dial(introduction) => self.on_dial(now, introduction, out),
+            Message::Ask(ask) => self.on_ask(now, &ask, out),
+            Message::Withdraw { round, why } => self.on_withdraw(round, why, out),
+            Message::End => self.on_end(now, out),
+            Message::Echoed { sent_us, at } => {
+                let sent = Instant::from_micros(sent_us);
+                if sent <= now {
+                    self.clock.answered(now, sent, at);
+                }
+            }
+            other => return self.on_parent(now, link, other, out),
+        }
+        Ok(())
+    }
+
+    fn on_peer(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        message: Message,
+        out: &mut Outbox,
+    ) -> Result<(), CloseCode> {
+        let at = self.at(now);
+        let (took, shown) = match message {
+            Message::Attach(attach) => {
+                let shown = attach.ticket.is_some();
+                (self.forwarder.attach(now, at, link, attach, out), shown)
+            }
+            Message::Detach { stripe } => (self.forwarder.detach(now, link, stripe, out), false),
+            Message::Pull(pull) => (self.forwarder.pull(now, at, link, pull, out), false),
+            other => return self.on_parent(now, link, other, out),
+        };
+        match took {
+            // The forwarder has closed it.
+            Err(_) => self.forget_link(now, link, out),
+            Ok(()) => {
+                if let Some(link) = self.links.get_mut(link).filter(|_| shown) {
+                    link.vouched = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a parent may say, and anybody.
+    fn on_parent(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        message: Message,
+        out: &mut Outbox,
+    ) -> Result<(), CloseCode> {
+        match message {
+            Message::Echo { sent_us } => {
+                let at = self.at(now);
+                out.tell(link, &Message::Echoed { sent_us, at });
+            }
+            Message::Echoed { .. } => {}
+            Message::Attached { stripe, rank } | Message::Ranked { stripe, rank } => {
+                self.on_rank(now, link, stripe, rank, out);
+            }
+            Message::Detached { stripe, why } => self.on_detached(now, link, stripe, why, out),
+            _ => return Err(CloseCode::Unexpected),
+        }
+        Ok(())
+    }
+
+    fn on_welcome(&mut self, now: Instant, welcome: Welcome, out: &mut Outbox) -> Result<(), CloseCode> {
+        let sent = self.session.welcomed();
+        self.clock.answered(now, sent, welcome.now);
+        self.adopt_layout(now, welcome.layout, out)?;
+        if welcome.epoch == self.epoch {
+            self.edge = (self.edge.0.max(welcome.live_block), now);
+        }
+        if self.phase == Phase::Joining {
+            self.phase = Phase::Member;
+        }
+        Ok(())
+    }
+
+    fn on_refused(&mut self, reason: RefuseReason, out: &mut Outbox) {
+        let sentence = reason.sentence().into();
+        out.event(Event::Refused { reason: sentence });
+        let how = match reason {
+            RefuseReason::Version => Ended::Version,
+            reason => Ended::Refused(reason),
+        };
+        self.end(how, CloseCode::Done, out);
+    }
+
+    fn on_assign(&mut self, now: Instant, assign: Assign, out: &mut Outbox) -> Result<(), CloseCode> {
+        if self.phase == Phase::Joining {
+            return Err(CloseCode::Unexpected);
+        }
+        let ticket = Ticket::open(&assign.ticket, &self.config.channel, &*self.config.verify)
+            .map_err(|_| CloseCode::Forged)?;
+        if ticket.child != self.config.id {
+            return Err(CloseCode::Forged);
+        }
+        let newest = self
+            .ticket
+            .as_ref()
+            .map(|held| (held.ticket.epoch, held.ticket.serial));
+        if ticket.epoch != self.epoch || newest.is_some_and(|newest| newest >= (ticket.epoch, ticket.serial))
+        {
+            // Of another run, or overtaken.
+            return Ok(());
+        }
+        for introduction in assign.peers {
+            self.book.learn(introduction);
+        }
+        if newest.is_none_or(|(epoch, _)| epoch != ticket.epoch) {
+            self.links.iter_mut().for_each(|link| link.shown = 0);
+        }
+        self.show(assign.tier, assign.why, assign.from_block, out);
+        let sealed = assign.ticket;
+        self.ticket = Some(Held { sealed, ticket });
+        self.regrant_all(now, assign.from_block, out);
+        self.warm_spares(now, out);
+        Ok(())
+    }
+
+    /// Makes the feeds what the newest ticket says.
+    fn regrant_all(&mut self, now: Instant, from_block: u64, out: &mut Outbox) {
+        let Some(held) = &self.ticket else { return };
+        let grants = held.ticket.grants.clone();
+        for feed in self.feeds.iter_mut() {
+            let granted = grants.iter().any(|grant| grant.stripe == feed.stripe);
+            if !granted && feed.is_granted() {
+                feed.grant = Err(now);
+                feed.trouble = None;
+            }
+        }
+        for grant in grants {
+            if self.is_in_layout(grant.stripe) {
+                self.regrant(now, grant, from_block, out);
+            }
+        }
+        self.note_adopted();
+        self.drop_withdrawn(now, out);
+    }
+
+    pub(super) fn is_in_layout(&self, stripe: StripeId) -> bool {
+        let layout = self.layout.as_ref();
+        let tier = layout.and_then(|(_, layout)| layout.tier(stripe.tier));
+        tier.is_some_and(|tier| stripe.index < tier.stripes + u8::from(tier.parity))
+    }
+
+    fn regrant(&mut self, now: Instant, grant: Grant, from_block: u64, out: &mut Outbox) {
+        let Some(at) = self.feeds.find(grant.stripe) else {
+            let (stripe, rank) = (grant.stripe, grant.rank);
+            let at = self.feeds.insert(Feed::new(grant, from_block, now));
+            self.forwarder.set_rank(stripe, Some(rank), out);
+            return self.follow_plan(now, at, out);
+        };
+        let parent = self.book.peer(&grant.parent);
+        let feed = &mut self.feeds[at];
+        feed.grant = Ok(grant);
+        feed.plan_waits = false;
+        let is =
+            |source: Option<&super::feed::Source>| source.is_some_and(|source| Some(source.peer) == parent);
+        if is(feed.healthy()) {
+            self.cancel_next(at, out);
+        } else if is(feed.next.as_ref()) {
+            if let Some(next) = &mut feed.next {
+                next.planned = true;
+            }
+        } else if feed.trouble.is_some() && feed.next.is_some() {
+            // The repair is faster than any plan.
+            feed.plan_waits = !is(feed.main.as_ref());
+        } else {
+            if let Some(trouble) = &mut feed.trouble {
+                trouble.tried_spare = false;
+                trouble.tried_parent = false;
+            }
+            self.follow_plan(now, at, out);
+        }
+        self.adopt_rank(at, out);
+    }
+
+    /// Stripes that the ticket no longer grants are left when nothing shows them and no child hangs on them, or after a
+    /// while.
+    pub(super) fn drop_withdrawn(&mut self, now: Instant, out: &mut Outbox) {
+        let mut at = 0;
+        while at < self.feeds.len() {
+            let feed = &self.feeds[at];
+            let patience = if self.screen.wants(feed.stripe.tier) {
+                SWITCH_MAX
+            } else if self.forwarder.is_interior(feed.stripe) {
+                WITHDRAWN_MAX
+            } else {
+                Duration::ZERO
+            };
+            match feed.grant {
+                Err(since) if now >= since + patience => self.drop_feed(at, out),
+                _ => at += 1,
+            }
+        }
+    }
+
+    /// Receives a stripe no more.
+    pub(super) fn drop_feed(&mut self, at: usize, out: &mut Outbox) {
+        let feed = self.feeds.remove(at);
+        let links = [&feed.main, &feed.next];
+        let mut links = links.map(|source| source.as_ref().and_then(|source| source.link));
+        if links[0] == links[1] {
+            links[1] = None;
+        }
+        let stripe = feed.stripe;
+        for link in links.into_iter().flatten() {
+            if self.links.get(link).is_some() {
+                out.tell(link, &Message::Detach { stripe });
+            }
+        }
+        self.forwarder.set_rank(stripe, None, out);
+    }
+
+    /// Notes the ticket's serial for the report, once all its ranks are held.
+    pub(super) fn note_adopted(&mut self) {
+        let held = |feed: &Feed| feed.grant.as_ref().is_ok_and(|grant| grant.rank != feed.rank);
+        if let Some(ticket) = self.ticket.as_ref().map(|held| held.ticket.serial)
+            && !self.feeds.iter().any(held)
+        {
+            self.reports.adopted(ticket);
+        }
+    }
+}

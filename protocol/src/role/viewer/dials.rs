@@ -1,0 +1,270 @@
+//! Whom a viewer may dial, so that no coordinator can make its viewers flood a victim (`docs/protocol.md` §3.4).
+
+use crate::time::{Duration, Instant};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// New addresses that may be dialled at once: the parents and spares of a first assignment.
+const FIRST_MAX: u32 = 48;
+
+/// New addresses that may be dialled in a minute after that.
+const PER_MINUTE: u32 = 20;
+
+/// How long an address that did not answer is left alone.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// How many addresses are remembered, of either kind.
+const REMEMBERED_MAX: usize = 256;
+
+/// What kind of network an address is in; an address is dialled if its kind is no more private than the one that the
+/// coordinator was reached in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    Global,
+    Private,
+    Loopback,
+    /// Multicast, broadcast, unspecified, port 0.
+    Nowhere,
+}
+
+impl Reach {
+    pub(super) fn of(address: &SocketAddr) -> Self {
+        if address.port() == 0 {
+            return Self::Nowhere;
+        }
+        match address.ip() {
+            IpAddr::V4(ip) => Self::of_v4(ip),
+            IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or_else(|| Self::of_v6(ip), Self::of_v4),
+        }
+    }
+
+    fn of_v4(ip: Ipv4Addr) -> Self {
+        let [a, b, ..] = ip.octets();
+        if ip.is_multicast() || ip.is_unspecified() || a == 0 || a >= 240 {
+            Self::Nowhere
+        } else if ip.is_loopback() {
+            Self::Loopback
+        } else if ip.is_private() || ip.is_link_local() || (a == 100 && (64..128).contains(&b)) {
+            Self::Private
+        } else {
+            Self::Global
+        }
+    }
+
+    fn of_v6(ip: Ipv6Addr) -> Self {
+        let first = ip.segments()[0];
+        if ip.is_multicast() || ip.is_unspecified() {
+            Self::Nowhere
+        } else if ip.is_loopback() {
+            Self::Loopback
+        } else if first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80 {
+            Self::Private
+        } else {
+            Self::Global
+        }
+    }
+}
+
+/// What came of asking to dial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// Dial these.
+    Dial(Vec<SocketAddr>),
+    /// Not now: too many in the last minute.
+    Later,
+    /// None of them may be dialled.
+    Never,
+}
+
+/// Counts dials.
+#[derive(Clone, Debug)]
+pub(super) struct Dials {
+    reach: Reach,
+    /// New addresses that may still be dialled.
+    tokens: u32,
+    filled: Instant,
+    silent: VecDeque<(SocketAddr, Instant)>,
+    answered: VecDeque<SocketAddr>,
+}
+
+impl Dials {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            reach: Reach::Global,
+            tokens: FIRST_MAX,
+            filled: now,
+            silent: VecDeque::new(),
+            answered: VecDeque::new(),
+        }
+    }
+
+    /// The coordinator was reached at this address.
+    pub(super) fn reached(&mut self, coordinator: &SocketAddr) {
+        self.reach = Reach::of(coordinator);
+    }
+
+    /// Which of a peer's addresses may be dialled; they count from now on.
+    pub(super) fn ask(&mut self, now: Instant, addresses: &[SocketAddr]) -> Leave {
+        self.refill(now);
+        self.silent.retain(|(_, until)| *until > now);
+        let mut allowed: Vec<SocketAddr> = addresses
+            .iter()
+            .copied()
+            .filter(|address| self.may(address))
+            .collect();
+        if allowed.is_empty() {
+            return Leave::Never;
+        }
+        allowed.retain(|address| self.pay(address));
+        if allowed.is_empty() {
+            Leave::Later
+        } else {
+            Leave::Dial(allowed)
+        }
+    }
+
+    /// Nobody answered there.
+    pub(super) fn failed(&mut self, now: Instant, addresses: &[SocketAddr]) {
+        for address in addresses {
+            self.answered.retain(|known| known != address);
+            push_bounded(&mut self.silent, (*address, now + QUIET));
+        }
+    }
+
+    /// Somebody answered there.
+    pub(super) fn answered(&mut self, address: SocketAddr) {
+        if !self.answered.contains(&address) {
+            push_bounded(&mut self.answered, address);
+        }
+    }
+
+    fn may(&self, address: &SocketAddr) -> bool {
+        let silent = self.silent.iter().any(|(known, _)| known == address);
+        Reach::of(address) <= self.reach && Reach::of(address) != Reach::Nowhere && !silent
+    }
+
+    fn pay(&mut self, address: &SocketAddr) -> bool {
+        if self.answered.contains(address) {
+            return true;
+        }
+        let paid = self.tokens > 0;
+        self.tokens = self.tokens.saturating_sub(1);
+        paid
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let every = Duration::from_secs(60) / PER_MINUTE;
+        let new = (now.since(self.filled).as_micros() / every.as_micros()) as u32;
+        self.filled += every * new;
+        if self.tokens < PER_MINUTE {
+            self.tokens = self.tokens.saturating_add(new).min(PER_MINUTE);
+        }
+    }
+
+    pub(super) fn check_invariants(&self) {
+        assert!(self.tokens <= FIRST_MAX, "more dials than a first assignment has");
+        assert!(self.silent.len() <= REMEMBERED_MAX && self.answered.len() <= REMEMBERED_MAX);
+    }
+}
+
+fn push_bounded<T>(to: &mut VecDeque<T>, item: T) {
+    if to.len() == REMEMBERED_MAX {
+        to.pop_front();
+    }
+    to.push_back(item);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn dials(coordinator: &str) -> Dials {
+        let mut dials = Dials::new(Instant::ZERO);
+        dials.reached(&at(coordinator));
+        dials
+    }
+
+    #[test]
+    fn no_more_private_than_the_coordinator() {
+        let kinds = [
+            "192.0.2.1:1",
+            "10.0.0.1:1",
+            "127.0.0.1:1",
+            "[fe80::1]:1",
+            "[::1]:1",
+            "[::ffff:10.0.0.1]:1",
+        ];
+        let allowed = |coordinator: &str| {
+            let mut dials = dials(coordinator);
+            let ask = |address: &&str| matches!(dials.ask(Instant::ZERO, &[at(address)]), Leave::Dial(_));
+            kinds.iter().map(ask).filter(|allowed| *allowed).count()
+        };
+        assert_eq!(allowed("198.51.100.1:1"), 1);
+        assert_eq!(allowed("192.168.0.1:1"), 4);
+        assert_eq!(allowed("127.0.0.1:1"), 6);
+        for never in [
+            "224.0.0.1:1",
+            "255.255.255.255:1",
+            "0.0.0.0:1",
+            "[ff02::1]:1",
+            "127.0.0.1:0",
+        ] {
+            assert_eq!(
+                dials("127.0.0.1:1").ask(Instant::ZERO, &[at(never)]),
+                Leave::Never
+            );
+        }
+    }
+
+    #[test]
+    fn a_silent_address_is_left_alone_for_a_minute() {
+        let mut dials = dials("127.0.0.1:1");
+        let (here, now) = ([at("127.0.0.1:7")], Instant::ZERO);
+        assert_eq!(dials.ask(now, &here), Leave::Dial(here.to_vec()));
+        dials.failed(now, &here);
+        assert_eq!(dials.ask(now + Duration::from_secs(59), &here), Leave::Never);
+        assert_eq!(
+            dials.ask(now + Duration::from_secs(60), &here),
+            Leave::Dial(here.to_vec())
+        );
+    }
+
+    #[test]
+    fn twenty_new_addresses_a_minute() {
+        let mut dials = dials("127.0.0.1:1");
+        let mut dialled = 0;
+        let mut last_minute = 0;
+        for tenth in 0..6000u64 {
+            let now = Instant::from_micros(tenth * 100_000);
+            let there = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1 + tenth as u16);
+            let allowed = dials.ask(now, &[there]) != Leave::Later;
+            dialled += u32::from(allowed);
+            last_minute += u32::from(allowed && tenth >= 5400);
+            dials.failed(now, &[there]);
+            dials.check_invariants();
+        }
+        assert!(dialled <= FIRST_MAX + 10 * PER_MINUTE, "{dialled}");
+        assert_eq!(last_minute, PER_MINUTE);
+    }
+
+    #[test]
+    fn who_answered_is_not_new() {
+        let mut dials = dials("127.0.0.1:1");
+        let known = at("127.0.0.1:9");
+        dials.answered(known);
+        for port in 100..200 {
+            dials.ask(
+                Instant::ZERO,
+                &[SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)],
+            );
+        }
+        assert_eq!(dials.ask(Instant::ZERO, &[known]), Leave::Dial(vec![known]));
+        assert_eq!(dials.ask(Instant::ZERO, &[at("127.0.0.1:99")]), Leave::Later);
+    }
+}

@@ -1,0 +1,301 @@
+//! A stripe that this viewer receives: from whom, from whom next, and what is wrong.
+
+use super::watch::Watch;
+use crate::id::{PeerId, PeerTag};
+use crate::io::LinkId;
+use crate::media::StripeId;
+use crate::media::store::{STRIPES, stripe_slot};
+use crate::time::{Duration, Instant};
+use crate::wire::control::DetachReason;
+use crate::wire::ticket::{Grant, Rank};
+use alloc::vec::Vec;
+
+/// How long a peer that was asked may take to send anything, beyond three half round trips.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(500);
+
+/// The same for whom the coordinator named: it may wait a second for a ticket of its own that is on its way.
+const PLAN_PATIENCE: Duration = Duration::from_millis(1500);
+
+/// The same while the old parent sends.
+const MOVE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a link that is needed may take to come up.
+const LINK_PATIENCE: Duration = Duration::from_millis(2500);
+
+/// How long the coordinator may take to find a place for an orphan before it asks around again.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Somebody who sends a stripe, or is to.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) peer: PeerId,
+    /// The link it was asked on; none while that is not up, or when it is gone.
+    pub(super) link: Option<LinkId>,
+    /// Its own rank, as far as it said so.
+    pub(super) rank: Option<Rank>,
+    /// When it was chosen, asked, or last sent a mark.
+    pub(super) since: Instant,
+    /// The first block it was asked for.
+    pub(super) from: u64,
+    /// The newest block it sent.
+    pub(super) newest: Option<u64>,
+    /// Whether the coordinator named it as parent.
+    pub(super) planned: bool,
+}
+
+impl Source {
+    /// Chosen, not asked yet.
+    pub(super) fn chosen(peer: PeerId, planned: bool, now: Instant) -> Self {
+        Self {
+            peer,
+            link: None,
+            rank: None,
+            since: now,
+            from: 0,
+            newest: None,
+            planned,
+        }
+    }
+}
+
+/// What is wrong with the present parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Neither chunk nor mark for too long; its link is up.
+    Silent,
+    /// Its link is gone.
+    Lost,
+    /// It takes its leave, and sends until we have moved.
+    Leaving,
+    /// It does not send any more, and said so.
+    Detached(DetachReason),
+    /// There never was one that sent.
+    Unserved,
+}
+
+impl Fault {
+    /// As the coordinator is told.
+    pub(super) fn reason(self) -> DetachReason {
+        match self {
+            Self::Silent => DetachReason::Silent,
+            Self::Lost | Self::Unserved => DetachReason::Unreachable,
+            Self::Leaving => DetachReason::Leaving,
+            Self::Detached(why) => why,
+        }
+    }
+
+    /// Whether the parent failed, as against went or was told to.
+    pub(super) fn is_failure(self) -> bool {
+        matches!(self, Self::Silent | Self::Lost)
+    }
+}
+
+/// A repair that is under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trouble {
+    pub(super) fault: Fault,
+    /// The last chunk or mark from the parent.
+    pub(super) heard: Instant,
+    pub(super) tried_spare: bool,
+    pub(super) tried_parent: bool,
+    /// Since when the coordinator is waited for, all else having failed.
+    pub(super) orphaned: Option<Instant>,
+}
+
+/// A stripe that this viewer receives, or is to.
+///
+/// `main` sends now, `next` is to: a move if `trouble` is none, else a repair. Which of them sends first from now on is
+/// `main` then.
+#[derive(Debug)]
+pub(super) struct Feed {
+    pub(super) stripe: StripeId,
+    /// The newest ticket's grant; none once it is withdrawn, since that time.
+    pub(super) grant: Result<Grant, Instant>,
+    /// The rank that the forwarder holds children to.
+    pub(super) rank: Rank,
+    pub(super) main: Option<Source>,
+    pub(super) next: Option<Source>,
+    pub(super) trouble: Option<Trouble>,
+    pub(super) watch: Watch,
+    /// The first block that is wanted.
+    pub(super) base: u64,
+    /// Whether the coordinator named another parent while a repair was under way: there we go when it is over.
+    pub(super) plan_waits: bool,
+    /// The newest block received from anybody.
+    pub(super) newest: Option<u64>,
+}
+
+impl Feed {
+    /// One that has just been granted.
+    pub(super) fn new(grant: Grant, base: u64, now: Instant) -> Self {
+        Self {
+            stripe: grant.stripe,
+            rank: grant.rank,
+            grant: Ok(grant),
+            main: None,
+            next: None,
+            trouble: None,
+            watch: Watch::new(now),
+            base,
+            plan_waits: false,
+            newest: None,
+        }
+    }
+
+    /// The present parent, as long as nothing is wrong with it.
+    pub(super) fn healthy(&self) -> Option<&Source> {
+        self.main.as_ref().filter(|_| self.trouble.is_none())
+    }
+
+    /// Whether it is granted.
+    pub(super) fn is_granted(&self) -> bool {
+        self.grant.is_ok()
+    }
+
+    /// Whether a link carries it, or is to.
+    pub(super) fn uses(&self, link: LinkId) -> bool {
+        [&self.main, &self.next]
+            .into_iter()
+            .flatten()
+            .any(|source| source.link == Some(link))
+    }
+
+    /// Whether a peer sends it, or is to, or may be asked at once.
+    pub(super) fn concerns(&self, peer: &PeerId) -> bool {
+        let sources = [&self.main, &self.next];
+        sources.into_iter().flatten().any(|source| source.peer == *peer) || self.names(&peer.tag())
+    }
+
+    /// Whether the grant names this tag.
+    pub(super) fn names(&self, tag: &PeerTag) -> bool {
+        let grant = self.grant.as_ref();
+        grant.is_ok_and(|grant| grant.parent == *tag || grant.spare == Some(*tag))
+    }
+
+    /// Whether the rank of the grant is held: it may be lower than the one held only once no parent stands above it.
+    pub(super) fn may_adopt_rank(&self) -> bool {
+        let Ok(grant) = &self.grant else { return false };
+        let below = |source: &Source| match source.rank {
+            Some(rank) => rank < grant.rank,
+            None => self.names(&source.peer.tag()),
+        };
+        grant.rank >= self.rank || self.main.as_ref().is_none_or(below)
+    }
+
+    /// When something must be done if nothing comes, on links of these round-trip times.
+    pub(super) fn due(&self, round_trip: impl Fn(LinkId) -> Duration) -> Option<Instant> {
+        if self.grant.is_err() {
+            return None;
+        }
+        if let Some(next) = &self.next {
+            let healthy = self.healthy().and_then(|main| main.link);
+            let next_due = next.since + self.patience(next, &round_trip);
+            let main_due = healthy.map(|link| self.watch.deadline(round_trip(link)));
+            return Some(main_due.map_or(next_due, |main| main.min(next_due)));
+        }
+        match (&self.trouble, &self.main) {
+            (Some(trouble), _) => Some(trouble.orphaned.map_or(Instant::ZERO, |at| at + ORPHAN_PATIENCE)),
+            (None, Some(main)) => main.link.map(|link| self.watch.deadline(round_trip(link))),
+            (None, None) => None,
+        }
+    }
+
+    /// How long `next` may take.
+    pub(super) fn patience(&self, next: &Source, round_trip: impl Fn(LinkId) -> Duration) -> Duration {
+        match next.link {
+            None => LINK_PATIENCE,
+            Some(_) if self.healthy().is_some() => MOVE_PATIENCE,
+            Some(_) if next.planned => PLAN_PATIENCE,
+            Some(link) => ANSWER_PATIENCE + round_trip(link) * 3 / 2,
+        }
+    }
+
+    /// A new epoch: blocks are numbered anew from `base`.
+    pub(super) fn restart(&mut self, base: u64, now: Instant) {
+        self.base = base;
+        self.newest = None;
+        let heard = self.watch.heard();
+        self.watch = Watch::new(if self.trouble.is_some() { heard } else { now });
+        for source in [&mut self.main, &mut self.next].into_iter().flatten() {
+            source.from = base;
+            source.newest = None;
+        }
+    }
+}
+
+/// All feeds, ascending by stripe, and found by stripe at once.
+#[derive(Debug)]
+pub(super) struct Feeds {
+    feeds: Vec<Feed>,
+    /// By stripe slot, the index in `feeds`, or [`Self::NONE`].
+    index: [u8; STRIPES],
+    /// Whether somebody was chosen and not asked yet.
+    pub(super) unsettled: bool,
+}
+
+impl Feeds {
+    const NONE: u8 = u8::MAX;
+
+    pub(super) fn new() -> Self {
+        Self {
+            feeds: Vec::new(),
+            index: [Self::NONE; STRIPES],
+            unsettled: false,
+        }
+    }
+
+    /// Where a stripe's feed is.
+    pub(super) fn find(&self, stripe: StripeId) -> Option<usize> {
+        let at = self.index[stripe_slot(stripe)?];
+        (at != Self::NONE).then_some(usize::from(at))
+    }
+
+    /// Adds a feed; there must be none of its stripe.
+    pub(super) fn insert(&mut self, feed: Feed) -> usize {
+        let at = self.feeds.partition_point(|other| other.stripe < feed.stripe);
+        self.feeds.insert(at, feed);
+        self.reindex();
+        at
+    }
+
+    /// Takes a feed out.
+    pub(super) fn remove(&mut self, at: usize) -> Feed {
+        let feed = self.feeds.remove(at);
+        self.reindex();
+        feed
+    }
+
+    fn reindex(&mut self) {
+        self.index = [Self::NONE; STRIPES];
+        for (at, feed) in self.feeds.iter().enumerate() {
+            if let Some(slot) = stripe_slot(feed.stripe) {
+                self.index[slot] = at as u8;
+            }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.feeds.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Feed> {
+        self.feeds.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Feed> {
+        self.feeds.iter_mut()
+    }
+}
+
+impl core::ops::Index<usize> for Feeds {
+    type Output = Feed;
+    fn index(&self, at: usize) -> &Feed {
+        &self.feeds[at]
+    }
+}
+
+impl core::ops::IndexMut<usize> for Feeds {
+    fn index_mut(&mut self, at: usize) -> &mut Feed {
+        &mut self.feeds[at]
+    }
+}

@@ -1,0 +1,242 @@
+//! The links of a viewer, and what is known of each.
+
+use crate::id::PeerId;
+use crate::io::{LinkId, Side};
+use crate::media::StripeId;
+use crate::media::store::stripe_slot;
+use crate::time::{Duration, Instant};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+/// How far a link has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Dialled at these addresses; nobody has answered yet.
+    Dialling(Vec<SocketAddr>),
+    /// Up.
+    Up,
+    /// Another link to the same peer is kept; this one is closed at that time, when what was under way has come.
+    Retiring(Instant),
+}
+
+/// A link.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    pub(super) id: LinkId,
+    pub(super) peer: PeerId,
+    pub(super) side: Side,
+    pub(super) stage: Stage,
+    /// When it was dialled, or came up.
+    pub(super) since: Instant,
+    pub(super) round_trip: Option<Duration>,
+    /// Serial of our newest ticket that the peer has been shown; none is 0.
+    pub(super) shown: u32,
+    /// Whether the peer is known to be a member: it showed a valid ticket, or the coordinator named it.
+    pub(super) vouched: bool,
+    /// A bit for each stripe that the peer was ever asked for.
+    asked: u128,
+    /// Since when nothing uses it.
+    pub(super) unused: Option<Instant>,
+}
+
+impl Link {
+    /// One that is up.
+    pub(super) fn up(id: LinkId, peer: PeerId, side: Side, now: Instant) -> Self {
+        Self {
+            id,
+            peer,
+            side,
+            stage: Stage::Up,
+            since: now,
+            round_trip: None,
+            shown: 0,
+            vouched: false,
+            asked: 0,
+            unused: None,
+        }
+    }
+
+    /// The peer is asked for this stripe.
+    pub(super) fn ask(&mut self, stripe: StripeId) {
+        self.asked |= stripe_slot(stripe).map_or(0, |slot| 1 << slot);
+    }
+
+    /// Whether the peer was ever asked for this stripe: only then may it send chunks of it.
+    pub(super) fn was_asked(&self, stripe: StripeId) -> bool {
+        stripe_slot(stripe).is_some_and(|slot| self.asked & (1 << slot) != 0)
+    }
+
+    /// Whether the peer was ever asked for anything.
+    pub(super) fn was_asked_any(&self) -> bool {
+        self.asked != 0
+    }
+
+    /// Whether it can be used: it is up and stays.
+    pub(super) fn is_up(&self) -> bool {
+        self.stage == Stage::Up
+    }
+
+    /// Whether the rule keeps it when there is another: the one that the smaller key dialled stays.
+    fn is_kept_by_rule(&self, me: &PeerId) -> bool {
+        (self.side == Side::Dialler) == (*me < self.peer)
+    }
+}
+
+/// All links, ascending by id.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    links: Vec<Link>,
+    dialled: u64,
+}
+
+impl Links {
+    /// A name for the next link that is dialled: machines make even ones.
+    pub(super) fn new_id(&mut self) -> LinkId {
+        self.dialled += 1;
+        LinkId(self.dialled * 2)
+    }
+
+    /// Adds a link.
+    pub(super) fn insert(&mut self, link: Link) {
+        match self.find(link.id) {
+            Ok(_) => debug_assert!(false, "no link has two beginnings"),
+            Err(at) => self.links.insert(at, link),
+        }
+    }
+
+    /// Forgets a link.
+    pub(super) fn remove(&mut self, id: LinkId) -> Option<Link> {
+        self.find(id).ok().map(|at| self.links.remove(at))
+    }
+
+    pub(super) fn get(&self, id: LinkId) -> Option<&Link> {
+        self.find(id).ok().map(|at| &self.links[at])
+    }
+
+    pub(super) fn get_mut(&mut self, id: LinkId) -> Option<&mut Link> {
+        self.find(id).ok().map(|at| &mut self.links[at])
+    }
+
+    /// The link to a peer that can be used.
+    pub(super) fn to(&self, peer: &PeerId) -> Option<&Link> {
+        self.links.iter().find(|link| link.peer == *peer && link.is_up())
+    }
+
+    /// The dial to a peer that is under way.
+    pub(super) fn dial_to(&self, peer: &PeerId) -> Option<&Link> {
+        let dials = |link: &&Link| link.peer == *peer && matches!(link.stage, Stage::Dialling(_));
+        self.links.iter().find(dials)
+    }
+
+    /// Two links to one peer are up: says which one goes. The one that the smaller key dialled stays, so that both ends
+    /// choose the same; if one end dialled both, its first has failed, and the newer one stays.
+    pub(super) fn surplus(&self, me: &PeerId, peer: &PeerId) -> Option<LinkId> {
+        let mut up = self
+            .links
+            .iter()
+            .filter(|link| link.peer == *peer && link.is_up());
+        let (first, second) = (up.next()?, up.next()?);
+        let (older, newer) = if first.since <= second.since {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        let goes = if older.side == newer.side || newer.is_kept_by_rule(me) {
+            older
+        } else {
+            newer
+        };
+        Some(goes.id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Link> {
+        self.links.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
+        self.links.iter_mut()
+    }
+
+    /// How many links others dialled.
+    pub(super) fn inbound(&self) -> usize {
+        self.links
+            .iter()
+            .filter(|link| link.side == Side::Acceptor)
+            .count()
+    }
+
+    /// The round-trip time of a link; zero while it is unknown.
+    pub(super) fn round_trip(&self, id: LinkId) -> Duration {
+        self.get(id).and_then(|link| link.round_trip).unwrap_or_default()
+    }
+
+    fn find(&self, id: LinkId) -> Result<usize, usize> {
+        self.links.binary_search_by_key(&id, |link| link.id)
+    }
+
+    pub(super) fn check_invariants(&self) {
+        assert!(
+            self.links.windows(2).all(|pair| pair[0].id < pair[1].id),
+            "links ascend"
+        );
+        for link in &self.links {
+            let same = |other: &&Link| other.peer == link.peer && other.stage == link.stage;
+            let is_dial = matches!(link.stage, Stage::Dialling(_));
+            assert!(
+                is_dial || !link.is_up() || self.links.iter().filter(same).count() == 1,
+                "one link a peer"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn links(ends: &[(u64, Side)], peer: PeerId) -> Links {
+        let mut links = Links::default();
+        for (at, (id, side)) in ends.iter().enumerate() {
+            links.insert(Link::up(
+                LinkId(*id),
+                peer,
+                *side,
+                Instant::from_micros(at as u64),
+            ));
+        }
+        links
+    }
+
+    #[test]
+    fn both_ends_keep_the_link_that_the_smaller_key_dialled() {
+        let (small, large) = (PeerId([1; 32]), PeerId([2; 32]));
+        for order in [
+            [(2, Side::Dialler), (1, Side::Acceptor)],
+            [(1, Side::Acceptor), (2, Side::Dialler)],
+        ] {
+            assert_eq!(links(&order, large).surplus(&small, &large), Some(LinkId(1)));
+            assert_eq!(links(&order, small).surplus(&large, &small), Some(LinkId(2)));
+        }
+    }
+
+    #[test]
+    fn who_dials_again_has_lost_the_first() {
+        let (me, peer) = (PeerId([1; 32]), PeerId([2; 32]));
+        let twice = links(&[(1, Side::Acceptor), (3, Side::Acceptor)], peer);
+        assert_eq!(twice.surplus(&me, &peer), Some(LinkId(1)));
+        assert_eq!(links(&[(1, Side::Acceptor)], peer).surplus(&me, &peer), None);
+    }
+
+    #[test]
+    fn only_what_was_asked_for_may_come() {
+        let stripe = |tier, index| StripeId {
+            tier: crate::media::TierId(tier),
+            index,
+        };
+        let mut link = Link::up(LinkId(2), PeerId([1; 32]), Side::Dialler, Instant::ZERO);
+        assert!(!link.was_asked_any());
+        link.ask(stripe(1, 3));
+        assert!(link.was_asked(stripe(1, 3)) && link.was_asked_any());
+        assert!(!link.was_asked(stripe(0, 3)) && !link.was_asked(stripe(1, 4)));
+    }
+}

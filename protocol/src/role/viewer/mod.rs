@@ -1,0 +1,294 @@
+//! The viewer: joins a channel, receives the stripes of a tier, plays them, and passes them on.
+//!
+//! One engine, split by concern: [`session`] talks to the coordinator, [`linking`] keeps links, [`moves`] decides who
+//! sends what, [`data`] takes chunks in, [`pulls`] asks for single ones, [`screen`] plays, [`reports`] tells.
+
+mod asks;
+mod book;
+mod clock;
+mod control;
+mod data;
+mod dials;
+mod feed;
+mod invariants;
+mod linking;
+mod links;
+mod moves;
+mod pulls;
+mod reports;
+mod screen;
+mod session;
+pub mod snapshot;
+mod watch;
+
+use crate::io::{Command, Ended, Input, Machine, Outbox, Output};
+use crate::media::forward::{self, Forwarder};
+use crate::rng::Rng;
+use crate::role::config::ViewerConfig;
+use crate::time::{ChannelTime, Duration, Instant};
+use crate::wire::close::CloseCode;
+use crate::wire::layout::Layout;
+use crate::wire::ticket::Ticket;
+use alloc::sync::Arc;
+use bytes::Bytes;
+
+/// How late a wake may be before it is us who were not running.
+const LATE_WAKE: Duration = Duration::from_millis(20);
+
+/// How long a leaver feeds its children.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How often statistics are told, and links looked after.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Where a viewer is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not admitted yet.
+    Joining,
+    /// Admitted, though the coordinator may be lost.
+    Member,
+    /// Feeds its children until they have moved, at most until then.
+    Leaving(Instant),
+    /// The channel has ended; what is buffered is played, at most until then.
+    Ending(Instant),
+    /// Ended.
+    Over,
+}
+
+/// A ticket with the bytes that are shown to parents.
+#[derive(Clone, Debug)]
+struct Held {
+    sealed: Bytes,
+    ticket: Ticket,
+}
+
+/// The state machine of a viewer.
+pub struct Viewer {
+    config: ViewerConfig,
+    rng: Rng,
+    phase: Phase,
+    session: session::Session,
+    clock: clock::ClockSync,
+    /// The broadcaster's run; 0 before any is known.
+    epoch: u64,
+    layout: Option<(Bytes, Arc<Layout>)>,
+    ticket: Option<Held>,
+    links: links::Links,
+    dials: dials::Dials,
+    book: book::Book,
+    feeds: feed::Feeds,
+    pulls: pulls::Pulls,
+    /// The newest block known, and when it was.
+    edge: (u64, Instant),
+    forwarder: Forwarder,
+    screen: screen::Screen,
+    reports: reports::Reports,
+    asks: asks::Asks,
+    /// When statistics are next due.
+    second: Instant,
+    wake: Option<Instant>,
+}
+
+impl Viewer {
+    /// One that dials the coordinator as soon as it is called.
+    pub fn new(config: ViewerConfig) -> Self {
+        let forwarder = Forwarder::new(forward::Config {
+            me: config.id,
+            channel: config.channel,
+            verify: config.verify.clone(),
+            uplink: config.uplink,
+            is_source: false,
+        });
+        let now = config.now;
+        Self {
+            rng: Rng::new(config.seed),
+            phase: Phase::Joining,
+            session: session::Session::new(now),
+            clock: clock::ClockSync::default(),
+            epoch: 0,
+            layout: None,
+            ticket: None,
+            links: links::Links::default(),
+            dials: dials::Dials::new(now),
+            book: book::Book::new(config.channel),
+            feeds: feed::Feeds::new(),
+            pulls: pulls::Pulls::new(now),
+            edge: (0, now),
+            forwarder,
+            screen: screen::Screen::new(config.buffer),
+            reports: reports::Reports::new(now),
+            asks: asks::Asks::default(),
+            second: now + SECOND,
+            wake: Some(now),
+            config,
+        }
+    }
+
+    /// Channel time.
+    fn at(&self, now: Instant) -> ChannelTime {
+        self.clock.channel(now)
+    }
+
+    /// Whether it plays and repairs.
+    fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Member | Phase::Leaving(_))
+    }
+
+    fn take(&mut self, now: Instant, input: Input, out: &mut Outbox) {
+        match input {
+            Input::Wake | Input::Probed { .. } => {}
+            Input::Linked {
+                link,
+                peer,
+                address,
+                side,
+            } => self.on_linked(now, link, peer, address, side, out),
+            Input::Unlinked { link, why } => self.on_unlinked(now, link, why, out),
+            Input::Frame { link, lane, frame } => self.on_frame(now, link, lane, frame, out),
+            Input::Broken { link } => self.close_link(now, link, CloseCode::Malformed, out),
+            Input::Drained { link, bytes } => self.forwarder.drained(now, link, bytes),
+            Input::RoundTrip { link, time } => {
+                if let Some(link) = self.links.get_mut(link) {
+                    link.round_trip = Some(time);
+                }
+            }
+            Input::Wire { sent, received } => {
+                self.reports.wire(sent, received);
+                self.forwarder.wire_sent(now, sent);
+            }
+            Input::Candidates(candidates) => self.config.candidates = candidates,
+            Input::Command(command) => self.on_command(now, command, out),
+        }
+    }
+
+    fn on_command(&mut self, now: Instant, command: Command, out: &mut Outbox) {
+        match command {
+            Command::Answer { id, yes } => self.on_answer(now, id.as_deref(), yes, out),
+            Command::Leave => self.leave(now, out),
+            // Those are a broadcaster's.
+            Command::Tiers(_) | Command::Packet { .. } | Command::Discontinuity => {}
+        }
+    }
+
+    fn leave(&mut self, now: Instant, out: &mut Outbox) {
+        self.tell_coordinator(&crate::wire::control::Message::Leave, out);
+        if self.phase != Phase::Member {
+            return self.end(Ended::Left, CloseCode::Leaving, out);
+        }
+        self.forwarder.leave(now, out);
+        self.phase = Phase::Leaving(now + FAREWELL);
+    }
+
+    /// Does what is due, whatever came.
+    fn run_timers(&mut self, now: Instant, out: &mut Outbox) {
+        self.run_session(now, out);
+        if self.is_live() {
+            self.run_feeds(now, out);
+            self.settle(now, out);
+            self.run_pulls(now, out);
+        }
+        self.run_screen(now, out);
+        if now >= self.second {
+            self.second = now + SECOND;
+            self.run_second(now, out);
+        }
+        self.run_urgent_reports(now, out);
+        self.run_phase(now, out);
+        if self.phase != Phase::Over && self.epoch > 0 {
+            let at = self.at(now);
+            self.forwarder.poll(now, at, out);
+        }
+    }
+
+    fn run_second(&mut self, now: Instant, out: &mut Outbox) {
+        self.tend_links(now, out);
+        self.run_reports(now, out);
+        if self.phase != Phase::Joining {
+            let stats = self.stats(now);
+            out.event(crate::event::Event::Stats(stats));
+        }
+    }
+
+    fn run_phase(&mut self, now: Instant, out: &mut Outbox) {
+        match self.phase {
+            Phase::Leaving(until) if now >= until || self.forwarder.child_count() == 0 => {
+                self.end(Ended::Left, CloseCode::Leaving, out);
+            }
+            Phase::Ending(until) if now >= until || self.screen.is_empty(self.at(now)) => {
+                self.end(Ended::ChannelEnded, CloseCode::Done, out);
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends: closes all links, and says how.
+    fn end(&mut self, how: Ended, code: CloseCode, out: &mut Outbox) {
+        if self.phase == Phase::Over {
+            return;
+        }
+        for link in self.links.iter() {
+            out.push(Output::Close { link: link.id, code });
+        }
+        self.links = links::Links::default();
+        self.phase = Phase::Over;
+        out.push(Output::Ended(how));
+    }
+
+    /// A wake that comes late means that we were not running: no parent is to blame for what we did not hear.
+    fn forgive_own_absence(&mut self, now: Instant) {
+        let gap = self.wake.map_or(Duration::ZERO, |wake| now.since(wake));
+        if gap < LATE_WAKE {
+            return;
+        }
+        for feed in self.feeds.iter_mut() {
+            feed.watch.forgive(now, gap);
+            if let Some(next) = &mut feed.next {
+                next.since = (next.since + gap).min(now);
+            }
+        }
+    }
+
+    fn next_wake(&self, now: Instant) -> Option<Instant> {
+        if self.phase == Phase::Over {
+            return None;
+        }
+        let live = self.is_live();
+        let phase = match self.phase {
+            Phase::Leaving(until) | Phase::Ending(until) => Some(until),
+            _ => None,
+        };
+        let times = [
+            Some(self.second),
+            phase,
+            self.session_due(),
+            self.feeds_due().filter(|_| live),
+            self.pulls_due().filter(|_| live),
+            self.screen_due(now),
+            self.forwarder.wake_at().filter(|_| self.epoch > 0),
+        ];
+        times.into_iter().flatten().min()
+    }
+}
+
+impl Machine for Viewer {
+    fn handle(&mut self, now: Instant, input: Input, out: &mut Outbox) {
+        if self.phase == Phase::Over {
+            return;
+        }
+        self.forgive_own_absence(now);
+        self.take(now, input, out);
+        if self.phase != Phase::Over {
+            self.run_timers(now, out);
+        }
+        self.wake = self.next_wake(now);
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    fn check_invariants(&self) {
+        self.assert_invariants();
+    }
+}

@@ -1,0 +1,538 @@
+//! Who sends what: planned moves, make before break, and repairs.
+
+use super::Viewer;
+use super::feed::{Fault, Feed, Source, Trouble};
+use super::watch::Watch;
+use crate::event::Event;
+use crate::id::PeerId;
+use crate::io::{LinkId, Outbox};
+use crate::media::store::BLOCKS_KEPT;
+use crate::time::Instant;
+use crate::wire::control::{Accusation, Attach, DetachReason, Message, Moved, Orphaned};
+use crate::wire::ticket::Rank;
+use alloc::vec::Vec;
+
+impl Viewer {
+    /// When the first feed is due.
+    pub(super) fn feeds_due(&self) -> Option<Instant> {
+        let round_trip = |link| self.links.round_trip(link);
+        self.feeds.iter().filter_map(|feed| feed.due(round_trip)).min()
+    }
+
+    /// Finds silent parents, peers that do not answer, and orphans whom nobody helps.
+    pub(super) fn run_feeds(&mut self, now: Instant, out: &mut Outbox) {
+        for at in 0..self.feeds.len() {
+            let round_trip = |link| self.links.round_trip(link);
+            if self.feeds[at].due(round_trip).is_some_and(|due| now >= due) {
+                self.run_feed(now, at, out);
+            }
+        }
+    }
+
+    fn run_feed(&mut self, now: Instant, at: usize, out: &mut Outbox) {
+        let (feed, round_trip) = (&self.feeds[at], |link| self.links.round_trip(link));
+        let link = feed.healthy().and_then(|main| main.link);
+        let silent = link.is_some_and(|link| now >= feed.watch.deadline(round_trip(link)));
+        let next = feed.next.as_ref();
+        let late = next.filter(|next| now >= next.since + feed.patience(next, round_trip));
+        let why = late.map(|next| match next.link {
+            Some(_) => DetachReason::Silent,
+            None => DetachReason::Unreachable,
+        });
+        if silent {
+            self.fault(now, at, Fault::Silent, out);
+        }
+        if let Some(why) = why {
+            self.next_failed(now, at, why, out);
+        } else if self.feeds[at].next.is_none() {
+            self.ask_around(now, at, out);
+        }
+    }
+
+    /// An orphan's turn: the coordinator found it no place in good time.
+    fn ask_around(&mut self, now: Instant, at: usize, out: &mut Outbox) {
+        if let Some(trouble) = &mut self.feeds[at].trouble {
+            trouble.tried_spare = false;
+            trouble.tried_parent = false;
+            self.advance(now, at, out);
+        }
+    }
+
+    /// Something is wrong with the present parent. Its spare is asked at once; what it still sends is taken.
+    pub(super) fn fault(&mut self, now: Instant, at: usize, fault: Fault, out: &mut Outbox) {
+        let feed = &mut self.feeds[at];
+        if matches!(fault, Fault::Lost | Fault::Detached(_))
+            && let Some(main) = &mut feed.main
+        {
+            main.link = None;
+        }
+        if feed.trouble.is_some() || feed.grant.is_err() {
+            return;
+        }
+        let main = feed.main.as_ref().map(|main| main.peer);
+        let tag = main.map(|peer| peer.tag());
+        let grant = feed.grant.as_ref().ok();
+        feed.trouble = Some(Trouble {
+            fault,
+            heard: feed.watch.heard(),
+            tried_spare: tag.is_some() && grant.and_then(|grant| grant.spare) == tag,
+            tried_parent: tag.is_some() && grant.map(|grant| grant.parent) == tag,
+            orphaned: None,
+        });
+        if let Some(main) = main.filter(|_| fault == Fault::Silent) {
+            self.reports.accuse(main, Accusation::Silent);
+        }
+        if self.feeds[at].next.is_none() {
+            self.advance(now, at, out);
+        }
+    }
+
+    /// Asks whoever the grant names and was not tried yet; then it is for the coordinator to find somebody.
+    fn advance(&mut self, now: Instant, at: usize, out: &mut Outbox) {
+        while let Some(tag) = self.feeds[at].untried() {
+            let planned = self.feeds[at].is_parent(&tag);
+            let Some(peer) = self.book.peer(&tag) else {
+                continue;
+            };
+            if self.can_ask(now, peer, out) {
+                return self.choose(now, at, peer, planned, out);
+            }
+        }
+        self.orphan(now, at, out);
+    }
+
+    fn can_ask(&mut self, now: Instant, peer: PeerId, out: &mut Outbox) -> bool {
+        if peer == self.config.id {
+            return false;
+        }
+        let is_up = self.links.to(&peer).is_some();
+        is_up || (peer != self.config.channel && self.reach(now, peer, out))
+    }
+
+    fn orphan(&mut self, now: Instant, at: usize, out: &mut Outbox) {
+        let feed = &mut self.feeds[at];
+        let (Some(trouble), Ok(grant)) = (&mut feed.trouble, &feed.grant) else {
+            return;
+        };
+        trouble.orphaned = Some(now);
+        let (stripe, why) = (feed.stripe, trouble.fault.reason());
+        let named = self.book.peer(&grant.parent);
+        let parent = feed.main.as_ref().map(|main| main.peer).or(named);
+        let orphaned = Orphaned {
+            stripe,
+            parent: parent.unwrap_or(self.config.channel),
+            why,
+        };
+        self.tell_coordinator(&Message::Orphaned(orphaned), out);
+    }
+
+    /// This peer is to send the stripe from now on.
+    pub(super) fn choose(&mut self, now: Instant, at: usize, peer: PeerId, planned: bool, out: &mut Outbox) {
+        self.cancel_next(at, out);
+        let feed = &mut self.feeds[at];
+        feed.next = Some(Source::chosen(peer, planned, now));
+        if let Some(trouble) = &mut feed.trouble {
+            trouble.orphaned = None;
+        }
+        self.feeds.unsettled = true;
+    }
+
+    /// Nobody else is to send the stripe, after all.
+    pub(super) fn cancel_next(&mut self, at: usize, out: &mut Outbox) {
+        let feed = &mut self.feeds[at];
+        let main = feed.main.as_ref().and_then(|main| main.link);
+        let Some(next) = feed.next.take() else { return };
+        let stripe = feed.stripe;
+        self.say_detach(next.link.filter(|link| Some(*link) != main), stripe, out);
+    }
+
+    fn say_detach(&self, link: Option<LinkId>, stripe: crate::media::StripeId, out: &mut Outbox) {
+        if let Some(link) = link.filter(|link| self.links.get(*link).is_some()) {
+            out.tell(link, &Message::Detach { stripe });
+        }
+    }
+
+    /// Whoever was to send the stripe next does not.
+    pub(super) fn next_failed(&mut self, now: Instant, at: usize, why: DetachReason, out: &mut Outbox) {
+        let Some(next) = self.feeds[at].next.clone() else {
+            return;
+        };
+        self.cancel_next(at, out);
+        if why == DetachReason::Silent {
+            self.reports.accuse(next.peer, Accusation::Silent);
+        }
+        let feed = &mut self.feeds[at];
+        let (stripe, from) = (feed.stripe, Some(next.peer));
+        if let Some(to) = feed.healthy().map(|main| main.peer) {
+            let planned = false;
+            // The coordinator believes us to be elsewhere.
+            let moved = Moved {
+                stripe,
+                to,
+                from,
+                planned,
+            };
+            return self.tell_coordinator(&Message::Moved(moved), out);
+        }
+        if feed.trouble.is_none() {
+            self.fault(now, at, Fault::Unserved, out);
+        }
+        self.feeds[at].mark_tried(&next.peer);
+        if core::mem::take(&mut self.feeds[at].plan_waits) {
+            return self.follow_plan(now, at, out);
+        }
+        if self.feeds[at].next.is_none() {
+            self.advance(now, at, out);
+        }
+    }
+
+    /// Goes where the grant says, if we are not there.
+    pub(super) fn follow_plan(&mut self, now: Instant, at: usize, out: &mut Outbox) {
+        let Ok(grant) = &self.feeds[at].grant else { return };
+        let tag = grant.parent;
+        if let Some(peer) = self.book.peer(&tag)
+            && self.can_ask(now, peer, out)
+        {
+            self.feeds[at].mark_tried(&peer);
+            return self.choose(now, at, peer, true, out);
+        }
+        if self.feeds[at].main.is_none() {
+            self.fault(now, at, Fault::Unserved, out);
+        }
+    }
+
+    /// Asks all those who were chosen and can be asked, in one message each, and shows our ticket to those who lack it.
+    pub(super) fn settle(&mut self, now: Instant, out: &mut Outbox) {
+        let mut rounds = 0;
+        while core::mem::take(&mut self.feeds.unsettled) && rounds < 4 {
+            rounds += 1;
+            let mut asked = self.seat_all(now, out);
+            asked.sort_unstable_by_key(|(link, _)| *link);
+            for group in asked.chunk_by(|one, other| one.0 == other.0) {
+                let stripes = group.iter().map(|(_, at)| {
+                    let feed = &self.feeds[*at];
+                    (
+                        feed.stripe,
+                        feed.next.as_ref().map_or(feed.base, |next| next.from),
+                    )
+                });
+                let stripes = stripes.collect();
+                self.say_attach(group[0].0, stripes, out);
+            }
+        }
+        self.show_ticket(out);
+    }
+
+    /// Seats whoever was chosen and is linked; dials the others.
+    fn seat_all(&mut self, now: Instant, out: &mut Outbox) -> Vec<(LinkId, usize)> {
+        let mut asked = Vec::new();
+        for at in 0..self.feeds.len() {
+            let next = self.feeds[at].next.as_ref();
+            let Some(peer) = next.filter(|next| next.link.is_none()).map(|next| next.peer) else {
+                continue;
+            };
+            if let Some(link) = self.links.to(&peer).map(|link| link.id) {
+                self.seat(now, at, link, out);
+                asked.push((link, at));
+            } else if !self.can_ask(now, peer, out) {
+                self.next_failed(now, at, DetachReason::Unreachable, out);
+            }
+        }
+        asked
+    }
+
+    fn seat(&mut self, now: Instant, at: usize, link: LinkId, out: &mut Outbox) {
+        let (stripe, from) = (self.feeds[at].stripe, self.lacking(at));
+        if let Some(next) = &mut self.feeds[at].next {
+            next.link = Some(link);
+            next.since = now;
+            next.from = from;
+        }
+        let Some(link) = self.links.get_mut(link) else {
+            return;
+        };
+        link.ask(stripe);
+        let (id, peer) = (link.id, link.peer);
+        // Who becomes our parent is no longer our child, whichever message arrives first.
+        if self.forwarder.children().any(|child| child == (peer, stripe)) {
+            let gone = self.forwarder.detach(now, id, stripe, out);
+            debug_assert!(gone.is_ok(), "a child may be detached");
+        }
+    }
+
+    /// Asks a peer for stripes, and shows it our ticket if it has not seen it.
+    fn say_attach(&mut self, id: LinkId, stripes: Vec<(crate::media::StripeId, u64)>, out: &mut Outbox) {
+        let (Some(held), Some(link)) = (&self.ticket, self.links.get_mut(id)) else {
+            return;
+        };
+        let ticket = (link.shown < held.ticket.serial).then(|| held.sealed.clone());
+        link.shown = held.ticket.serial;
+        out.tell(id, &Message::Attach(Attach { ticket, stripes }));
+    }
+
+    /// Shows our newest ticket to parents, and to spares, who must know us before they are needed.
+    fn show_ticket(&mut self, out: &mut Outbox) {
+        let Some(held) = &self.ticket else { return };
+        let serial = held.ticket.serial;
+        let lacks = |link: &&super::links::Link| {
+            let concerned = self.feeds.iter().any(|feed| feed.concerns(&link.peer));
+            link.is_up() && link.shown < serial && concerned
+        };
+        let links: Vec<LinkId> = self.links.iter().filter(lacks).map(|link| link.id).collect();
+        for link in links {
+            self.say_attach(link, Vec::new(), out);
+        }
+    }
+
+    /// Before anybody is asked for a stripe by pull.
+    pub(super) fn show_ticket_to(&mut self, link: LinkId, out: &mut Outbox) {
+        let serial = self.ticket.as_ref().map_or(0, |held| held.ticket.serial);
+        if self.links.get(link).is_some_and(|link| link.shown < serial) {
+            self.say_attach(link, Vec::new(), out);
+        }
+    }
+
+    /// The first block of a stripe that we lack and want.
+    pub(super) fn lacking(&self, at: usize) -> u64 {
+        let feed = &self.feeds[at];
+        if let Some(newest) = self.screen.newest(feed.stripe) {
+            return newest.contiguous.map_or(feed.base, |block| block + 1);
+        }
+        let store = self.forwarder.store();
+        let oldest = store
+            .newest(feed.stripe)
+            .map_or(0, |newest| newest.saturating_sub(BLOCKS_KEPT - 1));
+        let start = feed.base.max(oldest);
+        store
+            .contiguous(feed.stripe, start)
+            .map_or(start, |block| block + 1)
+    }
+
+    /// A chunk came on `link` from somebody who was asked for it.
+    pub(super) fn on_flow(&mut self, now: Instant, at: usize, link: LinkId, block: u64, out: &mut Outbox) {
+        let feed = &mut self.feeds[at];
+        feed.newest = feed.newest.max(Some(block));
+        if let Some(main) = feed.main.as_mut().filter(|main| main.link == Some(link)) {
+            if main.newest.is_some_and(|newest| block > newest + 1) {
+                // What was passed over does not come on an ordered lane any more.
+                self.pulls.hurry(now);
+            }
+            main.newest = main.newest.max(Some(block));
+            feed.watch.chunk(now, block);
+            if feed.trouble.is_some_and(|trouble| trouble.fault == Fault::Silent) {
+                self.recovered(at, out);
+            }
+        } else if feed.next.as_ref().is_some_and(|next| next.link == Some(link)) {
+            self.promote(now, at, block, out);
+        }
+    }
+
+    /// The silent parent sends again, before anybody else did.
+    fn recovered(&mut self, at: usize, out: &mut Outbox) {
+        let feed = &mut self.feeds[at];
+        let was_orphan = feed
+            .trouble
+            .take()
+            .is_some_and(|trouble| trouble.orphaned.is_some());
+        let (stripe, main) = (feed.stripe, feed.main.as_ref().map(|main| main.peer));
+        if feed.next.as_ref().is_some_and(|next| !next.planned) {
+            self.cancel_next(at, out);
+        }
+        if let Some(to) = main.filter(|_| was_orphan) {
+            let (from, planned) = (None, false);
+            let moved = Moved {
+                stripe,
+                to,
+                from,
+                planned,
+            };
+            self.tell_coordinator(&Message::Moved(moved), out);
+        }
+    }
+
+    /// The first chunk from the new parent: now the old one is left.
+    fn promote(&mut self, now: Instant, at: usize, block: u64, out: &mut Outbox) {
+        let feed = &mut self.feeds[at];
+        let stripe = feed.stripe;
+        let (Some(mut next), trouble) = (feed.next.take(), feed.trouble.take()) else {
+            return;
+        };
+        next.newest = Some(block);
+        let (to, planned, link) = (next.peer, next.planned, next.link);
+        let old = feed.main.replace(next);
+        feed.watch = Watch::new(now);
+        feed.watch.chunk(now, block);
+        if let Some(old) = &old {
+            self.say_detach(old.link.filter(|old| Some(*old) != link), stripe, out);
+            if let Some(trouble) = trouble.filter(|trouble| trouble.fault.is_failure()) {
+                let (from, gap_ms) = (old.peer, now.since(trouble.heard).as_millis() as u64);
+                out.event(Event::Repaired {
+                    stripe,
+                    gap_ms,
+                    from,
+                    to,
+                });
+            }
+        }
+        let from = old.map(|old| old.peer).filter(|from| *from != to);
+        let moved = Moved {
+            stripe,
+            to,
+            from,
+            planned,
+        };
+        self.tell_coordinator(&Message::Moved(moved), out);
+        self.adopt_rank(at, out);
+        if core::mem::take(&mut self.feeds[at].plan_waits) && !planned {
+            self.follow_plan(now, at, out);
+        }
+    }
+
+    /// Holds children to the granted rank, as soon as no parent stands above it.
+    pub(super) fn adopt_rank(&mut self, at: usize, out: &mut Outbox) {
+        let feed = &mut self.feeds[at];
+        let Ok(grant) = &feed.grant else { return };
+        if feed.rank != grant.rank && feed.may_adopt_rank() {
+            feed.rank = grant.rank;
+            self.forwarder.set_rank(feed.stripe, Some(grant.rank), out);
+            self.note_adopted();
+        }
+    }
+
+    /// A parent told its rank on a stripe.
+    pub(super) fn on_rank(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        stripe: crate::media::StripeId,
+        rank: Rank,
+        out: &mut Outbox,
+    ) {
+        let Some(at) = self.feeds.find(stripe) else { return };
+        let feed = &mut self.feeds[at];
+        let granted = feed.grant.as_ref().map_or(feed.rank, |grant| grant.rank);
+        if let Some(next) = feed.next.as_mut().filter(|next| next.link == Some(link)) {
+            next.rank = Some(rank);
+            next.since = now;
+            if rank >= granted {
+                return self.next_failed(now, at, DetachReason::Rank, out);
+            }
+        }
+        let held = feed.rank;
+        if let Some(main) = feed.main.as_mut().filter(|main| main.link == Some(link)) {
+            main.rank = Some(rank);
+            if rank >= held {
+                // It would be a ring in the making.
+                self.say_detach(Some(link), stripe, out);
+                return self.fault(now, at, Fault::Detached(DetachReason::Rank), out);
+            }
+        }
+        self.adopt_rank(at, out);
+    }
+
+    /// A parent does not send a stripe, or no longer.
+    pub(super) fn on_detached(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        stripe: crate::media::StripeId,
+        why: DetachReason,
+        out: &mut Outbox,
+    ) {
+        let Some(at) = self.feeds.find(stripe) else { return };
+        let feed = &mut self.feeds[at];
+        if let Some(next) = feed.next.as_mut().filter(|next| next.link == Some(link)) {
+            if matches!(why, DetachReason::NoTicket | DetachReason::Rank) {
+                self.reports.accuse(next.peer, Accusation::Refused);
+            }
+            // It has said so itself: there is nothing to detach from.
+            next.link = None;
+            self.next_failed(now, at, why, out);
+        }
+        let feed = &self.feeds[at];
+        if feed.main.as_ref().is_some_and(|main| main.link == Some(link)) {
+            let fault = match why {
+                DetachReason::Leaving => Fault::Leaving,
+                why => Fault::Detached(why),
+            };
+            self.fault(now, at, fault, out);
+        }
+    }
+
+    /// The link that a feed comes on is given up for another to the same peer.
+    pub(super) fn reseat(&mut self, now: Instant, at: usize, old: LinkId, out: &mut Outbox) {
+        if !self.feeds[at].uses(old) {
+            return;
+        }
+        let from = self.lacking(at);
+        let feed = &mut self.feeds[at];
+        let stripe = feed.stripe;
+        let sources = [&mut feed.main, &mut feed.next].into_iter().flatten();
+        let Some(source) = sources.into_iter().find(|source| source.link == Some(old)) else {
+            return;
+        };
+        let Some(link) = self.links.to(&source.peer).map(|link| link.id) else {
+            return self.lose(now, at, old, out);
+        };
+        source.link = Some(link);
+        self.say_detach(Some(old), stripe, out);
+        if let Some(link) = self.links.get_mut(link) {
+            link.ask(stripe);
+        }
+        self.say_attach(link, alloc::vec![(stripe, from)], out);
+    }
+
+    /// A link is gone.
+    pub(super) fn on_link_lost(&mut self, now: Instant, link: LinkId, duplicate: bool, out: &mut Outbox) {
+        if !self.is_live() {
+            return;
+        }
+        for at in 0..self.feeds.len() {
+            if duplicate {
+                self.reseat(now, at, link, out);
+            } else {
+                self.lose(now, at, link, out);
+            }
+        }
+    }
+
+    fn lose(&mut self, now: Instant, at: usize, link: LinkId, out: &mut Outbox) {
+        let feed = &self.feeds[at];
+        let on = |source: &Option<Source>| source.as_ref().is_some_and(|source| source.link == Some(link));
+        let (main, next) = (on(&feed.main), on(&feed.next));
+        if next {
+            self.next_failed(now, at, DetachReason::Unreachable, out);
+        }
+        if main {
+            self.fault(now, at, Fault::Lost, out);
+        }
+    }
+}
+
+impl Feed {
+    fn is_parent(&self, tag: &crate::id::PeerTag) -> bool {
+        self.grant.as_ref().is_ok_and(|grant| grant.parent == *tag)
+    }
+
+    /// Whom to ask next in a repair: the spare, then the parent.
+    fn untried(&mut self) -> Option<crate::id::PeerTag> {
+        let (trouble, grant) = (self.trouble.as_mut()?, self.grant.as_ref().ok()?);
+        if let Some(spare) = grant.spare.filter(|_| !trouble.tried_spare) {
+            trouble.tried_spare = true;
+            return Some(spare);
+        }
+        let parent = (!trouble.tried_parent).then_some(grant.parent);
+        trouble.tried_parent = true;
+        parent
+    }
+
+    /// This peer need not be asked again in this repair.
+    fn mark_tried(&mut self, peer: &PeerId) {
+        let (Some(trouble), Ok(grant)) = (&mut self.trouble, &self.grant) else {
+            return;
+        };
+        let tag = peer.tag();
+        trouble.tried_spare |= grant.spare == Some(tag);
+        trouble.tried_parent |= grant.parent == tag;
+    }
+}

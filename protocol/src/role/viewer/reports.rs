@@ -1,0 +1,170 @@
+//! What the coordinator and the person are told of how it goes.
+
+use super::Viewer;
+use crate::event::{Stats, ViewerStats};
+use crate::id::PeerId;
+use crate::io::Outbox;
+use crate::time::{Duration, Instant};
+use crate::units::Bitrate;
+use crate::wire::control::{Accusation, Message, Report};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+/// Reports without news come that often (`docs/protocol.md` §6).
+const CALM_EVERY: Duration = Duration::from_secs(10);
+
+/// A report with news of our sending comes no sooner after another.
+const NEWS_EVERY: Duration = Duration::from_secs(1);
+
+/// Accusations and round-trip times of a report.
+const LISTED_MAX: usize = 32;
+
+/// A chunk that came so long ago still counts as a stripe that is received.
+const RECEIVING: Duration = Duration::from_secs(1);
+
+/// What is to be reported.
+#[derive(Debug)]
+pub(super) struct Reports {
+    /// When the last report was sent.
+    last: Instant,
+    /// What it said of our sending.
+    said: (bool, usize),
+    /// The newest ticket that we act by, and the newest reported.
+    adopted: u32,
+    acknowledged: u32,
+    accusations: Vec<(PeerId, Accusation)>,
+    /// Wire totals: sent, received, and sent at the last report.
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    sent_before: u64,
+    pub(super) bad_chunks: u64,
+}
+
+impl Reports {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            last: now,
+            said: (true, 0),
+            adopted: 0,
+            acknowledged: 0,
+            accusations: Vec::new(),
+            sent: 0,
+            received: 0,
+            sent_before: 0,
+            bad_chunks: 0,
+        }
+    }
+
+    pub(super) fn wire(&mut self, sent: u64, received: u64) {
+        self.sent = sent;
+        self.received = received;
+    }
+
+    /// We act by this ticket now.
+    pub(super) fn adopted(&mut self, serial: u32) {
+        self.adopted = serial;
+    }
+
+    /// Each accusation is made once a report.
+    pub(super) fn accuse(&mut self, peer: PeerId, what: Accusation) {
+        let accusation = (peer, what);
+        if self.accusations.len() < LISTED_MAX && !self.accusations.contains(&accusation) {
+            self.accusations.push(accusation);
+        }
+    }
+
+    /// Whether something cannot wait for the next second.
+    fn is_urgent(&self) -> bool {
+        self.adopted != self.acknowledged || !self.accusations.is_empty()
+    }
+
+    pub(super) fn check_invariants(&self) {
+        assert!(self.accusations.len() <= LISTED_MAX);
+    }
+}
+
+impl Viewer {
+    /// Once a second: news of our sending, or the ten-second report.
+    pub(super) fn run_reports(&mut self, now: Instant, out: &mut Outbox) {
+        let waited = now.since(self.reports.last);
+        let news = self.reports.said != self.sending() && waited >= NEWS_EVERY;
+        if news || waited >= CALM_EVERY {
+            self.report(now, out);
+        }
+    }
+
+    /// After each step: a ticket that is acted by, and faults of parents, are reported at once.
+    pub(super) fn run_urgent_reports(&mut self, now: Instant, out: &mut Outbox) {
+        if self.reports.is_urgent() && self.session.is_member() {
+            self.report(now, out);
+        }
+    }
+
+    fn sending(&self) -> (bool, usize) {
+        (self.forwarder.in_time(), self.forwarder.child_count())
+    }
+
+    fn report(&mut self, now: Instant, out: &mut Outbox) {
+        if !self.session.is_member() {
+            return;
+        }
+        let said = self.sending();
+        let round_trips = self.links.iter().filter_map(|link| {
+            let millis = link.round_trip?.as_millis();
+            Some((link.peer, u16::try_from(millis).unwrap_or(u16::MAX)))
+        });
+        let reports = &mut self.reports;
+        let sent = reports.sent.saturating_sub(reports.sent_before);
+        let report = Report {
+            children_in_time: said.0,
+            sending: Bitrate::of(sent, now.since(reports.last)),
+            ticket: reports.adopted,
+            round_trips: round_trips.take(LISTED_MAX).collect(),
+            accusations: core::mem::take(&mut reports.accusations),
+        };
+        reports.last = now;
+        reports.said = said;
+        reports.acknowledged = reports.adopted;
+        reports.sent_before = reports.sent;
+        self.tell_coordinator(&Message::Report(report), out);
+    }
+
+    /// The event that comes once a second.
+    pub(super) fn stats(&self, now: Instant) -> Stats {
+        Stats {
+            up_bytes: self.reports.sent,
+            down_bytes: self.reports.received,
+            children: self.forwarder.child_count(),
+            viewer: Some(self.viewer_stats(now)),
+        }
+    }
+
+    fn viewer_stats(&self, now: Instant) -> ViewerStats {
+        let playing = self.screen.stats(self.at(now));
+        let tier = playing.tier.or(self.screen.target()).unwrap_or_default();
+        let receiving = self.feeds.iter().filter(|feed| {
+            let fresh = feed.newest.is_some() && now.since(feed.watch.heard()) < RECEIVING;
+            feed.stripe.tier == tier && fresh
+        });
+        ViewerStats {
+            stripes_receiving: receiving.count(),
+            tier,
+            latency_ms: playing.latency.as_millis() as u64,
+            arrival_ms_p99: playing.arrival_p99.as_millis() as u64,
+            buffer_ms: playing.buffered.as_millis() as u64,
+            stalls: playing.stalls,
+            stall_ms: playing.stalled.as_millis() as u64,
+            blocks_lost: playing.blocks_lost,
+            bad_chunks: self.reports.bad_chunks,
+            parents: self.parents(),
+        }
+    }
+
+    fn parents(&self) -> BTreeMap<crate::media::StripeId, PeerId> {
+        let named = self.feeds.iter().filter_map(|feed| {
+            let main = feed.main.as_ref()?;
+            Some((feed.stripe, main.peer))
+        });
+        named.collect()
+    }
+}
