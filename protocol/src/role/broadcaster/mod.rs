@@ -33,6 +33,7 @@ use bytes::Bytes;
 use core::net::SocketAddr;
 use shortage::Cause;
 use source::Source;
+pub use source::stripes_for;
 
 /// The largest buffer that a viewer may ask a start for: what peers keep.
 const BUFFER_MS_MAX: u32 = 8_000;
@@ -195,6 +196,11 @@ impl Broadcaster {
             wire: (0, 0),
             config,
         }
+    }
+
+    /// Whom it feeds with which stripe itself.
+    pub fn children(&self) -> impl Iterator<Item = (PeerId, crate::media::StripeId)> + '_ {
+        self.forwarder.children()
     }
 
     /// The coordinator's picture, for the simulator's checks.

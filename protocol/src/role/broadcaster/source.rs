@@ -217,7 +217,8 @@ fn tier_of(id: TierId, stripes: u8, rate: Bitrate, tracks: Vec<Track>) -> Tier {
     }
 }
 
-fn stripes_for(rate: Bitrate) -> u8 {
+/// How many stripes a tier of mean payload rate `rate` is cut into.
+pub fn stripes_for(rate: Bitrate) -> u8 {
     let most = (rate.as_bps() / STRIPE_RATE_MIN).clamp(1, u64::from(STRIPES_MAX));
     (rate.as_bps().div_ceil(STRIPE_RATE)).clamp(1, most) as u8
 }
