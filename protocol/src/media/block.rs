@@ -17,7 +17,7 @@ pub struct Block {
     pub body: Bytes,
 }
 
-/// Where decoding may begin in a block's body (`docs/protocol.md` §5.3): two offsets from the body's first byte, four
+/// Where decoding may begin in a block's body (`docs/protocol.md` §4): two offsets from the body's first byte, four
 /// bytes each, little endian.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BodyHead {

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Lengths and times are variable-length integers, seven bits a byte, least first (LEB128); the times are signed and
-//! zigzag-coded. Times are absolute, so that reading may begin at any record (`docs/protocol.md` §5.3).
+//! zigzag-coded. Times are absolute, so that reading may begin at any record (`docs/protocol.md` §4).
 
 use super::Packet;
 use super::block::BodyHead;

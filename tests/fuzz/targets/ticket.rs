@@ -1,0 +1,18 @@
+//! Tickets.
+#![no_main]
+
+#[path = "../trusting.rs"]
+mod trusting;
+
+use banyan_protocol::id::{PeerId, SecretKey};
+use banyan_protocol::wire::ticket::Ticket;
+use libfuzzer_sys::fuzz_target;
+use trusting::Trusting;
+
+fuzz_target!(|bytes: &[u8]| {
+    let channel = PeerId([0; 32]);
+    if let Ok(ticket) = Ticket::open(bytes, &channel, &Trusting) {
+        let again = ticket.seal(&SecretKey::from_bytes(&[1; 32]));
+        assert_eq!(Ticket::open(&again, &channel, &Trusting), Ok(ticket));
+    }
+});
