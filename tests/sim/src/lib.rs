@@ -4,11 +4,20 @@
 //! [`net`] is the network model on one page, [`world`] drives the machines, the rest is what they are put through and
 //! what must hold.
 
+pub mod args;
+mod audience;
+pub mod case;
 pub mod chance;
+pub mod check;
 pub mod keys;
 pub mod media;
 pub mod net;
+pub mod prices;
+mod roles;
 pub mod scenario;
+pub mod score;
+pub mod show;
+pub mod suite;
 #[cfg(test)]
 mod toy;
 pub mod world;

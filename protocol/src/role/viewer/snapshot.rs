@@ -112,6 +112,20 @@ impl Viewer {
         }
     }
 
+    /// Who sends which stripe, on a link that is up.
+    pub fn attachments(&self) -> impl Iterator<Item = (StripeId, PeerId)> + '_ {
+        let linked = |feed: &super::feed::Feed| {
+            let main = feed.main.as_ref().filter(|main| main.link.is_some())?;
+            Some((feed.stripe, main.peer))
+        };
+        self.feeds.iter().filter_map(linked)
+    }
+
+    /// Whom it feeds with which stripe.
+    pub fn children(&self) -> impl Iterator<Item = (PeerId, StripeId)> + '_ {
+        self.forwarder.children()
+    }
+
     fn phase_view(&self) -> ViewerPhase {
         match self.phase {
             Phase::Joining => ViewerPhase::Joining,

@@ -159,7 +159,7 @@ impl<W: Watch, A> World<W, A> {
             outbox: Outbox::new(),
             weather,
             seed,
-            rng: Rng::new(seed ^ 0x6e65_7477_6f72_6b),
+            rng: Rng::new(seed ^ 0x006e_6574_776f_726b),
             trace: seed,
             handled: 0,
         }

@@ -1,0 +1,31 @@
+//! The command line of `banyan-sim`.
+
+use clap::Parser;
+
+/// Runs Banyan's overlay in a discrete-event simulator.
+#[derive(Debug, Parser)]
+#[command(
+    name = "banyan-sim",
+    version,
+    after_help = "Example: banyan-sim --scenario churn --viewers 100 --seed 7 --minutes 5"
+)]
+pub struct Args {
+    /// A scenario file, or one of: churn, flash, killer, large, scarce
+    #[arg(long, value_name = "FILE|NAME", default_value = "churn")]
+    pub scenario: String,
+    /// Viewers that join at the start, instead of the scenario's
+    #[arg(long, value_name = "N")]
+    pub viewers: Option<usize>,
+    /// The same seed gives the same run, byte for byte
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Simulated minutes, instead of the scenario's
+    #[arg(long, value_name = "M")]
+    pub minutes: Option<f64>,
+    /// Print the result as a line of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Run a whole suite of seeds on all cores: ci (all that is promised) or quick (a tenth of it)
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "viewers", "seed", "minutes"])]
+    pub suite: Option<crate::suite::Size>,
+}

@@ -1,0 +1,201 @@
+//! What must hold, whatever happens. Attachments are looked at as soon as they may have changed, the rest once a
+//! simulated second.
+
+mod trees;
+
+pub(crate) use trees::least_depth;
+
+use crate::net::{Micros, SECOND};
+use crate::prices::Prices;
+use crate::score::Score;
+use crate::world::{Life, Node, NodeIndex, World};
+use banyan_protocol::id::PeerId;
+use banyan_protocol::limits::{DATA_FRAME_MAX, INBOUND_LINKS_MAX, LINK_BACKLOG_MAX};
+use banyan_protocol::media::StripeId;
+use banyan_protocol::units::Bitrate;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Something that must not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// When it was seen.
+    pub at: Micros,
+    /// What it is.
+    pub what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at {:.3} s: {}", self.at as f64 / SECOND as f64, self.what)
+    }
+}
+
+/// Who sends a node which stripe.
+pub(crate) type Attachments = Vec<(StripeId, NodeIndex)>;
+
+/// The checks of one run.
+pub(crate) struct Checks {
+    prices: Prices,
+    nodes: BTreeMap<PeerId, NodeIndex>,
+    channel: PeerId,
+    source: NodeIndex,
+    attached: BTreeMap<NodeIndex, Attachments>,
+    /// How often something was checked.
+    pub(crate) count: u64,
+    /// Attachments to viewers that failed, when they did.
+    pub(crate) lost_attachments: u64,
+}
+
+impl Checks {
+    pub(crate) fn new(prices: Prices, channel: PeerId) -> Self {
+        Self {
+            prices,
+            nodes: BTreeMap::new(),
+            channel,
+            source: 0,
+            attached: BTreeMap::new(),
+            count: 0,
+            lost_attachments: 0,
+        }
+    }
+
+    /// The broadcaster is this node now.
+    pub(crate) fn set_source(&mut self, node: NodeIndex) {
+        self.source = node;
+        self.nodes.insert(self.channel, node);
+        // Whoever was attached to the former one is, as far as trees go, attached to the source.
+        for attached in self.attached.values_mut() {
+            for (_, parent) in attached.iter_mut().filter(|(_, parent)| *parent == 0) {
+                *parent = node;
+            }
+        }
+    }
+
+    /// A viewer is new.
+    pub(crate) fn add(&mut self, id: PeerId, node: NodeIndex) {
+        self.nodes.insert(id, node);
+    }
+
+    /// Looks at nodes whose attachments may have changed.
+    pub(crate) fn look_at<A>(
+        &mut self,
+        world: &World<Score, A>,
+        changed: &[NodeIndex],
+    ) -> Result<(), Broken> {
+        for node in changed {
+            let fresh = self.attachments(world.node(*node));
+            if self.attached.get(node) != Some(&fresh) {
+                self.attached.insert(*node, fresh);
+                self.no_ring(world.now(), *node)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn attachments(&self, node: &Node) -> Attachments {
+        let parents = node
+            .machine()
+            .map(|machine| machine.parents())
+            .unwrap_or_default();
+        let known = parents.into_iter();
+        known
+            .filter_map(|(stripe, id)| Some((stripe, *self.nodes.get(&id)?)))
+            .collect()
+    }
+
+    /// Everything, of all nodes.
+    pub(crate) fn whole<A>(&mut self, world: &World<Score, A>) -> Result<(), Broken> {
+        let present: Vec<NodeIndex> = self.present(world);
+        self.look_at(world, &present)?;
+        for node in &present {
+            self.no_ring(world.now(), *node)?;
+            self.within_uplink(world, *node)?;
+            self.by_ticket(world, *node)?;
+            self.is_bounded(world, *node)?;
+            if let Some(machine) = world.node(*node).machine() {
+                machine.check_invariants();
+            }
+        }
+        self.attached.retain(|node, _| world.node(*node).is_here());
+        self.queues_are_bounded(world)
+    }
+
+    fn present<A>(&self, world: &World<Score, A>) -> Vec<NodeIndex> {
+        let here = |(_, node): &(usize, &Node)| node.is_here();
+        let nodes = world.nodes().iter().enumerate().filter(here);
+        nodes.map(|(index, _)| index as NodeIndex).collect()
+    }
+
+    /// Children times slot is within the uplink.
+    fn within_uplink<A>(&mut self, world: &World<Score, A>, node: NodeIndex) -> Result<(), Broken> {
+        self.count += 1;
+        let entry = world.node(node);
+        let Some(machine) = entry.machine() else {
+            return Ok(());
+        };
+        let children = machine.children();
+        let used: Bitrate = children
+            .iter()
+            .map(|(_, stripe)| self.prices.slot(stripe.tier))
+            .sum();
+        let budget = Bitrate(entry.uplink.bps());
+        if !world.watch.is_capped(node) || used <= budget {
+            return Ok(());
+        }
+        let count = children.len();
+        self.broken(
+            world.now(),
+            format!("node {node} feeds {count} stripes, {used} of {budget}"),
+        )
+    }
+
+    /// A stripe is held by a valid ticket only.
+    fn by_ticket<A>(&mut self, world: &World<Score, A>, node: NodeIndex) -> Result<(), Broken> {
+        for (stripe, parent) in self.attached.get(&node).into_iter().flatten() {
+            self.count += 1;
+            let id = world.node(*parent).id;
+            if world.node(node).runs() && !world.watch.tickets.allows(world.now(), node, *stripe, &id) {
+                let what = format!("node {node} has {stripe} from node {parent} and no ticket for it");
+                return self.broken(world.now(), what);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_bounded<A>(&mut self, world: &World<Score, A>, node: NodeIndex) -> Result<(), Broken> {
+        self.count += 1;
+        let links = world.node(node).link_count();
+        if node == self.source || links <= INBOUND_LINKS_MAX + 64 {
+            return Ok(());
+        }
+        self.broken(world.now(), format!("node {node} has {links} links"))
+    }
+
+    fn queues_are_bounded<A>(&mut self, world: &World<Score, A>) -> Result<(), Broken> {
+        self.count += 1;
+        let most = LINK_BACKLOG_MAX + DATA_FRAME_MAX as u64;
+        let held = world.most_held();
+        if held <= most {
+            return Ok(());
+        }
+        self.broken(
+            world.now(),
+            format!("a link holds back {held} bytes, more than {most}"),
+        )
+    }
+
+    fn broken<T>(&self, at: Micros, what: String) -> Result<T, Broken> {
+        Err(Broken { at, what })
+    }
+
+    /// A node fails now: notes how many attachments are lost with it.
+    pub(crate) fn failed<A>(&mut self, world: &World<Score, A>, node: NodeIndex) {
+        let lost = |attached: &Attachments| attached.iter().filter(|(_, parent)| *parent == node).count();
+        let here = self
+            .attached
+            .iter()
+            .filter(|(child, _)| world.node(**child).life == Life::Running);
+        self.lost_attachments += here.map(|(_, attached)| lost(attached) as u64).sum::<u64>();
+    }
+}

@@ -1,0 +1,23 @@
+//! The real roles, as the world runs them.
+
+use crate::world::Role;
+use banyan_protocol::id::PeerId;
+use banyan_protocol::media::StripeId;
+use banyan_protocol::role::broadcaster::Broadcaster;
+use banyan_protocol::role::viewer::Viewer;
+
+impl Role for Broadcaster {
+    fn children(&self) -> Vec<(PeerId, StripeId)> {
+        Self::children(self).collect()
+    }
+}
+
+impl Role for Viewer {
+    fn parents(&self) -> Vec<(StripeId, PeerId)> {
+        self.attachments().collect()
+    }
+
+    fn children(&self) -> Vec<(PeerId, StripeId)> {
+        Self::children(self).collect()
+    }
+}

@@ -1,0 +1,182 @@
+//! What came of a run: heard while it goes, summed up at its end.
+
+mod result;
+mod seat;
+mod tickets;
+
+pub use result::SimResult;
+pub(crate) use result::percentile;
+pub(crate) use seat::Seat;
+
+use crate::check::Broken;
+use crate::media::Media;
+use crate::net::Micros;
+use crate::prices::Prices;
+use crate::scenario::Scenario;
+use crate::world::{NodeIndex, Watch};
+use banyan_protocol::event::Event;
+use banyan_protocol::id::{PeerId, Verify};
+use banyan_protocol::io::{Ended, Lane, Play};
+use banyan_protocol::wire::chunk::Data;
+use banyan_protocol::wire::control::Message;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tickets::Tickets;
+
+/// Hears a run.
+pub struct Score {
+    media: Media,
+    channel: PeerId,
+    verify: Arc<dyn Verify>,
+    verifies_chunks: bool,
+    source: NodeIndex,
+    pub(crate) prices: Prices,
+    pub(crate) seats: BTreeMap<NodeIndex, Seat>,
+    pub(crate) tickets: Tickets,
+    pub(crate) startups_ms: Vec<u64>,
+    pub(crate) repairs_ms: Vec<u64>,
+    pub(crate) stalls: u64,
+    pub(crate) refused: u64,
+    /// Bytes of frames that the broadcaster sent on control lanes, and on data lanes.
+    pub(crate) control_bytes: u64,
+    pub(crate) data_bytes: u64,
+    /// What children asked of the broadcaster after a parent failed.
+    pub(crate) unplanned_requests: u64,
+    broken: Option<Broken>,
+}
+
+impl Score {
+    pub(crate) fn new(scenario: &Scenario, prices: Prices, channel: PeerId, verify: Arc<dyn Verify>) -> Self {
+        Self {
+            media: Media::new(&scenario.stream.tiers_kbps, scenario.stream.keyframe_s),
+            channel,
+            verifies_chunks: scenario.faults.forgers > 0.0,
+            source: 0,
+            prices,
+            seats: BTreeMap::new(),
+            tickets: Tickets::new(channel, verify.clone()),
+            verify,
+            startups_ms: Vec::new(),
+            repairs_ms: Vec::new(),
+            stalls: 0,
+            refused: 0,
+            control_bytes: 0,
+            data_bytes: 0,
+            unplanned_requests: 0,
+            broken: None,
+        }
+    }
+
+    pub(crate) fn set_source(&mut self, node: NodeIndex) {
+        self.source = node;
+    }
+
+    /// A viewer comes.
+    pub(crate) fn joins(&mut self, node: NodeIndex, seat: Seat) {
+        self.seats.insert(node, seat);
+    }
+
+    /// Whether the node's uplink has a cap that it must keep to.
+    pub(crate) fn is_capped(&self, node: NodeIndex) -> bool {
+        node == self.source || self.seats.get(&node).is_some_and(|seat| seat.person.capped)
+    }
+
+    /// The first thing that was broken, if any.
+    pub(crate) fn broken(&mut self) -> Result<(), Broken> {
+        self.broken.take().map_or(Ok(()), Err)
+    }
+
+    fn breaks(&mut self, at: Micros, what: String) {
+        self.broken.get_or_insert(Broken { at, what });
+    }
+
+    fn hear_request(&mut self, message: &Message) {
+        let unplanned = match message {
+            Message::Orphaned(_) => true,
+            Message::Moved(moved) => !moved.planned,
+            _ => false,
+        };
+        self.unplanned_requests += u64::from(unplanned);
+    }
+
+    /// An honest node passes nothing on that the broadcaster did not sign.
+    fn check_chunk(&mut self, now: Micros, from: NodeIndex, frame: &Bytes) {
+        if self.seats.get(&from).is_some_and(|seat| seat.person.forges) {
+            return;
+        }
+        if let Ok(Data::Chunk(chunk)) = Data::parse(frame.clone())
+            && !chunk.is_signed_by(&self.channel, &*self.verify)
+        {
+            self.breaks(
+                now,
+                format!("node {from} passes on a forged chunk of {}", chunk.header.stripe),
+            );
+        }
+    }
+}
+
+impl Watch for Score {
+    fn event(&mut self, now: Micros, node: NodeIndex, event: &Event) {
+        match event {
+            Event::Playing { startup_ms } => self.startups_ms.push(*startup_ms),
+            Event::Repaired { gap_ms, .. } => self.repairs_ms.push(*gap_ms),
+            Event::Stall if !self.is_excused(now, node) => self.stalls += 1,
+            _ => {}
+        }
+    }
+
+    fn play(&mut self, now: Micros, node: NodeIndex, play: &Play) {
+        let Some(seat) = self.seats.get_mut(&node) else {
+            return;
+        };
+        if let Err(what) = seat.play(now, play, &self.media) {
+            self.breaks(now, format!("node {node} {what}"));
+        }
+    }
+
+    fn ended(&mut self, now: Micros, node: NodeIndex, how: &Ended) {
+        if matches!(how, Ended::Refused(_)) {
+            self.refused += 1;
+        }
+        if let Some(seat) = self.seats.get_mut(&node) {
+            seat.ended = Some(how.clone());
+            seat.leave(now);
+        }
+    }
+
+    fn sent(&mut self, now: Micros, from: NodeIndex, _to: NodeIndex, lane: Lane, frame: &Bytes) {
+        if from == self.source {
+            match lane {
+                Lane::Control => self.control_bytes += frame.len() as u64,
+                Lane::Data(_) => self.data_bytes += frame.len() as u64,
+            }
+        }
+        if self.verifies_chunks && lane != Lane::Control {
+            self.check_chunk(now, from, frame);
+        }
+    }
+
+    fn came(&mut self, now: Micros, from: NodeIndex, to: NodeIndex, lane: Lane, frame: &Bytes) {
+        if lane != Lane::Control || (from != self.source && to != self.source) {
+            return;
+        }
+        let Ok(message) = Message::parse(frame) else {
+            return self.breaks(now, format!("node {from} says to node {to} what cannot be read"));
+        };
+        if to == self.source {
+            self.hear_request(&message);
+        } else if let Message::Assign(assign) = &message
+            && let Err(what) = self.tickets.give(now, to, &assign.ticket)
+        {
+            self.breaks(now, format!("node {to} is given a ticket that {what}"));
+        }
+    }
+}
+
+impl Score {
+    /// Whether a stall of this node is its own affair: it stood still itself not long ago.
+    fn is_excused(&self, now: Micros, node: NodeIndex) -> bool {
+        self.seats.get(&node).is_none_or(|seat| seat.is_excused(now))
+    }
+}

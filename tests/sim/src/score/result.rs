@@ -1,0 +1,114 @@
+//! The contract's `sim-result`.
+
+use serde::Serialize;
+use std::fmt;
+
+/// What came of a run. Serialises to the contract's JSON object.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename = "sim-result")]
+pub struct SimResult {
+    /// Milliseconds of simulated time, as in all events.
+    pub t: u64,
+    /// The seed.
+    pub seed: u64,
+    /// Viewers at the end.
+    pub viewers: usize,
+    /// Simulated seconds.
+    pub sim_s: f64,
+    /// How long it took.
+    pub wall_ms: u64,
+    /// Equal for equal runs.
+    pub trace_hash: String,
+    /// Viewers who play the full stream at the end.
+    pub served_full: usize,
+    /// Viewers who play less.
+    pub degraded: usize,
+    /// Viewers refused since the start.
+    pub refused: u64,
+    /// Slots of the full stream that reach viewers, mean over the last two minutes without faults.
+    pub slots_served: f64,
+    /// What there could be.
+    pub slots_ceiling: f64,
+    /// Mean depth of those who have the full stream.
+    pub depth_mean: f64,
+    /// The least that it could be.
+    pub depth_least: f64,
+    /// 95 % began to play within so many milliseconds.
+    pub startup_ms_p95: u64,
+    /// The share of pictures played in time.
+    pub continuity: f64,
+    /// Stalls of all viewers together.
+    pub stalls: u64,
+    /// 95 % of repairs took at most so many milliseconds.
+    pub repair_ms_p95: u64,
+    /// What the broadcaster sent on control lanes, bits a second and viewer.
+    pub control_bps_per_viewer: f64,
+    /// The most copies that the broadcaster sent in any second.
+    pub source_copies_max: f64,
+    /// Things that went wrong.
+    pub faults: u64,
+    /// How often something was checked.
+    pub invariant_checks: u64,
+}
+
+impl fmt::Display for SimResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let speed = self.sim_s * 1000.0 / self.wall_ms.max(1) as f64;
+        writeln!(
+            f,
+            "seed {}: {} s of simulated time at {speed:.0} times its speed, {} faults",
+            self.seed, self.sim_s, self.faults
+        )?;
+        writeln!(
+            f,
+            "  viewers      {:6}   full {}, less {}, refused {}",
+            self.viewers, self.served_full, self.degraded, self.refused
+        )?;
+        let share = 100.0 * self.slots_served / self.slots_ceiling.max(1.0);
+        writeln!(
+            f,
+            "  slots        {:6.0}   of {:.0} that there could be ({share:.1} %)",
+            self.slots_served, self.slots_ceiling
+        )?;
+        writeln!(
+            f,
+            "  depth        {:6.2}   least possible {:.2}",
+            self.depth_mean, self.depth_least
+        )?;
+        writeln!(f, "  start-up     {:6} ms 95th percentile", self.startup_ms_p95)?;
+        writeln!(f, "  continuity   {:8.4} {} stalls", self.continuity, self.stalls)?;
+        writeln!(f, "  repair       {:6} ms 95th percentile", self.repair_ms_p95)?;
+        writeln!(
+            f,
+            "  control      {:6.0} bit/s a viewer; the broadcaster sent {:.2} copies at most",
+            self.control_bps_per_viewer, self.source_copies_max
+        )?;
+        write!(
+            f,
+            "  checks       {:6}   trace {}",
+            self.invariant_checks, self.trace_hash
+        )
+    }
+}
+
+/// The value that `percent` of `values` do not exceed; 0 of none.
+pub(crate) fn percentile(values: &[u64], percent: usize) -> u64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    let rank = (sorted.len() * percent).div_ceil(100);
+    rank.checked_sub(1).map_or(0, |index| sorted[index])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_by_nearest_rank() {
+        let values: Vec<u64> = (1..=20).rev().collect();
+        assert_eq!(percentile(&values, 95), 19);
+        assert_eq!(percentile(&values, 100), 20);
+        assert_eq!(percentile(&[7], 95), 7);
+        assert_eq!(percentile(&[], 95), 0);
+    }
+}

@@ -1,0 +1,57 @@
+//! The tickets that viewers were given.
+
+use crate::net::{Micros, SECOND};
+use crate::world::NodeIndex;
+use banyan_protocol::id::{PeerId, Verify};
+use banyan_protocol::media::StripeId;
+use banyan_protocol::wire::ticket::Ticket;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A viewer may act by a former ticket for so long after the next: until it has moved, or has given up moving.
+const FORMER: Micros = 20 * SECOND;
+
+/// What viewers may do.
+pub(crate) struct Tickets {
+    channel: PeerId,
+    verify: Arc<dyn Verify>,
+    given: BTreeMap<NodeIndex, Vec<(Micros, Ticket)>>,
+}
+
+impl Tickets {
+    pub(crate) fn new(channel: PeerId, verify: Arc<dyn Verify>) -> Self {
+        Self {
+            channel,
+            verify,
+            given: BTreeMap::new(),
+        }
+    }
+
+    /// A viewer is given a ticket.
+    pub(crate) fn give(&mut self, now: Micros, node: NodeIndex, sealed: &[u8]) -> Result<(), String> {
+        let ticket = Ticket::open(sealed, &self.channel, &*self.verify).map_err(|error| error.to_string())?;
+        let given = self.given.entry(node).or_default();
+        let older = given.last().filter(|(_, last)| last.epoch == ticket.epoch);
+        if older.is_some_and(|(_, last)| last.serial >= ticket.serial) {
+            return Err("is not newer than its last".into());
+        }
+        // All but the last were replaced when the one after them came.
+        let replaced = given
+            .iter()
+            .skip(1)
+            .take_while(|(at, _)| now - at > FORMER)
+            .count();
+        given.drain(..replaced);
+        given.push((now, ticket));
+        Ok(())
+    }
+
+    /// Whether a ticket that the viewer has, or had until a moment ago, lets it have `stripe` from `parent`.
+    pub(crate) fn allows(&self, now: Micros, node: NodeIndex, stripe: StripeId, parent: &PeerId) -> bool {
+        let given = self.given.get(&node).map(Vec::as_slice).unwrap_or_default();
+        given.iter().enumerate().any(|(place, (_, ticket))| {
+            let replaced = given.get(place + 1).map(|(at, _)| *at);
+            replaced.is_none_or(|at| now - at <= FORMER) && ticket.names(stripe, parent)
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! A run: a scenario is put on with one seed, and judged while it goes.
+
+mod build;
+mod faults;
+mod second;
+
+use crate::audience::Audience;
+use crate::check::{Broken, Checks};
+use crate::media::{FRAMES_A_SECOND, Media};
+use crate::net::{Micros, SECOND};
+use crate::scenario::Scenario;
+use crate::score::{Score, SimResult};
+use crate::world::{NodeIndex, Pause, World};
+use banyan_protocol::id::{Sign, Verify};
+use banyan_protocol::io::{Command, Input};
+use banyan_protocol::rng::Rng;
+use banyan_protocol::units::Bitrate;
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::time::Instant as WallClock;
+
+/// What happens at a set time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alarm {
+    /// The next pictures are captured.
+    Frame,
+    /// Somebody joins.
+    Join,
+    /// Something goes wrong.
+    Fault,
+    /// A frozen viewer goes on.
+    Thaw(NodeIndex),
+    /// The broadcaster is killed.
+    KillSource,
+    /// The broadcaster is started again.
+    StartSource,
+    /// A second is over.
+    Second,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What came of it.
+    pub result: SimResult,
+    /// What was broken, if anything: the run ended there.
+    pub broken: Option<Broken>,
+}
+
+/// A run under way.
+pub struct Show {
+    seed: u64,
+    scenario: Scenario,
+    world: World<Score, Alarm>,
+    rng: Rng,
+    media: Media,
+    key: Arc<dyn Sign>,
+    verify: Arc<dyn Verify>,
+    audience: Audience,
+    checks: Checks,
+    source: NodeIndex,
+    source_uplink: Bitrate,
+    /// Runs of the broadcaster so far.
+    epochs: u64,
+    /// Frames captured so far.
+    frames: u64,
+    /// Keys handed out so far.
+    keys: u64,
+    cast: BTreeSet<NodeIndex>,
+    changed: Vec<NodeIndex>,
+    last_fault: Micros,
+    faults: u64,
+    rates: faults::FaultRates,
+    samples: second::Samples,
+}
+
+impl Show {
+    /// Runs `scenario` with `seed` to its end, or to the first thing that is broken: a machine that panics is.
+    pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
+        let began = WallClock::now();
+        let mut show = Self::new(scenario.clone(), seed);
+        let played = panic::catch_unwind(AssertUnwindSafe(|| show.play()));
+        let broken = match played {
+            Ok(played) => played.err(),
+            Err(panic) => {
+                let (at, what) = (
+                    show.world.now(),
+                    format!("a machine panicked: {}", words(&*panic)),
+                );
+                Some(Broken { at, what })
+            }
+        };
+        let wall_ms = began.elapsed().as_millis() as u64;
+        Outcome {
+            result: show.result(wall_ms),
+            broken,
+        }
+    }
+
+    fn play(&mut self) -> Result<(), Broken> {
+        let end = self.end();
+        while let Some(pause) = self.world.run() {
+            self.look_at_changed()?;
+            let Pause::Alarm(alarm) = pause else { continue };
+            self.ring(alarm)?;
+            if self.world.now() >= end {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// When the run ends.
+    fn end(&self) -> Micros {
+        (self.scenario.minutes * 60e6) as Micros
+    }
+
+    /// When faults stop.
+    fn quiet_from(&self) -> Micros {
+        self.end() - (self.scenario.faults.quiet_s * 1e6) as Micros
+    }
+
+    fn look_at_changed(&mut self) -> Result<(), Broken> {
+        self.world.take_changed(&mut self.changed);
+        self.checks.look_at(&self.world, &self.changed)
+    }
+
+    fn ring(&mut self, alarm: Alarm) -> Result<(), Broken> {
+        match alarm {
+            Alarm::Frame => self.capture(),
+            Alarm::Join => self.join(),
+            Alarm::Fault => self.fault(),
+            Alarm::Thaw(node) => self.world.thaw(node),
+            Alarm::KillSource => self.kill_source(),
+            Alarm::StartSource => self.start_source(),
+            Alarm::Second => return self.second(),
+        }
+        Ok(())
+    }
+
+    /// The broadcaster's input delivers a frame of every tier.
+    fn capture(&mut self) {
+        self.world
+            .set_alarm(self.world.now() + SECOND / FRAMES_A_SECOND, Alarm::Frame);
+        let frame = self.frames;
+        self.frames += 1;
+        let packets: Vec<_> = self.media.frame(frame).collect();
+        for (tier, packet) in packets {
+            self.world
+                .tell(self.source, Input::Command(Command::Packet { tier, packet }));
+        }
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+    text.unwrap_or_else(|| "without a word".into())
+}

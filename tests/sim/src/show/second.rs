@@ -1,0 +1,156 @@
+//! Once a simulated second: everything is checked, and what the result needs is sampled.
+
+use super::{Alarm, Show};
+use crate::check::{Broken, least_depth};
+use crate::net::{Micros, SECOND};
+use crate::score::{SimResult, percentile};
+use crate::world::NodeIndex;
+
+/// So long after the last fault everybody must be at the live edge.
+const SETTLED_WITHIN: Micros = 10 * SECOND;
+
+/// Slots are counted over the last so much of the time without faults.
+const SLOTS_WINDOW: Micros = 120 * SECOND;
+
+/// A second's samples, summed.
+#[derive(Debug, Default)]
+pub(super) struct Samples {
+    seconds: u64,
+    served: f64,
+    ceiling: f64,
+    viewer_seconds: u64,
+    data_bytes: u64,
+    copies_max: f64,
+}
+
+impl Show {
+    pub(super) fn second(&mut self) -> Result<(), Broken> {
+        self.world.set_alarm(self.world.now() + SECOND, Alarm::Second);
+        self.checks.whole(&self.world)?;
+        self.world.watch.broken()?;
+        self.sample();
+        self.everybody_is_live()
+    }
+
+    /// Viewers who watch, as far as the world knows.
+    fn watching(&self) -> impl Iterator<Item = NodeIndex> + '_ {
+        let nodes = self.cast.iter().copied();
+        nodes.filter(|node| self.world.node(*node).is_here())
+    }
+
+    fn sample(&mut self) {
+        let now = self.world.now();
+        self.samples.viewer_seconds += self.watching().count() as u64;
+        let data = self.world.watch.data_bytes;
+        let rate = 8.0 * (data - self.samples.data_bytes) as f64;
+        let copies = rate / self.world.watch.prices.copy().as_bps() as f64;
+        self.samples.data_bytes = data;
+        self.samples.copies_max = self.samples.copies_max.max(copies);
+        let from = (self.quiet_from() + SETTLED_WITHIN).max(self.end().saturating_sub(SLOTS_WINDOW));
+        if now > from {
+            let (served, ceiling) = self.slots();
+            self.samples.seconds += 1;
+            self.samples.served += served;
+            self.samples.ceiling += ceiling;
+        }
+    }
+
+    /// Slots of the full stream that reach viewers now, and how many could.
+    fn slots(&self) -> (f64, f64) {
+        let now = self.world.now();
+        let prices = &self.world.watch.prices;
+        let slot = prices.slot(prices.top());
+        let mut slots = self.source_uplink.slots(slot);
+        let (mut served, mut viewers) = (0.0, 0);
+        for node in self.watching() {
+            let seat = &self.world.watch.seats[&node];
+            slots += seat.person.uplink.slots(slot);
+            viewers += 1;
+            if let Some(tier) = seat.tier.filter(|_| seat.is_live(now)) {
+                served += prices.weight(tier);
+            }
+        }
+        let demand = viewers * u64::from(prices.stripes(prices.top()));
+        (served, slots.min(demand) as f64)
+    }
+
+    /// When faults have stopped for long enough, everybody plays what is live.
+    fn everybody_is_live(&mut self) -> Result<(), Broken> {
+        let now = self.world.now();
+        if now <= self.quiet_from() + SETTLED_WITHIN {
+            return Ok(());
+        }
+        let mut late = Vec::new();
+        for node in self.watching() {
+            let seat = &self.world.watch.seats[&node];
+            if seat.joined + SETTLED_WITHIN < now && !seat.is_live(now) {
+                late.push((node, seat.tier, seat.last));
+            }
+        }
+        self.checks.count += 1;
+        if late.is_empty() {
+            return Ok(());
+        }
+        let faults_stopped = self.quiet_from() / SECOND;
+        let what = format!(
+            "faults stopped at {faults_stopped} s, and not at the live edge are (node, tier, last played) {late:?}"
+        );
+        Err(Broken { at: now, what })
+    }
+
+    pub(super) fn result(&self, wall_ms: u64) -> SimResult {
+        let (now, score) = (self.world.now(), &self.world.watch);
+        let top = score.prices.top();
+        let plays = |node: &NodeIndex| {
+            score.seats[node]
+                .is_live(now)
+                .then(|| score.seats[node].tier)
+                .flatten()
+        };
+        let full: Vec<NodeIndex> = self.watching().filter(|node| plays(node) == Some(top)).collect();
+        let degraded = self
+            .watching()
+            .filter(|node| plays(node).is_some_and(|tier| tier < top))
+            .count();
+        let slot = score.prices.slot(top);
+        let uplinks: Vec<u64> = full
+            .iter()
+            .map(|node| score.seats[node].person.uplink.slots(slot))
+            .collect();
+        let seconds = self.samples.seconds.max(1) as f64;
+        let due: u64 = score.seats.values().map(|seat| seat.due(now)).sum();
+        let in_time: u64 = score.seats.values().map(|seat| seat.in_time).sum();
+        SimResult {
+            t: now / 1000,
+            seed: self.seed,
+            viewers: self.watching().count(),
+            sim_s: now as f64 / SECOND as f64,
+            wall_ms,
+            trace_hash: format!("{:016x}", self.world.trace()),
+            served_full: full.len(),
+            degraded,
+            refused: score.refused,
+            slots_served: self.samples.served / seconds,
+            slots_ceiling: self.samples.ceiling / seconds,
+            depth_mean: self.checks.mean_depth(top, &full).unwrap_or(0.0),
+            depth_least: least_depth(
+                self.source_uplink.slots(slot),
+                score.prices.stripes(top),
+                &uplinks,
+            ),
+            startup_ms_p95: percentile(&score.startups_ms, 95),
+            continuity: if due == 0 {
+                1.0
+            } else {
+                (in_time as f64 / due as f64).min(1.0)
+            },
+            stalls: score.stalls,
+            repair_ms_p95: percentile(&score.repairs_ms, 95),
+            control_bps_per_viewer: 8.0 * score.control_bytes as f64
+                / self.samples.viewer_seconds.max(1) as f64,
+            source_copies_max: self.samples.copies_max,
+            faults: self.faults,
+            invariant_checks: self.checks.count,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The suite that CI runs: many seeds on all cores, a table, and one answer.
+
+use crate::case::{Case, Verdict};
+use crate::scenario::ScenarioError;
+use crate::score::SimResult;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+/// How much of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Size {
+    /// All that is promised: 200 seeds of five minutes, 20 of them twice, five thousand viewers once.
+    Ci,
+    /// A tenth of it.
+    Quick,
+}
+
+/// Simulations of 300 viewers run at so many times real time at least.
+const SPEED_LEAST: f64 = 25.0;
+
+/// Seeds of one kind.
+struct Batch {
+    scenario: &'static str,
+    viewers: Option<usize>,
+    seeds: u64,
+    twice: u64,
+}
+
+const fn batch(scenario: &'static str, viewers: Option<usize>, seeds: u64, twice: u64) -> Batch {
+    Batch {
+        scenario,
+        viewers,
+        seeds,
+        twice,
+    }
+}
+
+/// The longest runs first, so that no core is left with one at the end.
+const BATCHES: [Batch; 9] = [
+    batch("large", None, 1, 0),
+    batch("churn", Some(300), 10, 2),
+    batch("churn", Some(100), 20, 4),
+    batch("scarce", Some(100), 10, 0),
+    batch("killer", Some(100), 10, 0),
+    batch("churn", Some(30), 110, 14),
+    batch("scarce", Some(30), 20, 0),
+    batch("killer", Some(30), 20, 0),
+    batch("flash", None, 5, 0),
+];
+
+/// A case, and how often it is run.
+struct Job {
+    case: Case,
+    twice: bool,
+}
+
+fn jobs(size: Size) -> Vec<Job> {
+    let share = |n: u64| match size {
+        Size::Ci => n,
+        Size::Quick => n.div_ceil(10),
+    };
+    let mut jobs = Vec::new();
+    for batch in BATCHES
+        .iter()
+        .filter(|batch| size == Size::Ci || batch.scenario != "large")
+    {
+        for seed in 1..=share(batch.seeds) {
+            let (scenario, viewers) = (batch.scenario.into(), batch.viewers);
+            let case = Case {
+                scenario,
+                viewers,
+                minutes: None,
+                seed,
+            };
+            jobs.push(Job {
+                case,
+                twice: seed <= share(batch.twice),
+            });
+        }
+    }
+    jobs
+}
+
+/// Runs the suite and prints what came of it; whether nothing was broken.
+///
+/// # Errors
+/// If a scenario is missing.
+pub fn run(size: Size) -> Result<bool, ScenarioError> {
+    let began = Instant::now();
+    let jobs = jobs(size);
+    let verdicts = run_all(&jobs)?;
+    let mut table = BTreeMap::<String, Row>::new();
+    let mut fine = true;
+    for (job, verdict) in jobs.iter().zip(&verdicts) {
+        let viewers = job
+            .case
+            .viewers
+            .map_or(String::new(), |viewers| format!(" {viewers}"));
+        table
+            .entry(format!("{}{viewers}", job.case.scenario))
+            .or_default()
+            .add(verdict);
+        for complaint in &verdict.complaints {
+            fine = false;
+            println!("{}\n    {complaint}", job.case);
+        }
+    }
+    println!("{HEAD}");
+    for (name, row) in &table {
+        println!("{name:<12}{row}");
+    }
+    println!(
+        "{} runs in {:.0} s: {}",
+        jobs.len(),
+        began.elapsed().as_secs_f64(),
+        if fine { "all is well" } else { "NOT all is well" }
+    );
+    Ok(fine)
+}
+
+fn run_all(jobs: &[Job]) -> Result<Vec<Verdict>, ScenarioError> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(BTreeMap::new());
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(job) = jobs.get(place) else { break };
+                    let verdict = run_job(job);
+                    done.lock()
+                        .expect("no thread panics with it")
+                        .insert(place, verdict);
+                }
+            });
+        }
+    });
+    done.into_inner()
+        .expect("no thread panics with it")
+        .into_values()
+        .collect()
+}
+
+fn run_job(job: &Job) -> Result<Verdict, ScenarioError> {
+    let mut verdict = job.case.run()?;
+    verdict.complaints.extend(too_slow(&verdict.result));
+    if job.twice {
+        let again = job.case.run()?;
+        if again.result.trace_hash != verdict.result.trace_hash {
+            verdict.complaints.push("run twice, it leaves two traces".into());
+        }
+    }
+    Ok(verdict)
+}
+
+fn too_slow(result: &SimResult) -> Option<String> {
+    let speed = result.sim_s * 1000.0 / result.wall_ms.max(1) as f64;
+    let slow = result.viewers <= 400 && speed < SPEED_LEAST;
+    slow.then(|| format!("{speed:.1} times real time, and at least {SPEED_LEAST} is promised"))
+}
+
+const HEAD: &str =
+    "scenario    runs bad  slots%  depth/least  startup  continuity stalls  repair  control copies  speed";
+
+/// A line of the table: sums and worst cases of a batch.
+#[derive(Default)]
+struct Row {
+    runs: usize,
+    bad: usize,
+    slots: f64,
+    depth: f64,
+    startup: u64,
+    continuity: f64,
+    stalls: u64,
+    repair: u64,
+    control: f64,
+    copies: f64,
+    speed: f64,
+}
+
+impl Row {
+    fn add(&mut self, verdict: &Verdict) {
+        let first = self.runs == 0;
+        self.runs += 1;
+        self.bad += usize::from(!verdict.complaints.is_empty());
+        let result = &verdict.result;
+        let least = |old: f64, new: f64| if first { new } else { old.min(new) };
+        self.slots = least(self.slots, result.slots_served / result.slots_ceiling.max(1.0));
+        self.depth = self.depth.max(result.depth_mean / result.depth_least.max(1.0));
+        self.startup = self.startup.max(result.startup_ms_p95);
+        self.continuity = least(self.continuity, result.continuity);
+        self.stalls += result.stalls;
+        self.repair = self.repair.max(result.repair_ms_p95);
+        self.control = self.control.max(result.control_bps_per_viewer);
+        self.copies = self.copies.max(result.source_copies_max);
+        self.speed = least(self.speed, result.sim_s * 1000.0 / result.wall_ms.max(1) as f64);
+    }
+}
+
+impl std::fmt::Display for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:4} {:3} {:7.1} {:12.2} {:8} {:11.5} {:6} {:7} {:8.0} {:6.2} {:6.0}",
+            self.runs,
+            self.bad,
+            self.slots * 100.0,
+            self.depth,
+            self.startup,
+            self.continuity,
+            self.stalls,
+            self.repair,
+            self.control,
+            self.copies,
+            self.speed
+        )
+    }
+}
