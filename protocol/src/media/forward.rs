@@ -43,7 +43,7 @@ pub struct Config {
     pub verify: Arc<dyn Verify>,
     /// What may be sent, in wire bits; `None`: as much as the transport takes.
     pub uplink: Option<Bitrate>,
-    /// Whether it is the broadcaster's, which has rank 0 on all stripes and never sends late marks.
+    /// Whether it is the broadcaster's, which has rank 0 on all stripes and a chunk for each in every tick.
     pub is_source: bool,
 }
 
@@ -58,7 +58,6 @@ pub struct Forwarder {
     channel: PeerId,
     verify: Arc<dyn Verify>,
     uplink: Option<Bitrate>,
-    is_source: bool,
     store: Store,
     schedule: Schedule,
     children: Children,
@@ -89,12 +88,11 @@ impl Forwarder {
             channel: config.channel,
             verify: config.verify,
             uplink: config.uplink,
-            is_source: config.is_source,
             store: Store::new(0),
             schedule: Schedule::new(config.uplink),
             children: Children::new(),
             layouts: layouts::Layouts::default(),
-            marks: marks::Marks::new(!config.is_source),
+            marks: marks::Marks::new(config.is_source),
             serials: tickets::Serials::default(),
             held: Vec::new(),
             ranks: [config.is_source.then_some(Rank::SOURCE); STRIPES],
@@ -160,9 +158,9 @@ impl Forwarder {
         }
     }
 
-    /// Whether late marks are sent, as they are at first by all but the source: not any more when the channel has ended.
+    /// Whether late marks are sent, as they are at first: not any more when the channel has ended.
     pub fn set_marking(&mut self, on: bool) {
-        self.marks.set(on && !self.is_source);
+        self.marks.set(on);
     }
 
     /// A link is up. Only peers on such links may ask for anything.
@@ -237,6 +235,7 @@ impl Forwarder {
         self.mark(now, out);
         self.skip_stale(now, out);
         self.flush(now, out);
+        self.mark_behind(now, out);
         self.shed_overload(now, out);
     }
 

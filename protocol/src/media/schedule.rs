@@ -195,6 +195,12 @@ impl Schedule {
         self.active.iter().copied().filter(stale)
     }
 
+    /// Lines in which something has waited for uplink for longer than `wait`.
+    pub fn behind(&self, now: Instant, wait: Duration) -> impl Iterator<Item = u32> + '_ {
+        let behind = move |index: &u32| self.line(*index).is_behind(now, wait);
+        self.active.iter().copied().filter(behind)
+    }
+
     /// Whether children got their chunks in time over the last second; see [`Lateness`].
     pub fn in_time(&self, now: Instant) -> bool {
         let waiting = |index: &u32| self.line(*index).late(now);

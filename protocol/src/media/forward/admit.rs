@@ -286,6 +286,7 @@ impl Forwarder {
         let ticket = &shown.expect("a grant is by a ticket").ticket;
         let (epoch, until) = (ticket.epoch, ticket.expires);
         let child = index;
+        self.children.get_mut(index).heard[slot] = now;
         if !self.children.is_interior(slot) {
             self.marks.heard(slot, now);
         }

@@ -5,7 +5,7 @@ use crate::io::LinkId;
 use crate::limits::TIERS_MAX;
 use crate::media::schedule::Tokens;
 use crate::media::store::{STRIPES, stripe_at};
-use crate::time::{ChannelTime, Duration};
+use crate::time::{ChannelTime, Duration, Instant};
 use crate::units::Bitrate;
 use crate::wire::ticket::{Class, Rank, Ticket};
 use alloc::boxed::Box;
@@ -37,6 +37,8 @@ pub(super) struct Child {
     pub(super) stripes: u128,
     /// The layout last sent on each tier's lane; 0 for none.
     pub(super) layouts: [u32; TIERS_MAX],
+    /// When it was last sent a chunk or a mark of each stripe.
+    pub(super) heard: [Instant; STRIPES],
     /// Tiers whose lane was reset, and that go on at their next keyframe.
     pub(super) skipping: [bool; TIERS_MAX],
     pub(super) requests: Tokens,
@@ -58,6 +60,7 @@ impl Child {
             ticket: None,
             stripes: 0,
             layouts: [0; TIERS_MAX],
+            heard: [Instant::ZERO; STRIPES],
             skipping: [false; TIERS_MAX],
             requests: Tokens::new(REQUESTS, REQUESTS_SAVED),
             pulls: Tokens::new(PULLED, PULLED_SAVED),

@@ -3,6 +3,7 @@
 use super::Forwarder;
 use super::children::{Child, bits};
 use super::layouts::Layouts;
+use super::marks::{BEHIND_AFTER, MARK_AFTER};
 use crate::io::{Lane, LinkId, Outbox, Output};
 use crate::limits::{LINK_BACKLOG_MAX, TIERS_MAX};
 use crate::media::TierId;
@@ -25,31 +26,59 @@ impl Forwarder {
             .poll(now, &self.store, &mut |schedule, index, chunk| {
                 let child = children.get_mut(index);
                 introduce(child, layouts, schedule, (now, index), chunk, out);
+                child.heard
+                    [stripe_slot(chunk.header.stripe).expect("stored chunks are of possible stripes")] = now;
                 send(child.link, chunk.header.stripe.tier, chunk.frame().clone(), out);
             });
     }
 
     /// Tells the children of stripes for which nothing came that we live.
     pub(super) fn mark(&mut self, now: Instant, out: &mut Outbox) {
-        if self.marks.wake_at(&self.children).is_none_or(|wake| now < wake) {
+        if self.marks.due_at(&self.children).is_none_or(|due| now < due) {
             return;
         }
         for slot in bits(self.marks.due(&self.children, now)) {
-            let stripe = stripe_at(slot);
-            let next = self.store.newest(stripe).map_or(0, |newest| newest + 1);
-            let frame = chunk::late_frame(stripe, next);
-            for seat in self.children.seats(slot) {
-                // A child that takes nothing gets no marks either: they would pile up.
-                if self.schedule.line(seat.child).outstanding() < LINK_BACKLOG_MAX {
-                    self.schedule.sent_beside(now, seat.child, frame.len() as u64);
-                    send(
-                        self.children.get(seat.child).link,
-                        stripe.tier,
-                        frame.clone(),
-                        out,
-                    );
-                }
+            let frame = self.late_frame(slot);
+            let seats: Vec<u32> = self.children.seats(slot).iter().map(|seat| seat.child).collect();
+            for index in seats {
+                self.send_mark(now, index, slot, &frame, out);
             }
+        }
+    }
+
+    /// Tells children for which chunks wait, for want of uplink, that we live.
+    pub(super) fn mark_behind(&mut self, now: Instant, out: &mut Outbox) {
+        if !self.marks.is_on() {
+            return;
+        }
+        let behind: Vec<u32> = self.schedule.behind(now, BEHIND_AFTER).collect();
+        self.marks.look_again(now, !behind.is_empty());
+        for index in behind {
+            let child = self.children.get(index);
+            let silent = bits(child.stripes).filter(|slot| now >= child.heard[*slot] + MARK_AFTER);
+            for slot in silent.collect::<Vec<_>>() {
+                let frame = self.late_frame(slot);
+                self.send_mark(now, index, slot, &frame, out);
+            }
+        }
+    }
+
+    fn late_frame(&self, slot: usize) -> Bytes {
+        let stripe = stripe_at(slot);
+        let next = self
+            .store
+            .newest(stripe)
+            .map_or(0, |newest| newest.saturating_add(1));
+        chunk::late_frame(stripe, next)
+    }
+
+    /// A child that takes nothing gets no marks either: they would pile up.
+    fn send_mark(&mut self, now: Instant, index: u32, slot: usize, frame: &Bytes, out: &mut Outbox) {
+        if self.schedule.line(index).outstanding() < LINK_BACKLOG_MAX {
+            self.schedule.sent_beside(now, index, frame.len() as u64);
+            let child = self.children.get_mut(index);
+            child.heard[slot] = now;
+            send(child.link, stripe_at(slot).tier, frame.clone(), out);
         }
     }
 

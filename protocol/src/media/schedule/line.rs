@@ -265,6 +265,15 @@ impl Line {
         self.queue.iter().filter(late).count() as u64
     }
 
+    /// Whether what is first could have gone, and has waited longer than `wait`.
+    pub(super) fn is_behind(&self, now: Instant, wait: Duration) -> bool {
+        let due = self.due.is_some_and(|due| due <= now);
+        due && self
+            .queue
+            .front()
+            .is_some_and(|entry| now.since(entry.queued) > wait)
+    }
+
     pub(super) fn is_stale(&self, now: Instant) -> bool {
         self.queue.front().is_some_and(|entry| {
             let limit = if entry.kind == Kind::Live {

@@ -53,3 +53,26 @@ fn marks_do_not_pile_up_at_a_child_that_takes_nothing() {
         .count() as u64;
     assert_eq!(marks, crate::limits::LINK_BACKLOG_MAX.div_ceil(15));
 }
+
+#[test]
+fn children_whose_chunks_wait_for_uplink_hear_that_we_live() {
+    let mut rig = Rig::new(Some(slot()));
+    rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    rig.said(1);
+    // The uplink is used up by something else for ten seconds, as far as the debt goes: one second.
+    rig.with(|engine, now, _| engine.wire_sent(now, 0));
+    rig.with(|engine, now, _| engine.wire_sent(now, slot().bytes_in(Duration::from_secs(10))));
+    let mut heard = vec![0];
+    for ms in (0..1000).step_by(5) {
+        rig.until(ms);
+        if ms % 100 == 50 {
+            rig.chunk(&chunk(stripe(0), ms / 100));
+        }
+        if !rig.said(1).is_empty() {
+            heard.push(ms);
+        }
+    }
+    let longest = heard.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(longest <= Some(170), "heard at {heard:?}");
+    assert!(heard.len() <= 10, "heard at {heard:?}");
+}
