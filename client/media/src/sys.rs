@@ -189,6 +189,10 @@ pub(crate) fn parameters(track: &Track) -> Parameters {
                 raw.codec_type = ffi::AVMediaType::AVMEDIA_TYPE_VIDEO;
                 raw.width = width as i32;
                 raw.height = height as i32;
+                if track.codec == Codec::H265 {
+                    // In MP4, Apple's players know H.265 by this name only.
+                    raw.codec_tag = u32::from_le_bytes(*b"hvc1");
+                }
             }
             Kind::Audio {
                 sample_rate,
@@ -234,6 +238,17 @@ pub(crate) fn flush(output: &mut context::Output) -> Result<(), ff::Error> {
         ffi::avio_flush((*output.as_mut_ptr()).pb);
     }
     Ok(())
+}
+
+/// Lets the demuxer throw away all streams but these.
+pub(crate) fn discard_others(input: &mut context::Input, keep: &[usize]) {
+    // SAFETY: the context is alive, and holds `nb_streams` pointers to streams.
+    unsafe {
+        let raw = &*input.as_mut_ptr();
+        for index in (0..raw.nb_streams as usize).filter(|index| !keep.contains(index)) {
+            (**raw.streams.add(index)).discard = ffi::AVDiscard::AVDISCARD_ALL;
+        }
+    }
 }
 
 /// A bitstream filter: rewrites packets without decoding them.

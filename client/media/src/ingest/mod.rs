@@ -9,6 +9,7 @@ mod copy;
 mod outlet;
 mod pace;
 mod plan;
+mod play;
 mod reader;
 mod scan;
 mod select;

@@ -49,17 +49,24 @@ impl Selection {
             .best(Type::Audio)
             .map(|stream| Selected::of(&stream))
             .filter(|audio| audio.shape.sample_rate > 0 && audio.shape.channels > 0);
-        let kept = [Some(video.index), audio.as_ref().map(|audio| audio.index)];
-        let dropped = input
-            .streams()
-            .filter(|stream| !kept.contains(&Some(stream.index())))
-            .map(|stream| describe(&stream))
-            .collect();
-        Ok(Self {
+        let mut selection = Self {
             video,
             audio,
-            dropped,
-        })
+            dropped: Vec::new(),
+        };
+        let kept = selection.indices();
+        selection.dropped = input
+            .streams()
+            .filter(|stream| !kept.contains(&stream.index()))
+            .map(|stream| describe(&stream))
+            .collect();
+        Ok(selection)
+    }
+
+    /// The streams' numbers in the input.
+    pub(crate) fn indices(&self) -> Vec<usize> {
+        let audio = self.audio.as_ref().map(|audio| audio.index);
+        std::iter::once(self.video.index).chain(audio).collect()
     }
 
     /// A sentence about what is not broadcast, if anything.

@@ -45,15 +45,25 @@ impl Timed {
     }
 
     /// Moves it to the media clock.
-    pub(crate) fn moved(mut self, timeline: &Timeline) -> Self {
-        self.dts = timeline.map(self.dts);
-        self.pts = timeline.map(self.pts);
-        self.packet.set_dts(Some(self.dts));
-        self.packet.set_pts(Some(self.pts));
+    pub(crate) fn moved(self, timeline: &Timeline) -> Self {
+        let (dts, pts) = (timeline.map(self.dts), timeline.map(self.pts));
+        self.at(dts, pts)
+    }
+
+    /// Moves it back to the input's clock.
+    pub(crate) fn moved_back(self, timeline: &Timeline) -> Self {
+        let (dts, pts) = (timeline.unmap(self.dts), timeline.unmap(self.pts));
+        self.at(dts, pts)
+    }
+
+    fn at(mut self, dts: i64, pts: i64) -> Self {
+        (self.dts, self.pts) = (dts, pts);
+        self.packet.set_dts(Some(dts));
+        self.packet.set_pts(Some(pts));
         self
     }
 
-    fn is_keyframe(&self) -> bool {
+    pub(crate) fn is_keyframe(&self) -> bool {
         self.track == 0 && self.packet.is_key()
     }
 }
@@ -170,6 +180,20 @@ impl Session {
     /// What is to be announced.
     pub(crate) fn setups(&self) -> &[TierSetup] {
         &self.setups
+    }
+
+    /// Keeps rates that were announced before if they are nearly right, so that a short break changes nothing.
+    pub(crate) fn keep_rates(&mut self, announced: &[TierSetup]) {
+        let same = |a: &TierSetup, b: &TierSetup| a.tier == b.tier && a.tracks == b.tracks;
+        for setup in &mut self.setups {
+            let before = announced.iter().find(|before| same(before, setup));
+            if let Some(before) = before
+                && setup.rate <= before.rate.percent(120)
+                && setup.rate >= before.rate.percent(75)
+            {
+                setup.rate = before.rate;
+            }
+        }
     }
 
     /// Passes a packet on, whose times are on the media clock.

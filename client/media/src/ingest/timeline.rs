@@ -37,6 +37,11 @@ impl Timeline {
         time.saturating_add(self.offset)
     }
 
+    /// The input's time of one on the media clock.
+    pub(crate) fn unmap(&self, time: i64) -> i64 {
+        time.saturating_sub(self.offset)
+    }
+
     /// Whether a mapped decoding time of a track is so far from the last ones that the input's clock must have jumped.
     pub(crate) fn jumps(&self, track: u8, dts: i64, ahead_max_s: i64) -> bool {
         let newest = self.last.iter().flatten().max();

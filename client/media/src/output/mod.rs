@@ -2,9 +2,12 @@
 //!
 //! A writer takes [`Play`](banyan_protocol::io::Play) items in order, on whatever thread calls it.
 
+mod codecs;
+mod hls;
 mod mpegts;
 mod mux;
 
+pub use hls::HlsSegmenter;
 pub use mpegts::TsWriter;
 
 /// Why an output ended.

@@ -82,13 +82,20 @@ impl Muxer {
             .map_err(Error::during("muxing"))
     }
 
-    /// Muxers refuse times that don't grow, and rounding to their unit can make them so.
+    /// Muxers refuse times that don't grow, and rounding to their unit can make them so. A packet without a duration is
+    /// taken to last as long as the one before.
     fn keep_growing(&mut self, index: usize, coded: &mut ff::Packet) {
-        let last = &mut self.last_dts[index];
+        let last = self.last_dts[index];
         let dts = coded.dts().unwrap_or(0).max(last.saturating_add(1));
-        *last = dts;
+        let duration = match coded.duration() {
+            known if known > 0 => known,
+            _ if last == i64::MIN => 0,
+            _ => dts - last,
+        };
         coded.set_dts(Some(dts));
         coded.set_pts(coded.pts().map(|pts| pts.max(dts)));
+        coded.set_duration(duration);
+        self.last_dts[index] = dts;
     }
 
     /// Takes what was written since the last time, all of it.
