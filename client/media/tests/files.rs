@@ -1,4 +1,5 @@
 //! Files: what is copied comes out frame by frame as it went in, what is encoded is whole and in step.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Live inputs: pushed, killed and pushed again, on this machine.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

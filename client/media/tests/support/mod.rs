@@ -1,5 +1,5 @@
 //! Clips made with the `ffmpeg` program, and what is measured on what comes out.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use banyan_media::ingest::{Ingest, IngestEvent};
 use banyan_media::output::TsWriter;
