@@ -84,7 +84,8 @@ impl Contact {
             link,
             address,
             heard,
-            serial: 0,
+            // A key that comes back gets greater serials than it had: parents take no older ticket.
+            serial: (heard.as_micros() / 100_000) as u32,
             expires: None,
             order: None,
             told: BTreeSet::new(),

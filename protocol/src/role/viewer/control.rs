@@ -235,11 +235,9 @@ impl Viewer {
         } else if feed.trouble.is_some() && feed.next.is_some() {
             // The repair is faster than any plan.
             feed.plan_waits = !is(feed.main.as_ref());
+            feed.forget_plan();
         } else {
-            if let Some(trouble) = &mut feed.trouble {
-                trouble.tried_spare = false;
-                trouble.tried_parent = false;
-            }
+            feed.forget_plan();
             self.follow_plan(now, at, out);
         }
         self.adopt_rank(at, out);

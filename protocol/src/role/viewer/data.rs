@@ -108,7 +108,7 @@ impl Viewer {
         }
     }
 
-    /// Takes in a sealed layout, and with it the epoch it is of. An older one is passed over.
+    /// Takes in a sealed layout, and with it the epoch it is of. One of an older epoch is passed over.
     pub(super) fn adopt_layout(
         &mut self,
         now: Instant,
@@ -119,18 +119,21 @@ impl Viewer {
             return Ok(());
         }
         let layout = Layout::open(&sealed, &self.config.channel, &*self.config.verify).map_err(code_of)?;
-        let newest = self.layout.as_ref().map(|(_, known)| (known.epoch, known.number));
-        if newest.is_some_and(|newest| newest >= (layout.epoch, layout.number)) {
+        if layout.epoch < self.epoch {
             return Ok(());
         }
-        if layout.epoch != self.epoch {
+        if layout.epoch > self.epoch {
             self.adopt_epoch(now, &layout);
         }
         let layout = Arc::new(layout);
         self.forwarder.layout(sealed.clone(), layout.clone());
         self.screen.layout(layout.clone());
-        self.layout = Some((sealed, layout));
-        self.drop_unknown(out);
+        // An older one of the same epoch is needed for the chunks of a backlog only.
+        let newest = self.layout.as_ref().map(|(_, known)| (known.epoch, known.number));
+        if newest < Some((layout.epoch, layout.number)) {
+            self.layout = Some((sealed, layout));
+            self.drop_unknown(out);
+        }
         Ok(())
     }
 

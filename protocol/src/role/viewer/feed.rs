@@ -98,6 +98,8 @@ pub(super) struct Trouble {
     pub(super) heard: Instant,
     pub(super) tried_spare: bool,
     pub(super) tried_parent: bool,
+    /// Why the parent that the grant names does not send, as far as that is another matter than `fault`.
+    pub(super) plan_failed: Option<DetachReason>,
     /// Since when the coordinator is waited for, all else having failed.
     pub(super) orphaned: Option<Instant>,
 }
@@ -207,6 +209,15 @@ impl Feed {
             Some(_) if self.healthy().is_some() => MOVE_PATIENCE,
             Some(_) if next.planned => PLAN_PATIENCE,
             Some(link) => ANSWER_PATIENCE + round_trip(link) * 3 / 2,
+        }
+    }
+
+    /// A new plan, or a new try: whom the grant names may be asked again.
+    pub(super) fn forget_plan(&mut self) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.tried_spare = false;
+            trouble.tried_parent = false;
+            trouble.plan_failed = None;
         }
     }
 

@@ -4,8 +4,9 @@ use super::Viewer;
 use super::feed::{Fault, Feed, Source, Trouble};
 use super::watch::Watch;
 use crate::event::Event;
-use crate::id::PeerId;
+use crate::id::{PeerId, PeerTag};
 use crate::io::{LinkId, Outbox};
+use crate::media::StripeId;
 use crate::media::store::BLOCKS_KEPT;
 use crate::time::Instant;
 use crate::wire::control::{Accusation, Attach, DetachReason, Message, Moved, Orphaned};
@@ -51,9 +52,8 @@ impl Viewer {
 
     /// An orphan's turn: the coordinator found it no place in good time.
     fn ask_around(&mut self, now: Instant, at: usize, out: &mut Outbox) {
-        if let Some(trouble) = &mut self.feeds[at].trouble {
-            trouble.tried_spare = false;
-            trouble.tried_parent = false;
+        if self.feeds[at].trouble.is_some() {
+            self.feeds[at].forget_plan();
             self.advance(now, at, out);
         }
     }
@@ -77,6 +77,7 @@ impl Viewer {
             heard: feed.watch.heard(),
             tried_spare: tag.is_some() && grant.and_then(|grant| grant.spare) == tag,
             tried_parent: tag.is_some() && grant.map(|grant| grant.parent) == tag,
+            plan_failed: None,
             orphaned: None,
         });
         if let Some(main) = main.filter(|_| fault == Fault::Silent) {
@@ -115,14 +116,15 @@ impl Viewer {
             return;
         };
         trouble.orphaned = Some(now);
-        let (stripe, why) = (feed.stripe, trouble.fault.reason());
-        let named = self.book.peer(&grant.parent);
-        let parent = feed.main.as_ref().map(|main| main.peer).or(named);
-        let orphaned = Orphaned {
-            stripe,
-            parent: parent.unwrap_or(self.config.channel),
-            why,
-        };
+        let (stripe, tag) = (feed.stripe, grant.parent);
+        let why = trouble.plan_failed.unwrap_or(trouble.fault.reason());
+        self.say_orphaned(stripe, &tag, why, out);
+    }
+
+    /// Tells the coordinator that its plan for a stripe has failed.
+    fn say_orphaned(&self, stripe: StripeId, parent: &PeerTag, why: DetachReason, out: &mut Outbox) {
+        let parent = self.book.peer(parent).unwrap_or(self.config.channel);
+        let orphaned = Orphaned { stripe, parent, why };
         self.tell_coordinator(&Message::Orphaned(orphaned), out);
     }
 
@@ -146,7 +148,7 @@ impl Viewer {
         self.say_detach(next.link.filter(|link| Some(*link) != main), stripe, out);
     }
 
-    fn say_detach(&self, link: Option<LinkId>, stripe: crate::media::StripeId, out: &mut Outbox) {
+    fn say_detach(&self, link: Option<LinkId>, stripe: StripeId, out: &mut Outbox) {
         if let Some(link) = link.filter(|link| self.links.get(*link).is_some()) {
             out.tell(link, &Message::Detach { stripe });
         }
@@ -161,23 +163,15 @@ impl Viewer {
         if why == DetachReason::Silent {
             self.reports.accuse(next.peer, Accusation::Silent);
         }
-        let feed = &mut self.feeds[at];
-        let (stripe, from) = (feed.stripe, Some(next.peer));
-        if let Some(to) = feed.healthy().map(|main| main.peer) {
-            let planned = false;
-            // The coordinator believes us to be elsewhere.
-            let moved = Moved {
-                stripe,
-                to,
-                from,
-                planned,
-            };
-            return self.tell_coordinator(&Message::Moved(moved), out);
+        let (stripe, tag) = (self.feeds[at].stripe, next.peer.tag());
+        if self.feeds[at].healthy().is_some() {
+            // The old parent still sends; but the coordinator must think of another.
+            return self.say_orphaned(stripe, &tag, why, out);
         }
-        if feed.trouble.is_none() {
+        if self.feeds[at].trouble.is_none() {
             self.fault(now, at, Fault::Unserved, out);
         }
-        self.feeds[at].mark_tried(&next.peer);
+        self.feeds[at].mark_tried(&next.peer, why);
         if core::mem::take(&mut self.feeds[at].plan_waits) {
             return self.follow_plan(now, at, out);
         }
@@ -186,18 +180,25 @@ impl Viewer {
         }
     }
 
-    /// Goes where the grant says, if we are not there.
+    /// Goes where the grant says.
     pub(super) fn follow_plan(&mut self, now: Instant, at: usize, out: &mut Outbox) {
         let Ok(grant) = &self.feeds[at].grant else { return };
-        let tag = grant.parent;
-        if let Some(peer) = self.book.peer(&tag)
+        let (stripe, tag) = (grant.stripe, grant.parent);
+        let named = self.book.peer(&tag);
+        if let Some(peer) = named
             && self.can_ask(now, peer, out)
         {
-            self.feeds[at].mark_tried(&peer);
+            if let Some(trouble) = &mut self.feeds[at].trouble {
+                trouble.tried_parent = true;
+            }
             return self.choose(now, at, peer, true, out);
         }
-        if self.feeds[at].main.is_none() {
-            self.fault(now, at, Fault::Unserved, out);
+        let feed = &self.feeds[at];
+        match (&feed.trouble, &feed.main) {
+            (None, Some(_)) => self.say_orphaned(stripe, &tag, DetachReason::Unreachable, out),
+            (None, None) => self.fault(now, at, Fault::Unserved, out),
+            (Some(_), _) if feed.next.is_none() => self.advance(now, at, out),
+            (Some(_), _) => {}
         }
     }
 
@@ -261,7 +262,7 @@ impl Viewer {
     }
 
     /// Asks a peer for stripes, and shows it our ticket if it has not seen it.
-    fn say_attach(&mut self, id: LinkId, stripes: Vec<(crate::media::StripeId, u64)>, out: &mut Outbox) {
+    fn say_attach(&mut self, id: LinkId, stripes: Vec<(StripeId, u64)>, out: &mut Outbox) {
         let (Some(held), Some(link)) = (&self.ticket, self.links.get_mut(id)) else {
             return;
         };
@@ -374,7 +375,9 @@ impl Viewer {
                 });
             }
         }
-        let from = old.map(|old| old.peer).filter(|from| *from != to);
+        // Who said itself that it does not send any more is not to be blamed.
+        let is_blamed = planned || trouble.is_none_or(|trouble| trouble.fault.is_failure());
+        let from = old.map(|old| old.peer).filter(|from| *from != to && is_blamed);
         let moved = Moved {
             stripe,
             to,
@@ -404,7 +407,7 @@ impl Viewer {
         &mut self,
         now: Instant,
         link: LinkId,
-        stripe: crate::media::StripeId,
+        stripe: StripeId,
         rank: Rank,
         out: &mut Outbox,
     ) {
@@ -435,7 +438,7 @@ impl Viewer {
         &mut self,
         now: Instant,
         link: LinkId,
-        stripe: crate::media::StripeId,
+        stripe: StripeId,
         why: DetachReason,
         out: &mut Outbox,
     ) {
@@ -510,12 +513,12 @@ impl Viewer {
 }
 
 impl Feed {
-    fn is_parent(&self, tag: &crate::id::PeerTag) -> bool {
+    fn is_parent(&self, tag: &PeerTag) -> bool {
         self.grant.as_ref().is_ok_and(|grant| grant.parent == *tag)
     }
 
     /// Whom to ask next in a repair: the spare, then the parent.
-    fn untried(&mut self) -> Option<crate::id::PeerTag> {
+    fn untried(&mut self) -> Option<PeerTag> {
         let (trouble, grant) = (self.trouble.as_mut()?, self.grant.as_ref().ok()?);
         if let Some(spare) = grant.spare.filter(|_| !trouble.tried_spare) {
             trouble.tried_spare = true;
@@ -526,13 +529,16 @@ impl Feed {
         parent
     }
 
-    /// This peer need not be asked again in this repair.
-    fn mark_tried(&mut self, peer: &PeerId) {
+    /// This peer need not be asked again in this repair, because of `why`.
+    fn mark_tried(&mut self, peer: &PeerId, why: DetachReason) {
         let (Some(trouble), Ok(grant)) = (&mut self.trouble, &self.grant) else {
             return;
         };
         let tag = peer.tag();
         trouble.tried_spare |= grant.spare == Some(tag);
-        trouble.tried_parent |= grant.parent == tag;
+        if grant.parent == tag {
+            trouble.tried_parent = true;
+            trouble.plan_failed = Some(why);
+        }
     }
 }
