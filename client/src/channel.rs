@@ -6,20 +6,21 @@ use banyan_protocol::wire::link::JoinSecret;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The file's name in the data folder, unless `--channel-key` names one.
-pub const KEY_FILE: &str = "channel.key";
+pub(crate) const KEY_FILE: &str = "channel.key";
 
 /// A channel that this process alone broadcasts.
 #[derive(Debug)]
-pub struct Channel {
+pub(crate) struct Channel {
     /// Its key.
-    pub key: SecretKey,
+    pub(crate) key: Arc<SecretKey>,
     /// This run: greater than that of every earlier run.
-    pub epoch: u64,
+    pub(crate) epoch: u64,
     /// What viewers of the private channel must know.
-    pub secret: Option<JoinSecret>,
+    pub(crate) secret: Option<JoinSecret>,
     /// Held as long as the channel is; the system lets go of it when the process ends, however it ends.
     _lock: File,
 }
@@ -29,7 +30,7 @@ impl Channel {
     ///
     /// # Errors
     /// [`Error::State`] if another process broadcasts it, or a file cannot be read or written.
-    pub fn open(path: &Path, private: bool) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, private: bool) -> Result<Self, Error> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| state(folder, error))?;
         }
@@ -39,7 +40,7 @@ impl Channel {
             reason: error.to_string(),
         })?;
         Ok(Self {
-            key,
+            key: Arc::new(key),
             epoch: next_epoch(&beside(path, "epoch"), unix_seconds())?,
             secret: private.then(|| secret(&beside(path, "secret"))).transpose()?,
             _lock: lock,
@@ -56,14 +57,20 @@ fn beside(path: &Path, what: &str) -> PathBuf {
 }
 
 fn lock(path: &Path) -> Result<File, Error> {
-    let open = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    let open = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path);
     let file = open.map_err(|error| state(path, error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::Error(error)) => Err(state(path, error)),
         Err(TryLockError::WouldBlock) => Err(Error::State {
             path: path.into(),
-            reason: "this channel is on the air already; for a second one name another key with --channel-key".into(),
+            reason:
+                "this channel is on the air already; for a second one name another key with --channel-key"
+                    .into(),
         }),
     }
 }

@@ -8,11 +8,8 @@ use banyan_protocol::role::config::WhenFull;
 use banyan_protocol::time::Duration;
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::link::ChannelLink;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-
-/// Where a broadcaster listens unless told otherwise, so that its links stay good.
-pub const DEFAULT_PORT: u16 = 4600;
 
 /// How far behind capture a viewer plays unless told otherwise.
 const DEFAULT_BUFFER: Duration = Duration::from_secs(2);
@@ -89,8 +86,8 @@ pub struct Watch {
     pub http: Option<SocketAddr>,
     /// How far behind capture it plays.
     pub buffer: Duration,
-    /// Where to listen for peers.
-    pub listen: SocketAddr,
+    /// Where to listen for peers; `None`: at any free port.
+    pub listen: Option<SocketAddr>,
     /// Whether the address is shown to relays and the broadcaster alone.
     pub relay_only: bool,
     /// What is answered to a request to sponsor.
@@ -188,10 +185,7 @@ impl Watch {
             output,
             http: args.http.or(file.http),
             buffer: buffer(args.buffer.or(file.buffer))?,
-            listen: args
-                .listen
-                .or(file.listen)
-                .unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into()),
+            listen: args.listen.or(file.listen),
             relay_only: args.relay_only || file.relay_only,
             sponsor,
             json: args.json,

@@ -29,12 +29,13 @@ pub enum Error {
     #[error("{0}")]
     Input(String),
     /// No port to listen at.
-    #[error("cannot listen at {address}: {source}; choose another with {option}")]
-    Listen {
+    #[error(transparent)]
+    Listen(#[from] banyan_peer::BindError),
+    /// No port to serve at.
+    #[error("cannot serve at {address}: {source}; choose another address with --http")]
+    Serve {
         /// Where.
         address: SocketAddr,
-        /// Which option names it.
-        option: &'static str,
         /// Why.
         source: std::io::Error,
     },
@@ -74,7 +75,8 @@ impl Error {
             Self::Input(_) => 5,
             Self::Refused(RefuseReason::Version)
             | Self::Version
-            | Self::Listen { .. }
+            | Self::Listen(_)
+            | Self::Serve { .. }
             | Self::Output { .. }
             | Self::State { .. }
             | Self::Bench(_)
@@ -91,7 +93,8 @@ impl Error {
             Self::Refused(_) => "refused",
             Self::Version => "version",
             Self::Input(_) => "input",
-            Self::Listen { .. } => "listen",
+            Self::Listen(_) => "listen",
+            Self::Serve { .. } => "serve",
             Self::Output { .. } => "output",
             Self::State { .. } => "state",
             Self::Bench(_) => "bench",

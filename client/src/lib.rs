@@ -1,15 +1,22 @@
 //! Banyan without a window: broadcast a channel, watch one, measure how it is passed on.
 //!
-//! A session takes commands in and gives notices and a snapshot out; the command line ([`args`], [`config`], [`report`])
-//! is one way to drive it. What decides is in `banyan-protocol`, what talks to the network in `banyan-peer`, what knows
-//! pictures and sound in `banyan-media`.
+//! A [`session`] takes orders in and gives notices and a snapshot out; the command line ([`args`], [`config`], [`report`],
+//! [`run`]) is one way to drive it. What decides is in `banyan-protocol`, what talks to the network in `banyan-peer`, what
+//! knows pictures and sound in `banyan-media`.
 
 pub mod args;
+mod channel;
 pub mod config;
 pub mod error;
 pub mod file;
 pub mod folders;
+mod http;
 pub mod notice;
+mod output;
 pub mod quantity;
+mod random;
 pub mod report;
+pub mod run;
+pub mod session;
 pub mod snapshot;
+mod start_time;

@@ -8,6 +8,8 @@ use banyan_protocol::event::{Capacity, Event, ViewerStats};
 pub(super) fn notice(notice: &Notice) -> Option<String> {
     match notice {
         Notice::Event(event) => of_event(event),
+        // Standard error says why it did not end as asked.
+        Notice::Own(Own::Ended { error: Some(_), .. }) => None,
         Notice::Own(own) => Some(of_own(own)),
     }
 }

@@ -44,6 +44,11 @@ impl<W: Write> TsWriter<W> {
         }
     }
 
+    /// The writer behind it.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.writer
+    }
+
     /// Ends the stream, and gives the writer back.
     pub fn finish(mut self) -> Result<W, Error> {
         self.end_muxer()?;

@@ -1,0 +1,153 @@
+//! The command line's side of a session: start it, tell what happens, pass on what the person wants.
+
+mod answers;
+
+use crate::args::{Args, Command};
+use crate::config;
+use crate::error::{Error, Finish};
+use crate::file::File;
+use crate::folders::Folders;
+use crate::notice::Own;
+use crate::report::{Report, Style};
+use crate::session::{self, Order, Session};
+use crate::start_time::process_began;
+use clap::CommandFactory;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// Does what the command line asks.
+///
+/// # Errors
+/// Why it did not end as asked; [`Error::exit_code`] is the process's.
+pub async fn run(args: Args) -> Result<(), Error> {
+    let began = process_began();
+    let folders = Folders::find()?;
+    let file = File::load(args.config.as_deref(), Some(&folders.config_file))?;
+    match args.command {
+        Command::Broadcast(args) => {
+            let config = config::Broadcast::resolve(args, file.broadcast)?;
+            let report = Report::new(
+                style(config.json, io::stdout().is_terminal()),
+                Box::new(io::stdout()),
+            );
+            let session = session::broadcast::start(&config, &folders, began);
+            conclude(began, report, session, None).await
+        }
+        Command::Watch(args) => {
+            let config = config::Watch::resolve(args, file.watch)?;
+            let report = watch_report(&config);
+            let answers = answers::source(&config);
+            conclude(began, report, session::watch::start(config, began).await, answers).await
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "banyan", &mut io::stdout());
+            Ok(())
+        }
+    }
+}
+
+fn style(json: bool, is_terminal: bool) -> Style {
+    match (json, is_terminal) {
+        (true, _) => Style::Json,
+        (false, true) => Style::Terminal,
+        (false, false) => Style::Plain,
+    }
+}
+
+/// Where standard output carries the stream, standard error is for people.
+fn watch_report(config: &config::Watch) -> Report {
+    if config.output == config::Output::Stdout {
+        Report::new(style(false, io::stderr().is_terminal()), Box::new(io::stderr()))
+    } else {
+        Report::new(
+            style(config.json, io::stdout().is_terminal()),
+            Box::new(io::stdout()),
+        )
+    }
+}
+
+/// Drives a session that could be started, and tells how it ended, or why it never began.
+async fn conclude(
+    began: Instant,
+    mut report: Report,
+    session: Result<Session, Error>,
+    answers: Option<answers::Source>,
+) -> Result<(), Error> {
+    let outcome = match session {
+        Ok(session) => drive(began, &mut report, session, answers).await,
+        Err(error) => Err(error),
+    };
+    let ended = Own::Ended {
+        why: outcome
+            .as_ref()
+            .map_or_else(Error::name, |finish| finish.name())
+            .into(),
+        error: outcome.as_ref().err().map(ToString::to_string),
+    };
+    // Whoever read the output may have gone; the exit code says it too.
+    let _ = report.tell(began.elapsed(), &ended.into());
+    outcome.map(|_| ())
+}
+
+async fn drive(
+    began: Instant,
+    report: &mut Report,
+    mut session: Session,
+    answers: Option<answers::Source>,
+) -> Result<Finish, Error> {
+    let orders = session.orders();
+    tokio::spawn(leave_on_signal(orders.clone()));
+    if let Some(answers) = answers {
+        answers::listen(answers, orders.clone());
+    }
+    let mut every_second = interval(Duration::from_secs(1));
+    every_second.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        let told = tokio::select! {
+            biased;
+            next = session.next() => match next {
+                Some((at, notice)) => report.tell(at.duration_since(began), &notice),
+                None => break,
+            },
+            _ = every_second.tick() => report.show(&session.snapshot()),
+        };
+        if told.is_err() {
+            // Nobody reads what is told. It may have been asked to leave already.
+            let _ = orders.try_send(Order::Leave);
+        }
+    }
+    session.finish().await
+}
+
+/// Signals that follow the first within this time mean the same: `timeout` sends two.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
+
+/// The first Ctrl-C or SIGTERM ends the session cleanly; a later one, of somebody who does not want to wait, at once.
+async fn leave_on_signal(orders: mpsc::Sender<Order>) {
+    signal().await;
+    let first = Instant::now();
+    // A session that has ended needs no telling.
+    let _ = orders.send(Order::Leave).await;
+    while first.elapsed() < SAME_SIGNAL {
+        signal().await;
+    }
+    let _ = writeln!(io::stderr(), "banyan: ended at once");
+    std::process::exit(1);
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("the runtime handles signals");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,119 @@
+//! Answers to requests to sponsor, from standard input: JSON Lines from programs, y or N from people.
+
+use crate::args::Sponsor;
+use crate::config;
+use crate::session::Order;
+use serde::Deserialize;
+use std::io::{self, BufRead, IsTerminal};
+use tokio::sync::mpsc;
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A program.
+    Json,
+    /// A person at a terminal.
+    Person,
+}
+
+/// Who is asked, if anybody is.
+pub(super) fn source(config: &config::Watch) -> Option<Source> {
+    match config.sponsor.mode {
+        Sponsor::Never | Sponsor::Yes => None,
+        Sponsor::Ask if config.json => Some(Source::Json),
+        Sponsor::Ask => io::stdin().is_terminal().then_some(Source::Person),
+    }
+}
+
+/// Starts the thread that reads the answers. It lives as long as the process: nothing wakes a read of standard input.
+pub(super) fn listen(source: Source, orders: mpsc::Sender<Order>) {
+    let thread = std::thread::Builder::new().name("answers".into()).spawn(move || {
+        for line in io::stdin().lock().lines() {
+            let Ok(line) = line else {
+                break;
+            };
+            let Some(order) = parse(source, &line) else {
+                continue;
+            };
+            if orders.blocking_send(order).is_err() {
+                break;
+            }
+        }
+    });
+    thread.expect("a thread can be started");
+}
+
+/// The order in a line; `None` if it is no answer.
+fn parse(source: Source, line: &str) -> Option<Order> {
+    match source {
+        Source::Json => parse_json(line),
+        Source::Person => parse_words(line),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answer {
+    Sponsor,
+    Decline,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    answer: Answer,
+    id: Option<String>,
+}
+
+fn parse_json(line: &str) -> Option<Order> {
+    if line.trim().is_empty() {
+        return None;
+    }
+    match serde_json::from_str(line) {
+        Ok(Line { answer, id }) => Some(Order::Answer {
+            id,
+            yes: matches!(answer, Answer::Sponsor),
+        }),
+        Err(error) => {
+            tracing::warn!(%error, "a line on standard input is no answer and is ignored");
+            None
+        }
+    }
+}
+
+/// Whatever is not yes is no.
+fn parse_words(line: &str) -> Option<Order> {
+    let yes = matches!(line.trim().to_lowercase().as_str(), "y" | "yes");
+    Some(Order::Answer { id: None, yes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(id: Option<&str>, yes: bool) -> Option<Order> {
+        let id = id.map(str::to_string);
+        Some(Order::Answer { id, yes })
+    }
+
+    #[test]
+    fn programs_answer_in_json() {
+        let parse = |line| parse(Source::Json, line);
+        assert_eq!(
+            parse(r#"{"answer":"sponsor","id":"r1"}"#),
+            answer(Some("r1"), true)
+        );
+        assert_eq!(parse(r#"{"answer":"decline"}"#), answer(None, false));
+        assert_eq!(parse(r#"{"answer":"perhaps"}"#), None);
+        assert_eq!(parse("y"), None);
+        assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn people_answer_with_y_and_anything_else_is_no() {
+        let parse = |line| parse(Source::Person, line);
+        assert_eq!(parse("Y"), answer(None, true));
+        assert_eq!(parse("yes "), answer(None, true));
+        assert_eq!(parse(""), answer(None, false));
+        assert_eq!(parse("no"), answer(None, false));
+    }
+}

@@ -1,0 +1,265 @@
+//! A running broadcast: an input, a broadcaster, and what is said of both.
+
+use super::teller::Teller;
+use super::{ORDERS_MAX, Order, Session};
+use crate::channel::{Channel, KEY_FILE};
+use crate::config::{self, Listen, Picture};
+use crate::error::{self, Error, Finish};
+use crate::folders::Folders;
+use crate::notice::Own;
+use banyan_media::ingest::{self, Ingest, IngestEvent, Mode, Options, Stopper};
+use banyan_peer::{Clock, DEFAULT_PORT, Endpoint, Handle, Outgoing};
+use banyan_protocol::id::{Ed25519, key_text};
+use banyan_protocol::io::{Command, Ended};
+use banyan_protocol::limits::ADDRESSES_MAX;
+use banyan_protocol::role::broadcaster::Broadcaster;
+use banyan_protocol::role::config::BroadcasterConfig;
+use banyan_protocol::wire::control::bounded_text;
+use banyan_protocol::wire::link::ChannelLink;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// What the input has said and nobody has told yet; the input waits then.
+const SAID_MAX: usize = 16;
+
+/// Goes on the air. `began` is when the process did. To be called within a runtime.
+///
+/// # Errors
+/// If the input, the port or the channel's files cannot be used.
+pub fn start(config: &config::Broadcast, folders: &Folders, began: Instant) -> Result<Session, Error> {
+    let key_file = config.channel_key.clone();
+    let channel = Channel::open(
+        &key_file.unwrap_or_else(|| folders.data.join(KEY_FILE)),
+        config.private,
+    )?;
+    let endpoint = bind(&channel, config.listen)?;
+    let input = open(config)?;
+    let ready = ready(config, &channel, &endpoint);
+    let clock = Clock::start();
+    let machine = Broadcaster::new(machine_config(config, &channel, clock));
+    let handle = banyan_peer::spawn(machine, endpoint, clock);
+    let (teller, (notices, snapshot)) = Teller::new(began, &config.title);
+    let (orders, orders_in) = mpsc::channel(ORDERS_MAX);
+    let on_air = OnAir {
+        _channel: channel,
+        stopper: input.stopper(),
+        commands: handle.commands.clone(),
+        ready: Some(ready),
+        teller,
+        outcome: None,
+    };
+    let said = feed(input, handle.commands.clone());
+    Ok(Session {
+        orders,
+        notices,
+        snapshot,
+        task: tokio::spawn(on_air.run(handle, said, orders_in)),
+    })
+}
+
+fn open(config: &config::Broadcast) -> Result<Ingest, Error> {
+    let mode = match config.picture {
+        Picture::Auto => Mode::Auto,
+        Picture::Copy => Mode::Copy,
+        Picture::Transcode => Mode::Transcode,
+    };
+    let options = Options {
+        loop_file: config.looped,
+        mode,
+    };
+    ingest::open(&config.input, options).map_err(|error| Error::Input(error.to_string()))
+}
+
+fn bind(channel: &Channel, listen: Listen) -> Result<Endpoint, Error> {
+    let listen = match listen {
+        Listen::Default => None,
+        Listen::At(address) => Some(address),
+    };
+    let config = banyan_peer::Config {
+        listen,
+        ..banyan_peer::Config::default()
+    };
+    Ok(Endpoint::bind(&channel.key, config)?)
+}
+
+fn machine_config(config: &config::Broadcast, channel: &Channel, clock: Clock) -> BroadcasterConfig {
+    BroadcasterConfig {
+        key: channel.key.clone(),
+        verify: Arc::new(Ed25519),
+        epoch: channel.epoch,
+        now: clock.now(),
+        clock: clock.channel_now(),
+        title: bounded_text(&config.title),
+        uplink: config.uplink,
+        when_full: config.when_full,
+        max_viewers: config.max_viewers,
+        secret: channel.secret,
+        seed: crate::random::seed(),
+    }
+}
+
+/// The link, and where it leads.
+fn ready(config: &config::Broadcast, channel: &Channel, endpoint: &Endpoint) -> Own {
+    let id = channel.key.id();
+    let local = endpoint.local();
+    let link = ChannelLink {
+        channel: id,
+        addresses: addresses(&config.advertise, endpoint.candidates()),
+        secret: channel.secret,
+        title: (!config.title.is_empty()).then(|| bounded_text(&config.title)),
+    };
+    let moved = config.listen == Listen::Default && local.port() != DEFAULT_PORT;
+    let note = moved.then(|| {
+        let port = local.port();
+        format!("port {DEFAULT_PORT} is taken, so this link names port {port} and may not stay good")
+    });
+    Own::Ready {
+        link: link.to_string(),
+        channel: key_text(&id),
+        listen: local,
+        note,
+    }
+}
+
+/// What the person named goes first, then what the machine has; each once, as many as a link may carry.
+fn addresses(advertised: &[SocketAddr], candidates: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let mut addresses = advertised.to_vec();
+    for candidate in candidates {
+        if !addresses.contains(&candidate) {
+            addresses.push(candidate);
+        }
+    }
+    addresses.truncate(ADDRESSES_MAX);
+    addresses
+}
+
+/// What the input says beside its packets.
+#[derive(Debug)]
+enum Said {
+    /// Its tiers are known; packets follow.
+    Begun,
+    Warning(String),
+    Paused(String),
+    Resumed,
+    Ended,
+    Failed(banyan_media::Error),
+}
+
+/// Starts the thread that hands packets from the input to the broadcaster; when the broadcaster is busy, the input waits.
+fn feed(input: Ingest, commands: mpsc::Sender<Command>) -> mpsc::Receiver<Said> {
+    let (said, heard) = mpsc::channel(SAID_MAX);
+    let thread = std::thread::Builder::new().name("feed".into()).spawn(move || {
+        for event in input.events() {
+            let goes_on = match event {
+                IngestEvent::Tiers(tiers) => {
+                    commands.blocking_send(Command::Tiers(tiers)).is_ok()
+                        && said.blocking_send(Said::Begun).is_ok()
+                }
+                IngestEvent::Packet { tier, packet } => {
+                    commands.blocking_send(Command::Packet { tier, packet }).is_ok()
+                }
+                IngestEvent::Discontinuity => commands.blocking_send(Command::Discontinuity).is_ok(),
+                IngestEvent::Warning(text) => said.blocking_send(Said::Warning(text)).is_ok(),
+                IngestEvent::Paused(why) => said.blocking_send(Said::Paused(why)).is_ok(),
+                IngestEvent::Resumed => said.blocking_send(Said::Resumed).is_ok(),
+                IngestEvent::Ended(_) => said.blocking_send(Said::Ended).is_ok(),
+                IngestEvent::Failed(error) => said.blocking_send(Said::Failed(error)).is_ok(),
+            };
+            if !goes_on {
+                break;
+            }
+        }
+    });
+    thread.expect("a thread can be started");
+    heard
+}
+
+/// A channel on the air.
+struct OnAir {
+    /// Held so that nobody else broadcasts the channel.
+    _channel: Channel,
+    stopper: Stopper,
+    commands: mpsc::Sender<Command>,
+    /// Told when the input has begun, or is waited for.
+    ready: Option<Own>,
+    teller: Teller,
+    /// Why it leaves, once it does.
+    outcome: Option<Result<Finish, Error>>,
+}
+
+impl OnAir {
+    async fn run(
+        mut self,
+        mut handle: Handle<Broadcaster>,
+        mut said: mpsc::Receiver<Said>,
+        mut orders: mpsc::Receiver<Order>,
+    ) -> Result<Finish, Error> {
+        let mut is_attended = true;
+        let ended = loop {
+            tokio::select! {
+                outgoing = handle.outgoing.recv() => match outgoing {
+                    Some(Outgoing::Event(event)) => self.teller.tell(event),
+                    Some(Outgoing::Play(_)) => {}
+                    Some(Outgoing::Ended(ended)) => break ended,
+                    None => break Ended::Left,
+                },
+                Some(said) = said.recv() => self.heard(said).await,
+                order = orders.recv(), if is_attended => match order {
+                    Some(Order::Leave) => self.leave(Ok(Finish::Left)).await,
+                    Some(Order::Answer { .. }) => {}
+                    None => {
+                        is_attended = false;
+                        self.leave(Ok(Finish::Left)).await;
+                    }
+                },
+            }
+        };
+        self.stopper.stop();
+        self.outcome.unwrap_or_else(|| error::finish(ended))
+    }
+
+    async fn heard(&mut self, said: Said) {
+        if matches!(said, Said::Begun | Said::Paused(_))
+            && let Some(ready) = self.ready.take()
+        {
+            self.teller.tell(ready);
+        }
+        match said {
+            Said::Begun => {}
+            Said::Warning(message) => self.teller.tell(Own::Warning { message }),
+            Said::Paused(why) => self.teller.tell(Own::InputPaused { why }),
+            Said::Resumed => self.teller.tell(Own::InputResumed),
+            Said::Ended => self.leave(Ok(Finish::InputEnded)).await,
+            Said::Failed(error) => self.leave(Err(Error::Input(error.to_string()))).await,
+        }
+    }
+
+    /// The first reason counts. What was cut before still goes out.
+    async fn leave(&mut self, outcome: Result<Finish, Error>) {
+        if self.outcome.is_none() {
+            self.outcome = Some(outcome);
+            self.stopper.stop();
+            // A machine that has ended needs no telling.
+            let _ = self.commands.send(Command::Leave).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advertised_addresses_go_first_and_each_once() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let found = vec![address("10.0.0.1:4600"), address("192.0.2.1:4600")];
+        let all = addresses(&[address("192.0.2.1:4600")], found);
+        assert_eq!(all, [address("192.0.2.1:4600"), address("10.0.0.1:4600")]);
+        let many: Vec<SocketAddr> = (1..20)
+            .map(|port| SocketAddr::from(([192, 0, 2, 1], port)))
+            .collect();
+        assert_eq!(addresses(&[], many).len(), ADDRESSES_MAX);
+    }
+}

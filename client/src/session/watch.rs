@@ -1,0 +1,177 @@
+//! A running viewer: the peer, its outputs, and what is said of both.
+
+use super::teller::Teller;
+use super::{ORDERS_MAX, Order, Session};
+use crate::args::Sponsor;
+use crate::config;
+use crate::error::{self, Error, Finish};
+use crate::notice::Own;
+use crate::output::Outputs;
+use crate::output::writer::Broken;
+use banyan_peer::{BindError, Clock, Endpoint, Handle, Outgoing, identity};
+use banyan_protocol::event::Event;
+use banyan_protocol::id::{Ed25519, SecretKey};
+use banyan_protocol::io::{Command, Ended};
+use banyan_protocol::role::config::ViewerConfig;
+use banyan_protocol::role::viewer::Viewer;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// Joins a channel. `began` is when the process did. To be called within a runtime.
+///
+/// # Errors
+/// If a port or an output cannot be used.
+pub async fn start(config: config::Watch, began: Instant) -> Result<Session, Error> {
+    let key = identity::generate();
+    let endpoint = bind(&key, config.listen)?;
+    let title = config.link.title.clone().unwrap_or_default();
+    let (mut teller, (notices, snapshot)) = Teller::new(began, &title);
+    let outputs = Outputs::open(&config, teller.watch()).await?;
+    if let Some(address) = outputs.served_at() {
+        teller.tell(Own::Serving {
+            url: format!("http://{address}/"),
+        });
+    }
+    let clock = Clock::start();
+    let machine = Viewer::new(machine_config(&config, &endpoint, clock));
+    let handle = banyan_peer::spawn(machine, endpoint, clock);
+    let (orders, orders_in) = mpsc::channel(ORDERS_MAX);
+    let tuned_in = TunedIn {
+        commands: handle.commands.clone(),
+        says_yes: config.sponsor.mode == Sponsor::Yes,
+        outputs,
+        teller,
+        outcome: None,
+    };
+    Ok(Session {
+        orders,
+        notices,
+        snapshot,
+        task: tokio::spawn(tuned_in.run(handle, orders_in)),
+    })
+}
+
+/// Any free port, of both families where there are two; the default port is left to broadcasters.
+fn bind(key: &SecretKey, listen: Option<SocketAddr>) -> Result<Endpoint, BindError> {
+    let at = |address: SocketAddr| {
+        let config = banyan_peer::Config {
+            listen: Some(address),
+            ..banyan_peer::Config::default()
+        };
+        Endpoint::bind(key, config)
+    };
+    match listen {
+        Some(address) => at(address),
+        None => at((Ipv6Addr::UNSPECIFIED, 0).into()).or_else(|_| at((Ipv4Addr::UNSPECIFIED, 0).into())),
+    }
+}
+
+fn machine_config(config: &config::Watch, endpoint: &Endpoint, clock: Clock) -> ViewerConfig {
+    ViewerConfig {
+        id: endpoint.id(),
+        verify: Arc::new(Ed25519),
+        channel: config.link.channel,
+        addresses: config.link.addresses.clone(),
+        secret: config.link.secret,
+        now: clock.now(),
+        uplink: config.uplink,
+        buffer: config.buffer,
+        candidates: endpoint.candidates(),
+        relay_only: config.relay_only,
+        may_sponsor: config.sponsor.mode != Sponsor::Never,
+        seed: crate::random::seed(),
+    }
+}
+
+/// A viewer that joins or plays.
+struct TunedIn {
+    commands: mpsc::Sender<Command>,
+    /// Requests to sponsor are accepted without asking.
+    says_yes: bool,
+    outputs: Outputs,
+    teller: Teller,
+    /// Why it leaves, once it does.
+    outcome: Option<Result<Finish, Error>>,
+}
+
+impl TunedIn {
+    async fn run(
+        mut self,
+        mut handle: Handle<Viewer>,
+        mut orders: mpsc::Receiver<Order>,
+    ) -> Result<Finish, Error> {
+        let mut is_attended = true;
+        let ended = loop {
+            tokio::select! {
+                outgoing = handle.outgoing.recv() => match outgoing {
+                    Some(Outgoing::Play(play)) => self.play(play).await,
+                    Some(Outgoing::Event(event)) => self.told(event).await,
+                    Some(Outgoing::Ended(ended)) => break ended,
+                    None => break Ended::Left,
+                },
+                broken = self.outputs.broken() => self.broke(broken).await,
+                order = orders.recv(), if is_attended => match order {
+                    Some(order) => self.obey(order).await,
+                    None => {
+                        is_attended = false;
+                        self.leave(Ok(Finish::Left)).await;
+                    }
+                },
+            }
+        };
+        let written = self.outputs.finish().await;
+        let outcome = self.outcome.unwrap_or_else(|| error::finish(ended));
+        outcome.and_then(|finish| written.map(|()| finish))
+    }
+
+    async fn play(&mut self, play: banyan_protocol::io::Play) {
+        if self.outcome.is_some() {
+            return;
+        }
+        if let Err(error) = self.outputs.play(play) {
+            self.leave(Err(error)).await;
+        }
+    }
+
+    async fn told(&mut self, event: Event) {
+        let is_request = matches!(event, Event::SponsorRequest { .. });
+        self.teller.tell(event);
+        if is_request && self.says_yes {
+            self.answer(None, true).await;
+        }
+    }
+
+    async fn broke(&mut self, broken: Broken) {
+        match broken {
+            Broken::Closed => self.leave(Ok(Finish::Left)).await,
+            Broken::Failed(error) => self.leave(Err(error)).await,
+        }
+    }
+
+    async fn obey(&mut self, order: Order) {
+        match order {
+            Order::Leave => self.leave(Ok(Finish::Left)).await,
+            Order::Answer { id, yes } => self.answer(id, yes).await,
+        }
+    }
+
+    async fn answer(&mut self, id: Option<String>, yes: bool) {
+        if yes {
+            self.teller.tell(Own::Warning {
+                message: "sponsoring is not available yet; the answer counts as a no".into(),
+            });
+        }
+        // A machine that has ended asks nothing any more.
+        let _ = self.commands.send(Command::Answer { id, yes }).await;
+    }
+
+    /// The first reason counts.
+    async fn leave(&mut self, outcome: Result<Finish, Error>) {
+        if self.outcome.is_none() {
+            self.outcome = Some(outcome);
+            let _ = self.commands.send(Command::Leave).await;
+        }
+    }
+}
