@@ -25,7 +25,10 @@ pub struct Args {
     /// Print the result as a line of JSON
     #[arg(long)]
     pub json: bool,
+    /// Print what this node hears and says to standard error; 0 is the broadcaster
+    #[arg(long, value_name = "NODE")]
+    pub follow: Option<u32>,
     /// Run a whole suite of seeds on all cores: ci (all that is promised) or quick (a tenth of it)
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "viewers", "seed", "minutes"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "viewers", "seed", "minutes", "follow"])]
     pub suite: Option<crate::suite::Size>,
 }

@@ -4,6 +4,7 @@ use crate::args::Args;
 use crate::scenario::{Expect, Scenario, ScenarioError};
 use crate::score::SimResult;
 use crate::show::Show;
+use crate::world::NodeIndex;
 use std::fmt;
 
 /// What can be run again.
@@ -17,6 +18,8 @@ pub struct Case {
     pub minutes: Option<f64>,
     /// The seed.
     pub seed: u64,
+    /// A node to follow.
+    pub follow: Option<NodeIndex>,
 }
 
 /// How a case ended.
@@ -50,6 +53,7 @@ impl Case {
             viewers: args.viewers,
             minutes: args.minutes,
             seed: args.seed,
+            follow: args.follow,
         }
     }
 
@@ -59,7 +63,7 @@ impl Case {
     /// If there is no such scenario.
     pub fn run(&self) -> Result<Verdict, ScenarioError> {
         let scenario = self.scenario()?;
-        let outcome = Show::run(&scenario, self.seed);
+        let outcome = Show::run(&scenario, self.seed, self.follow);
         let mut complaints: Vec<String> = outcome.broken.iter().map(ToString::to_string).collect();
         if complaints.is_empty() {
             complaints.extend(complaints_about(&outcome.result, &scenario.expect));
@@ -130,6 +134,7 @@ mod tests {
             viewers: Some(100),
             minutes: Some(2.5),
             seed: 9,
+            follow: None,
         };
         assert_eq!(
             case.to_string(),

@@ -74,6 +74,7 @@ fn jobs(size: Size) -> Vec<Job> {
                 viewers,
                 minutes: None,
                 seed,
+                follow: None,
             };
             jobs.push(Job {
                 case,

@@ -336,7 +336,11 @@ impl Viewer {
             .take()
             .is_some_and(|trouble| trouble.orphaned.is_some());
         let (stripe, main) = (feed.stripe, feed.main.as_ref().map(|main| main.peer));
-        if feed.next.as_ref().is_some_and(|next| !next.planned) {
+        if feed
+            .next
+            .as_ref()
+            .is_some_and(|next| !next.planned || Some(next.peer) == main)
+        {
             self.cancel_next(at, out);
         }
         if let Some(to) = main.filter(|_| was_orphan) {

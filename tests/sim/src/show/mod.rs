@@ -78,9 +78,13 @@ pub struct Show {
 
 impl Show {
     /// Runs `scenario` with `seed` to its end, or to the first thing that is broken: a machine that panics is.
-    pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
+    /// What the node `follow` hears and says is printed.
+    pub fn run(scenario: &Scenario, seed: u64, follow: Option<NodeIndex>) -> Outcome {
         let began = WallClock::now();
         let mut show = Self::new(scenario.clone(), seed);
+        if let Some(node) = follow {
+            show.world.follow(node);
+        }
         let played = panic::catch_unwind(AssertUnwindSafe(|| show.play()));
         let broken = match played {
             Ok(played) => played.err(),

@@ -7,6 +7,7 @@
 mod deliver;
 mod dial;
 mod fate;
+mod follow;
 mod node;
 mod step;
 #[cfg(test)]
@@ -139,6 +140,7 @@ pub struct World<W, A> {
     rng: Rng,
     trace: u64,
     handled: u64,
+    followed: Option<NodeIndex>,
 }
 
 impl<W: Watch, A> World<W, A> {
@@ -162,6 +164,7 @@ impl<W: Watch, A> World<W, A> {
             rng: Rng::new(seed ^ 0x006e_6574_776f_726b),
             trace: seed,
             handled: 0,
+            followed: None,
         }
     }
 

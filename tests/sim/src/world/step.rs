@@ -24,6 +24,7 @@ impl<W: Watch, A> World<W, A> {
         if changes(&input) {
             self.changed.push(node);
         }
+        self.heard(node, &input);
         let mut out = mem::take(&mut self.outbox);
         let Some(machine) = self.node_mut(node).machine.as_mut() else {
             self.outbox = out;
@@ -32,6 +33,7 @@ impl<W: Watch, A> World<W, A> {
         machine.handle(now, input, &mut out);
         self.handled += 1;
         for output in out.drain() {
+            self.says(node, &output);
             self.note(node, &output);
             self.perform(node, output);
         }
