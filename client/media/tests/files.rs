@@ -7,7 +7,7 @@ use banyan_media::Error;
 use banyan_media::ingest::{self, IngestEvent, Mode, Options};
 use banyan_protocol::media::{Codec, Kind};
 use std::time::{Duration, Instant};
-use support::{Folder, Heard, PICTURE, TONE, clip, ffmpeg, frames, hear, hear_all, probe};
+use support::{Folder, Heard, PICTURE, TONE, clip, ffmpeg, frames, hear, hear_all, probe, serve};
 
 fn assert_copied(folder: &Folder, input: &str) -> Heard {
     let heard = hear_all(input, Options::default());
@@ -71,6 +71,22 @@ fn the_low_tier_stands_beside_with_every_frame() {
     assert_eq!(first(0), first(1));
     let keyframes = heard.track(0, 0).iter().filter(|it| it.keyframe).count();
     assert!((3..=5).contains(&keyframes), "{keyframes} keyframes");
+}
+
+#[test]
+fn a_file_on_a_web_server_is_a_file() {
+    let folder = Folder::new();
+    for name in ["clip.ts", "clip.flv"] {
+        let path = clip(&folder, name, 3);
+        let body = bytes::Bytes::from(std::fs::read(&path).unwrap());
+        let url = serve(name, move |asked| (asked == name).then(|| body.clone()));
+        let heard = hear_all(&url, Options::default());
+        let out = folder.path("out.ts");
+        heard.write(heard.top(), &out);
+        assert_eq!(frames(&out), frames(&path), "{name}");
+        let missing = failure(&url.replace(name, "other.ts"));
+        assert!(matches!(missing, Error::NotFound { .. }), "{missing}");
+    }
 }
 
 #[test]

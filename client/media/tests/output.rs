@@ -6,10 +6,9 @@ mod support;
 use banyan_media::ingest::Options;
 use banyan_media::output::{Error, HlsSegmenter, TsWriter};
 use banyan_protocol::io::Play;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::Write;
 use std::sync::{Arc, Mutex};
-use support::{Folder, Heard, clip, frames, hear_all, probe};
+use support::{Folder, Heard, clip, frames, hear_all, probe, serve};
 
 /// A tier as it is played: its tracks, and its packets.
 fn played(heard: &Heard, tier: u8) -> Vec<Play> {
@@ -132,38 +131,6 @@ fn the_writer_s_error_comes_through_untouched() {
     }
 }
 
-/// Serves a segmenter's files on a port of its own, for as long as the test runs.
-fn serve(hls: Arc<Mutex<HlsSegmenter>>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/live.m3u8", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = String::new();
-            let mut lines = BufReader::new(stream.try_clone().unwrap());
-            lines.read_line(&mut request).unwrap();
-            let mut line = String::new();
-            while lines.read_line(&mut line).unwrap() > 2 {
-                line.clear();
-            }
-            let name = request.split(['/', ' ']).nth(2).unwrap().to_owned();
-            let hls = hls.lock().unwrap();
-            let body = match name.as_str() {
-                "live.m3u8" => Some(hls.playlist().into()),
-                name => hls.file(name),
-            };
-            let (status, body) = body.map_or(("404 Not Found", "".into()), |body| ("200 OK", body));
-            let length = body.len();
-            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-            // A player may leave at any time.
-            let _ = stream
-                .write_all(head.as_bytes())
-                .and_then(|()| stream.write_all(&body));
-        }
-    });
-    url
-}
-
 #[test]
 fn a_player_reads_hls_over_http() {
     let folder = Folder::new();
@@ -179,7 +146,10 @@ fn a_player_reads_hls_over_http() {
         "{}",
         hls.codecs()
     );
-    let url = serve(Arc::new(Mutex::new(hls)));
+    let url = serve("live.m3u8", move |name| match name {
+        "live.m3u8" => Some(hls.playlist().into()),
+        name => hls.file(name),
+    });
     assert_eq!(frames(&url), frames(&path));
     let streams = probe(&url, "stream=codec_name");
     assert!(

@@ -21,6 +21,9 @@ const DATAGRAMS_SILENT_MAX: Duration = Duration::from_secs(3);
 /// A live input's set-up and rate are looked for in so much of it, unless they are known before.
 const LEARN_OVER: i64 = 90_000;
 
+/// What is added, in hundredths, to a rate that was measured over so little.
+const LIVE_MARGIN: u64 = 110;
+
 /// How much sound before the first keyframe is kept: in time, and in packets while none has come.
 const SOUND_BEFORE_MAX: i64 = 45_000;
 const SOUNDS_MAX: usize = 128;
@@ -140,7 +143,7 @@ impl Reader {
         let announced = Bitrate(selection.video.shape.bit_rate + audio);
         Facts {
             keyframes_apart: keyframes.worst(),
-            rate: meter.worst().max(announced),
+            rate: meter.worst().max(announced).percent(LIVE_MARGIN),
         }
     }
 
@@ -232,6 +235,12 @@ impl Reader {
                     if self.outlet.warn(RARE.into()).is_err() {
                         return End::Stopped;
                     }
+                }
+                Ok(Verdict::NothingLeft) => {
+                    return End::Lost(Error::Codec {
+                        what: "encoding",
+                        why: "nothing is left to broadcast".into(),
+                    });
                 }
                 Err(Gone) => return End::Stopped,
             }

@@ -163,7 +163,7 @@ impl Reader {
         let mut input = self.input()?;
         let selection = Selection::of(&self.source.name, &input)?;
         sys::discard_others(&mut input, &selection.indices());
-        if self.source.kind == Kind::File || (self.source.kind == Kind::Remote && input.duration() > 0) {
+        if self.source.kind == Kind::File || (self.source.kind == Kind::Remote && has_end(&input)) {
             self.look_ahead()?;
         }
         Ok((input, selection))
@@ -193,4 +193,10 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// Whether something fetched is a file: it says how long it is. A playlist's length is not that of what it lists.
+fn has_end(input: &context::Input) -> bool {
+    let is_list = matches!(input.format().name(), "hls" | "dash");
+    input.duration() > 0 || (!is_list && input.io_size().is_some_and(|size| size > 0))
 }

@@ -88,6 +88,8 @@ pub(crate) enum Verdict {
     Fine,
     /// The picture must be encoded from now on: keyframes are too rare to copy it.
     KeyframesRare,
+    /// Encoding has ended, and nothing is copied.
+    NothingLeft,
 }
 
 /// How long a lower rate must hold before the tier's rate follows it down.
@@ -207,11 +209,19 @@ impl Session {
             }
         }
         self.copy(&timed)?;
-        if let Some(worker) = &self.worker {
-            worker.job(match timed.track {
+        let encoding = self.worker.as_ref().is_none_or(|worker| {
+            let job = match timed.track {
                 0 => Job::Video(timed.packet),
                 _ => Job::Audio(timed.packet),
-            })?;
+            };
+            worker.job(job).is_ok()
+        });
+        if !encoding {
+            // It has said why; what is copied goes on without it.
+            self.worker = None;
+            if !self.tiers.iter().any(|tier| tier.video == Work::Copy) {
+                return Ok(Verdict::NothingLeft);
+            }
         }
         Ok(verdict)
     }

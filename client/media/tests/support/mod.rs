@@ -5,6 +5,9 @@ use banyan_media::ingest::{Ingest, IngestEvent};
 use banyan_media::output::TsWriter;
 use banyan_protocol::io::{Play, TierSetup};
 use banyan_protocol::media::{Packet, TierId};
+use bytes::Bytes;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -205,4 +208,40 @@ pub(crate) fn hear_all(input: &str, options: banyan_media::ingest::Options) -> H
 pub(crate) fn free_port() -> u16 {
     let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     tcp.local_addr().unwrap().port()
+}
+
+/// Serves files over HTTP on a port of its own, for as long as the test runs; gives the URL of the one named.
+pub(crate) fn serve(name: &str, file: impl Fn(&str) -> Option<Bytes> + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/{name}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let name = requested(BufReader::new(stream.try_clone().unwrap()));
+            let (status, body) = match file(&name) {
+                Some(body) => ("200 OK", body),
+                None => ("404 Not Found", Bytes::new()),
+            };
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            // A player may leave at any time, and read slowly.
+            std::thread::spawn(move || {
+                stream
+                    .write_all(head.as_bytes())
+                    .and_then(|()| stream.write_all(&body))
+            });
+        }
+    });
+    url
+}
+
+/// The name in a request, whose head is read to its end.
+fn requested(lines: impl BufRead) -> String {
+    let head = lines
+        .lines()
+        .map_while(Result::ok)
+        .take_while(|line| !line.is_empty());
+    let head: Vec<_> = head.collect();
+    let first = head.first().map(String::as_str).unwrap_or_default();
+    first.split(['/', ' ']).nth(2).unwrap_or_default().to_owned()
 }
