@@ -1,5 +1,7 @@
 //! The wire format from outside: byte for byte as it was (`golden`), and whatever a peer may send (`decoders`).
 
+#![allow(clippy::unwrap_used, reason = "all of this is tests")]
+
 mod decoders;
 mod golden;
 mod meter;

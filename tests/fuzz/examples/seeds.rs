@@ -1,6 +1,6 @@
 //! Writes the specimens of the wire tests where `cargo fuzz` looks for what to begin with: `corpus/<target>/`.
 
-#[path = "../../protocol/tests/wire/specimens.rs"]
+#[path = "../../../protocol/tests/wire/specimens.rs"]
 mod specimens;
 
 use specimens::Specimen;
