@@ -4,10 +4,12 @@
 //! due and not there makes a stall. What comes late is handed over at once, so that the latency stays what it was.
 
 mod arrival;
+mod leap;
 mod run;
 mod shown;
+mod switch;
+mod tell;
 
-use super::record;
 use super::{StripeId, TierId};
 use crate::io::Play;
 use crate::limits::STORE_KEPT;
@@ -19,8 +21,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use run::Run;
 use shown::Shown;
+use switch::Switch;
 
 pub use super::reassemble::{Inserted, Newest};
+pub use tell::{Missing, PlayoutEvent, PlayoutStats};
 
 /// How long a block that is due is waited for. A spare takes over within a second and the missing chunks are pulled in
 /// another; when that spare fails too, a third passes. Longer, and half of what peers keep (10 s) would be gone before
@@ -29,76 +33,6 @@ pub const GIVE_UP: Duration = Duration::from_secs(3);
 
 /// How long a joiner waits for a start after which nothing that is due is missing. Then it begins with what there is.
 const START_PATIENCE: Duration = Duration::from_secs(1);
-
-/// How long the tier shown before may lag behind the one that takes over (its encoder, its smoothing).
-const SWITCH_PATIENCE: Duration = Duration::from_millis(500);
-
-/// A capture time that far in the future means that the broadcaster's clock was set back.
-const CLOCK_SLACK: Duration = Duration::from_secs(1);
-
-/// What happened while playing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlayoutEvent {
-    /// The first packet was handed over.
-    Started,
-    /// What is due is not there.
-    Stall,
-    /// All that is due has been handed over again.
-    Resumed {
-        /// How long it stood.
-        ms: u64,
-    },
-    /// Another tier is shown.
-    TierShown {
-        /// This one.
-        tier: TierId,
-        /// Instead of this one.
-        was: TierId,
-    },
-}
-
-/// What playing is like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PlayoutStats {
-    /// The tier shown, if any is.
-    pub tier: Option<TierId>,
-    /// Capture to handing over, of the last block.
-    pub latency: Duration,
-    /// Complete blocks ahead, without a gap.
-    pub buffered: Duration,
-    /// Stalls since the start.
-    pub stalls: u64,
-    /// How long they lasted together.
-    pub stalled: Duration,
-    /// Blocks that never came.
-    pub blocks_lost: u64,
-    /// Capture to block complete, over the last 10 s, 99th percentile.
-    pub arrival_p99: Duration,
-}
-
-/// A chunk that is wanted and not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Missing {
-    /// Its block.
-    pub block: u64,
-    /// When the block is due, as far as that is known.
-    pub due: ChannelTime,
-}
-
-/// A change of tier that is under way: the old tier is shown until the new one has a keyframe that is due.
-#[derive(Clone, Copy, Debug)]
-struct Switch {
-    to: TierId,
-    plan: Option<Plan>,
-}
-
-/// Where the new tier takes over.
-#[derive(Clone, Copy, Debug)]
-struct Plan {
-    block: u64,
-    pts: i64,
-    due: ChannelTime,
-}
 
 /// A viewer's output, driven by the channel's clock. Call [`poll`](Self::poll) after each [`insert`](Self::insert) and
 /// when [`next_wake`](Self::next_wake) has come.
@@ -236,7 +170,7 @@ impl Playout {
         let next = self.next_due();
         let give_up = next.map(|due| due + GIVE_UP);
         let plan = self.switch.and_then(|switch| switch.plan).map(|plan| plan.due);
-        let lag = plan.map(|due| due + SWITCH_PATIENCE);
+        let lag = plan.map(|due| due + switch::SWITCH_PATIENCE);
         let times = [
             next,
             give_up,
@@ -405,38 +339,6 @@ impl Playout {
         }
     }
 
-    /// Gives up the next block, and goes on with the next keyframe block that is complete and due.
-    fn skip(&mut self, now: ChannelTime) -> bool {
-        let Some(start) = self.next_starts().find(|(_, due)| *due <= now) else {
-            return false;
-        };
-        let (Some(shown), Some(run)) = (&mut self.shown, self.runs.front_mut()) else {
-            return false;
-        };
-        let ring = run.ring_mut(shown.tier).expect("the tier shown is collected");
-        self.stats.blocks_lost += ring.advance(start.0);
-        shown.skip_to(start.0);
-        true
-    }
-
-    /// The complete keyframe blocks after the next block of the tier shown, and when they are due.
-    fn next_starts(&self) -> impl Iterator<Item = (u64, ChannelTime)> + '_ {
-        let shown = self.shown.as_ref();
-        let ring = shown.and_then(|shown| self.runs.front()?.ring(shown.tier));
-        let after = shown.map_or(0, |shown| shown.next + 1);
-        let blocks = ring.into_iter().flat_map(move |ring| {
-            let newest = ring.newest().map_or(0, |newest| newest + 1);
-            (after..newest).filter(|&block| ring.is_start(block))
-        });
-        blocks.filter_map(move |block| Some((block, ring?.captured(block)? + self.buffer)))
-    }
-
-    /// When another keyframe block is due, while the next block is overdue.
-    fn skip_wake(&self, now: ChannelTime) -> Option<ChannelTime> {
-        self.next_due().filter(|&due| due <= now)?;
-        self.next_starts().map(|(_, due)| due).find(|&due| due > now)
-    }
-
     /// When the run that is to begin may do so.
     fn start_wake(&self, now: ChannelTime) -> Option<ChannelTime> {
         let run = self.runs.back()?;
@@ -444,107 +346,6 @@ impl Playout {
             return None;
         }
         run.start_wake(run.wanted, now, self.buffer, START_PATIENCE)
-    }
-
-    /// Plans, makes or gives up the change of tier; says whether it made it.
-    fn make_switch(&mut self, now: ChannelTime, out: &mut Vec<Play>) -> bool {
-        let (Some(switch), Some(shown)) = (self.switch, &mut self.shown) else {
-            return false;
-        };
-        shown.output.release(out);
-        let Some(plan) = switch.plan.or_else(|| self.plan(switch.to)) else {
-            return false;
-        };
-        self.switch = Some(Switch {
-            plan: Some(plan),
-            ..switch
-        });
-        if switch.plan.is_none() {
-            self.cut_at(Some(plan.pts));
-        }
-        if now < plan.due {
-            return false;
-        }
-        if !self.is_whole(switch.to, plan.block, now) {
-            self.switch = Some(Switch { plan: None, ..switch });
-            self.cut_at(None);
-            return false;
-        }
-        if !self.is_ready_to_switch(now, plan.due) {
-            return false;
-        }
-        let before = self.shown.take();
-        self.enter(switch.to, plan.block, before, true);
-        let run = self.runs.front_mut().expect("what is shown is of an epoch");
-        run.keep(|kept| kept == switch.to);
-        true
-    }
-
-    fn cut_at(&mut self, pts: Option<i64>) {
-        if let Some(shown) = &mut self.shown {
-            shown.output.cut_at(pts);
-        }
-    }
-
-    /// The first complete keyframe block of `tier` that is later than what was handed over.
-    fn plan(&self, tier: TierId) -> Option<Plan> {
-        let ring = self.runs.front()?.ring(tier)?;
-        let output = &self.shown.as_ref()?.output;
-        (ring.first()..=ring.newest()?)
-            .filter(|&block| ring.is_start(block))
-            .find_map(|block| {
-                let body = ring.get(block)?.block.body;
-                let pts = record::first_keyframe(&body)?.pts;
-                let due = ring.captured(block)? + self.buffer;
-                output.is_before(pts).then_some(Plan { block, pts, due })
-            })
-    }
-
-    /// Whether all blocks of `tier` from `start` on that are due at `now` are there.
-    fn is_whole(&self, tier: TierId, start: u64, now: ChannelTime) -> bool {
-        let ring = self.runs.front().and_then(|run| run.ring(tier));
-        ring.is_some_and(|ring| {
-            let missing = start + ring.complete_from(start);
-            missing > start
-                && ring
-                    .captured_earliest(missing)
-                    .is_none_or(|at| at + self.buffer > now)
-        })
-    }
-
-    /// Whether the tier shown has handed over all that the new one does not show, or has nothing more to hand over.
-    fn is_ready_to_switch(&self, now: ChannelTime, planned: ChannelTime) -> bool {
-        let Some(shown) = &self.shown else { return false };
-        let ring = self.runs.front().and_then(|run| run.ring(shown.tier));
-        let there = ring.is_some_and(|ring| ring.is_complete(shown.next));
-        let dry = !there && self.next_due().is_none_or(|due| due <= now);
-        shown.output.is_past_cut() || dry || now >= planned + SWITCH_PATIENCE
-    }
-
-    /// Leaves the epoch that is played, if nothing of it can be played and the next one can begin.
-    fn next_epoch(&mut self, now: ChannelTime) -> bool {
-        let (Some(next), Some(shown)) = (self.runs.get(1), &self.shown) else {
-            return false;
-        };
-        let set_back = now + self.buffer + CLOCK_SLACK;
-        let is_over = self.next_due().is_none_or(|due| due <= now || due > set_back);
-        let tier = next.wanted;
-        let Some(start) = next
-            .start(tier, now, self.buffer, START_PATIENCE)
-            .filter(|_| is_over)
-        else {
-            return false;
-        };
-        let ring = self.runs.front_mut().and_then(|run| run.ring_mut(shown.tier));
-        if let Some(ring) = ring
-            && let Some(newest) = ring.newest()
-        {
-            self.stats.blocks_lost += ring.advance(newest + 1);
-        }
-        self.runs.pop_front();
-        let before = self.shown.take();
-        self.enter(tier, start, before, false);
-        true
     }
 }
 
