@@ -28,6 +28,9 @@ pub struct Args {
     /// Print what this node hears and says to standard error; 0 is the broadcaster
     #[arg(long, value_name = "NODE")]
     pub follow: Option<u32>,
+    /// Print what travelled in each second, by kind, to standard error
+    #[arg(long)]
+    pub pulse: bool,
     /// Run a whole suite of seeds on all cores: ci (all that is promised) or quick (a tenth of it)
     #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "viewers", "seed", "minutes", "follow"])]
     pub suite: Option<crate::suite::Size>,

@@ -3,8 +3,7 @@
 use crate::args::Args;
 use crate::scenario::{Expect, Scenario, ScenarioError};
 use crate::score::SimResult;
-use crate::show::Show;
-use crate::world::NodeIndex;
+use crate::show::{Look, Show};
 use std::fmt;
 
 /// What can be run again.
@@ -18,8 +17,8 @@ pub struct Case {
     pub minutes: Option<f64>,
     /// The seed.
     pub seed: u64,
-    /// A node to follow.
-    pub follow: Option<NodeIndex>,
+    /// What is printed while it runs.
+    pub look: Look,
 }
 
 /// How a case ended.
@@ -53,7 +52,10 @@ impl Case {
             viewers: args.viewers,
             minutes: args.minutes,
             seed: args.seed,
-            follow: args.follow,
+            look: Look {
+                follow: args.follow,
+                pulse: args.pulse,
+            },
         }
     }
 
@@ -63,7 +65,7 @@ impl Case {
     /// If there is no such scenario.
     pub fn run(&self) -> Result<Verdict, ScenarioError> {
         let scenario = self.scenario()?;
-        let outcome = Show::run(&scenario, self.seed, self.follow);
+        let outcome = Show::run(&scenario, self.seed, self.look);
         let mut complaints: Vec<String> = outcome.broken.iter().map(ToString::to_string).collect();
         if complaints.is_empty() {
             complaints.extend(complaints_about(&outcome.result, &scenario.expect));
@@ -134,7 +136,7 @@ mod tests {
             viewers: Some(100),
             minutes: Some(2.5),
             seed: 9,
-            follow: None,
+            look: Look::default(),
         };
         assert_eq!(
             case.to_string(),

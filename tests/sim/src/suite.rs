@@ -3,6 +3,7 @@
 use crate::case::{Case, Verdict};
 use crate::scenario::ScenarioError;
 use crate::score::SimResult;
+use crate::show::Look;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -74,7 +75,7 @@ fn jobs(size: Size) -> Vec<Job> {
                 viewers,
                 minutes: None,
                 seed,
-                follow: None,
+                look: Look::default(),
             };
             jobs.push(Job {
                 case,

@@ -1,5 +1,6 @@
 //! What came of a run: heard while it goes, summed up at its end.
 
+mod pulse;
 mod result;
 mod seat;
 mod tickets;
@@ -43,6 +44,7 @@ pub struct Score {
     pub(crate) data_bytes: u64,
     /// What children asked of the broadcaster after a parent failed.
     pub(crate) unplanned_requests: u64,
+    pub(crate) pulse: Option<pulse::Pulse>,
     broken: Option<Broken>,
 }
 
@@ -64,12 +66,18 @@ impl Score {
             control_bytes: 0,
             data_bytes: 0,
             unplanned_requests: 0,
+            pulse: None,
             broken: None,
         }
     }
 
     pub(crate) fn set_source(&mut self, node: NodeIndex) {
         self.source = node;
+    }
+
+    /// From now on, prints what travelled in each second.
+    pub(crate) fn feel_pulse(&mut self) {
+        self.pulse = Some(pulse::Pulse::default());
     }
 
     /// A viewer comes.
@@ -158,6 +166,9 @@ impl Watch for Score {
     }
 
     fn came(&mut self, now: Micros, from: NodeIndex, to: NodeIndex, lane: Lane, frame: &Bytes) {
+        if let Some(pulse) = &mut self.pulse {
+            pulse.came(to, lane, frame);
+        }
         if lane != Lane::Control || (from != self.source && to != self.source) {
             return;
         }

@@ -40,6 +40,15 @@ pub(crate) enum Alarm {
     Second,
 }
 
+/// What is printed to standard error while a run goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// What this node hears and says.
+    pub follow: Option<NodeIndex>,
+    /// What travels in each second, by kind.
+    pub pulse: bool,
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub struct Outcome {
@@ -78,12 +87,14 @@ pub struct Show {
 
 impl Show {
     /// Runs `scenario` with `seed` to its end, or to the first thing that is broken: a machine that panics is.
-    /// What the node `follow` hears and says is printed.
-    pub fn run(scenario: &Scenario, seed: u64, follow: Option<NodeIndex>) -> Outcome {
+    pub fn run(scenario: &Scenario, seed: u64, look: Look) -> Outcome {
         let began = WallClock::now();
         let mut show = Self::new(scenario.clone(), seed);
-        if let Some(node) = follow {
+        if let Some(node) = look.follow {
             show.world.follow(node);
+        }
+        if look.pulse {
+            show.world.watch.feel_pulse();
         }
         let played = panic::catch_unwind(AssertUnwindSafe(|| show.play()));
         let broken = match played {

@@ -26,6 +26,10 @@ pub(super) struct Samples {
 impl Show {
     pub(super) fn second(&mut self) -> Result<(), Broken> {
         self.world.set_alarm(self.world.now() + SECOND, Alarm::Second);
+        let now = self.world.now();
+        if let Some(pulse) = &mut self.world.watch.pulse {
+            pulse.beat(now);
+        }
         self.checks.whole(&self.world)?;
         self.world.watch.broken()?;
         self.sample();
