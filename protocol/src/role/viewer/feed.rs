@@ -125,6 +125,8 @@ pub(super) struct Feed {
     pub(super) plan_waits: bool,
     /// The newest block received from anybody.
     pub(super) newest: Option<u64>,
+    /// When whoever sends it sent a chunk last.
+    pub(super) flowed: Option<Instant>,
 }
 
 impl Feed {
@@ -141,6 +143,7 @@ impl Feed {
             base,
             plan_waits: false,
             newest: None,
+            flowed: None,
         }
     }
 

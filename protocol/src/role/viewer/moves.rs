@@ -319,6 +319,7 @@ impl Viewer {
                 self.pulls.hurry(now);
             }
             main.newest = main.newest.max(Some(block));
+            feed.flowed = Some(now);
             feed.watch.chunk(now, block);
             if feed.trouble.is_some_and(|trouble| trouble.fault == Fault::Silent) {
                 self.recovered(at, out);
@@ -365,6 +366,7 @@ impl Viewer {
         next.newest = Some(block);
         let (to, planned, link) = (next.peer, next.planned, next.link);
         let old = feed.main.replace(next);
+        feed.flowed = Some(now);
         feed.watch = Watch::new(now);
         feed.watch.chunk(now, block);
         if let Some(old) = &old {

@@ -3,13 +3,17 @@
 use super::Viewer;
 use crate::io::{LinkId, Outbox};
 use crate::media::StripeId;
-use crate::time::{Duration, Instant};
+use crate::time::{ChannelTime, Duration, Instant};
 use crate::wire::control::{Message, Pull};
 use alloc::vec::Vec;
 
 /// How near playout must be before a chunk that the parent may still send is asked for elsewhere: two tries at a
 /// far-away peer, and a little.
 const NEAR: Duration = Duration::from_millis(700);
+
+/// A sender from whom a chunk came that lately sends in order, however late: asking others would cost uplink that is
+/// better spent on catching up.
+const FLOWS: Duration = Duration::from_millis(300);
 
 /// How long an answer is waited for before the next peer is asked.
 const AGAIN: Duration = Duration::from_millis(300);
@@ -114,7 +118,12 @@ impl Viewer {
     /// The blocks that a feed should pull, oldest first.
     fn to_pull(&self, now: Instant, at: usize) -> Vec<u64> {
         let feed = &self.feeds[at];
-        let near = self.at(now) + NEAR;
+        let flows = feed.flowed.is_some_and(|flowed| now < flowed + FLOWS);
+        let near = if flows {
+            ChannelTime::default()
+        } else {
+            self.at(now) + NEAR
+        };
         // In a repair all that is missing has been asked of the new parent: only what is soon due does not wait for it.
         let sender = feed.next.as_ref().or(feed.main.as_ref());
         let passed = sender.and_then(|sender| sender.newest.map(|newest| newest.max(sender.from)));
