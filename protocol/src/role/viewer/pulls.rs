@@ -129,9 +129,13 @@ impl Viewer {
         let passed = sender.and_then(|sender| sender.newest.map(|newest| newest.max(sender.from)));
         let is_past = |block: u64| passed.is_some_and(|passed| block < passed);
         let is_before = |block: u64| sender.is_some_and(|sender| block < sender.from);
+        // What flows is only behind, and asking for it again would hold it up further.
+        let waits = feed.next.is_some() || feed.trouble.is_some() || !feed.watch.flows(now);
         self.screen
             .missing(feed.stripe)
-            .filter(|missing| missing.due <= near || is_past(missing.block) || is_before(missing.block))
+            .filter(|missing| {
+                (waits && missing.due <= near) || is_past(missing.block) || is_before(missing.block)
+            })
             .take(STRIPE_MAX)
             .map(|missing| missing.block)
             .collect()
