@@ -139,13 +139,15 @@ impl<M: Machine> Driver<M> {
     async fn wait(&mut self) -> Woken<M> {
         let wake_at = self.machine.wake_at().map(|at| self.clock.to_tokio(at));
         tokio::select! {
+            // What is rare and short comes first, so that no flood of frames can keep it from coming at all. Timers, lanes
+            // and commands are looked after whatever comes.
             biased;
+            _ = self.meter.tick() => Woken::Meter,
+            Some(look) = self.looks.recv() => Woken::Look(look),
             Some(happening) = self.happenings.recv() => Woken::Happening(happening),
             () = sleep_until(wake_at.unwrap_or_else(tokio::time::Instant::now)), if wake_at.is_some() => Woken::Other,
             () = self.ready.notified() => Woken::Other,
             command = self.commands.recv(), if !self.is_abandoned => Woken::Command(command),
-            Some(look) = self.looks.recv() => Woken::Look(look),
-            _ = self.meter.tick() => Woken::Meter,
             () = self.outlet.ready(), if !self.outlet.is_empty() => Woken::Other,
         }
     }

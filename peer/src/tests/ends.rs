@@ -50,7 +50,7 @@ async fn nobody_there_is_known_in_three_seconds_and_three_initials() {
     let begun = Instant::now();
     dialler.dial(NAME, identity::generate().id(), &[address]).await;
     assert_eq!(dialler.hear_unlinked().await, (NAME, LinkEnd::TimedOut));
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     let mut initials = 0;
     let mut datagram = [0; 2048];
     while socket.recv(&mut datagram).is_ok() {
@@ -70,7 +70,7 @@ async fn the_address_that_answers_with_the_right_key_is_kept() {
     let (link, peer, address, _) = dialler.hear_linked().await;
     assert_eq!((link, peer, address), (NAME, acceptor.id, acceptor.address));
     assert!(
-        begun.elapsed() < Duration::from_secs(2),
+        begun.elapsed() < Duration::from_millis(2_900),
         "it does not wait for the silent one"
     );
     assert_eq!(acceptor.hear_linked().await.1, dialler.id);
