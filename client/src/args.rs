@@ -34,6 +34,12 @@ pub enum Command {
     Broadcast(Broadcast),
     /// Watch a channel, and pass it on.
     Watch(Watch),
+    /// Measure this program.
+    Bench {
+        /// What to measure.
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Print completions for a shell.
     #[command(
         after_help = "Example: banyan completions bash > ~/.local/share/bash-completion/completions/banyan"
@@ -42,6 +48,9 @@ pub enum Command {
         /// The shell.
         shell: Shell,
     },
+    /// The forwarding process of `bench relay`.
+    #[command(hide = true)]
+    BenchForwarder(BenchForwarder),
 }
 
 /// `banyan broadcast`.

@@ -5,6 +5,7 @@
 //! knows pictures and sound in `banyan-media`.
 
 pub mod args;
+pub mod bench;
 mod channel;
 pub mod config;
 pub mod error;

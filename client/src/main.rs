@@ -5,19 +5,19 @@ use clap::Parser;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    match banyan::run::run(args).await {
+    let runtime = banyan::run::runtime(&args.command)?;
+    Ok(match runtime.block_on(banyan::run::run(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("banyan: {error}");
             ExitCode::from(error.exit_code())
         }
-    }
+    })
 }

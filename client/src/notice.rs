@@ -1,5 +1,6 @@
 //! What a session tells: the events of its state machine, and what only the program around it knows.
 
+use crate::bench::BenchResult;
 use banyan_protocol::event::Event;
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -47,6 +48,8 @@ pub enum Own {
         /// A sentence.
         message: String,
     },
+    /// Benchmark: the result, last.
+    BenchResult(BenchResult),
     /// The last.
     Ended {
         /// The reason's short name.

@@ -2,7 +2,8 @@
 
 mod answers;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Bench, BenchRelay, Command};
+use crate::bench;
 use crate::config;
 use crate::error::{Error, Finish};
 use crate::file::File;
@@ -14,6 +15,7 @@ use crate::start_time::process_began;
 use clap::CommandFactory;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -41,11 +43,34 @@ pub async fn run(args: Args) -> Result<(), Error> {
             let answers = answers::source(&config);
             conclude(began, report, session::watch::start(config, began).await, answers).await
         }
+        Command::Bench {
+            what: Bench::Relay(args),
+        } => bench(began, &args).await,
+        Command::BenchForwarder(args) => bench::forwarder(&args.channel, args.pin).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "banyan", &mut io::stdout());
             Ok(())
         }
     }
+}
+
+async fn bench(began: Instant, args: &BenchRelay) -> Result<(), Error> {
+    let result = bench::relay(args).await?;
+    let style = if args.json { Style::Json } else { Style::Plain };
+    let mut report = Report::new(style, Box::new(io::stdout()));
+    Ok(report.tell(began.elapsed(), &Own::BenchResult(result).into())?)
+}
+
+/// The runtime for a command: one thread where one core is measured, else one a core.
+///
+/// # Errors
+/// If the system gives no threads.
+pub fn runtime(command: &Command) -> io::Result<Runtime> {
+    let mut builder = match command {
+        Command::BenchForwarder(_) => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.enable_all().build()
 }
 
 fn style(json: bool, is_terminal: bool) -> Style {

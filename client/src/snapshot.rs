@@ -89,7 +89,7 @@ impl Keeper {
             Own::Ready { .. } | Own::InputResumed => self.snapshot.phase = Phase::Live,
             Own::InputPaused { .. } => self.snapshot.phase = Phase::Waiting,
             Own::Ended { .. } => self.snapshot.phase = Phase::Ended,
-            Own::Serving { .. } | Own::Warning { .. } => {}
+            Own::Serving { .. } | Own::Warning { .. } | Own::BenchResult(_) => {}
         }
     }
 

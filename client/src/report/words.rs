@@ -1,8 +1,10 @@
 //! Notices and snapshots in words.
 
+use crate::bench::BenchResult;
 use crate::notice::{Notice, Own};
 use crate::snapshot::{Phase, Snapshot};
 use banyan_protocol::event::{Capacity, Event, ViewerStats};
+use banyan_protocol::units::Bitrate;
 
 /// The notice as a line for people; `None` if the status line shows it.
 pub(super) fn notice(notice: &Notice) -> Option<String> {
@@ -69,8 +71,28 @@ fn of_own(own: &Own) -> String {
         Own::InputPaused { why } => format!("the input pauses: {why}"),
         Own::InputResumed => "the input is back".into(),
         Own::Warning { message } => format!("warning: {message}"),
+        Own::BenchResult(result) => of_bench(result),
         Own::Ended { why, .. } => format!("ended: {why}"),
     }
+}
+
+fn of_bench(result: &BenchResult) -> String {
+    let BenchResult {
+        children,
+        rate_bps,
+        seconds,
+        delivered,
+        cpu_s_per_gbit,
+        added_ms_p50,
+        added_ms_p99,
+        kib_per_child,
+        ..
+    } = result;
+    let (rate, percent) = (Bitrate(*rate_bps), delivered * 100.0);
+    format!(
+        "{children} children of {rate}, {seconds} s: {percent:.3} % delivered, {cpu_s_per_gbit} CPU-s per Gbit, \
+         added {added_ms_p50} ms (median), {added_ms_p99} ms (p99), {kib_per_child} KiB a child"
+    )
 }
 
 /// How things stand, on one line.

@@ -1,0 +1,177 @@
+//! The forwarding process: the engine of viewers and relays, and the driver that they share.
+
+use super::process;
+use crate::error::Error;
+use banyan_peer::{Clock, Endpoint, Inbound, identity};
+use banyan_protocol::id::{Ed25519, PeerId, key_text};
+use banyan_protocol::io::{Command, Ended, Input, Lane, LinkId, Machine, Outbox, Output};
+use banyan_protocol::media::forward::{Config, Forwarder};
+use banyan_protocol::time::{ChannelClock, ChannelTime, Instant};
+use banyan_protocol::wire::chunk::Data;
+use banyan_protocol::wire::close::CloseCode;
+use banyan_protocol::wire::control::Message;
+use banyan_protocol::wire::layout::Layout;
+use banyan_protocol::wire::text::from_base32;
+use banyan_protocol::wire::ticket::Rank;
+use bytes::Bytes;
+use std::io::{Read, Write};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// The forwarding process's rank on every stripe; its children's is greater.
+pub(super) const RANK: Rank = Rank(1);
+
+/// More children than any machine feeds; all of them come from one address here.
+const CHILDREN_MAX: usize = 10_000;
+
+/// Forwards `channel`, on core `pin` alone, until its standard input ends. Prints where it listens, and its key.
+///
+/// # Errors
+/// If `channel` is no key, or the system gives no core or port.
+pub async fn run(channel: &str, pin: Option<usize>) -> Result<(), Error> {
+    if let Some(core) = pin {
+        process::pin_to(core)?;
+    }
+    let channel = parse_key(channel).ok_or_else(|| Error::Usage("--channel is no key".into()))?;
+    let inbound = Inbound {
+        total: CHILDREN_MAX,
+        per_prefix: CHILDREN_MAX,
+        unproven: CHILDREN_MAX,
+    };
+    let config = banyan_peer::Config {
+        listen: Some((Ipv4Addr::LOCALHOST, 0).into()),
+        inbound,
+        ..banyan_peer::Config::default()
+    };
+    let endpoint = Endpoint::bind(&identity::generate(), config)?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{} {}", endpoint.local(), key_text(&endpoint.id()))?;
+    stdout.flush()?;
+    let clock = Clock::start();
+    let day = ChannelClock::new(clock.now(), clock.channel_now());
+    let machine = Forwarding::new(endpoint.id(), channel, day);
+    let mut handle = banyan_peer::spawn(machine, endpoint, clock);
+    // The benchmark holds the other end, so that this process never outlives it.
+    let commands = handle.commands.clone();
+    std::thread::spawn(move || {
+        // Anything else than its end would be a surprise, and ends it as well.
+        let _ = std::io::stdin().read(&mut [0]);
+        let _ = commands.blocking_send(Command::Leave);
+    });
+    while handle.outgoing.recv().await.is_some() {}
+    Ok(())
+}
+
+/// The key in its text form.
+pub(super) fn parse_key(text: &str) -> Option<PeerId> {
+    Some(PeerId(from_base32(text)?.try_into().ok()?))
+}
+
+/// A machine that does nothing but forward.
+struct Forwarding {
+    engine: Forwarder,
+    channel: PeerId,
+    clock: ChannelClock,
+}
+
+impl Forwarding {
+    fn new(me: PeerId, channel: PeerId, clock: ChannelClock) -> Self {
+        let config = Config {
+            me,
+            channel,
+            verify: Arc::new(Ed25519),
+            uplink: None,
+            is_source: false,
+        };
+        Self {
+            engine: Forwarder::new(config),
+            channel,
+            clock,
+        }
+    }
+
+    fn on_frame(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        lane: Lane,
+        frame: Bytes,
+        out: &mut Outbox,
+    ) -> Result<(), CloseCode> {
+        match lane {
+            Lane::Data(_) => self.on_data(now, frame, out),
+            Lane::Control => self.on_message(now, link, &frame, out),
+        }
+    }
+
+    fn on_data(&mut self, now: Instant, frame: Bytes, out: &mut Outbox) -> Result<(), CloseCode> {
+        match Data::parse(frame).map_err(|_| CloseCode::Malformed)? {
+            Data::Chunk(chunk) if chunk.is_signed_by(&self.channel, &Ed25519) => {
+                self.engine.chunk(now, &chunk);
+            }
+            Data::Chunk(_) => return Err(CloseCode::Forged),
+            Data::Layout(sealed) => self.on_layout(now, sealed, out)?,
+            Data::Late { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn on_layout(&mut self, now: Instant, sealed: Bytes, out: &mut Outbox) -> Result<(), CloseCode> {
+        let layout = Layout::open(&sealed, &self.channel, &Ed25519).map_err(|_| CloseCode::Forged)?;
+        let stripes: Vec<_> = layout.top().stripe_ids().collect();
+        self.engine.epoch(now, layout.epoch);
+        self.engine.layout(sealed, Arc::new(layout));
+        for stripe in stripes {
+            self.engine.set_rank(stripe, Some(RANK), out);
+        }
+        Ok(())
+    }
+
+    fn on_message(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        frame: &Bytes,
+        out: &mut Outbox,
+    ) -> Result<(), CloseCode> {
+        let at = self.at(now);
+        match Message::parse(frame).map_err(|_| CloseCode::Malformed)? {
+            Message::Attach(attach) => self.engine.attach(now, at, link, attach, out),
+            Message::Detach { stripe } => self.engine.detach(now, link, stripe, out),
+            Message::Pull(pull) => self.engine.pull(now, at, link, pull, out),
+            _ => Err(CloseCode::Unexpected),
+        }
+    }
+
+    fn at(&self, now: Instant) -> ChannelTime {
+        self.clock.channel(now)
+    }
+}
+
+impl Machine for Forwarding {
+    fn handle(&mut self, now: Instant, input: Input, out: &mut Outbox) {
+        match input {
+            Input::Linked { link, peer, .. } => self.engine.linked(link, peer),
+            Input::Unlinked { link, .. } => self.engine.unlinked(now, link),
+            Input::Frame { link, lane, frame } => {
+                if let Err(code) = self.on_frame(now, link, lane, frame, out) {
+                    self.engine.unlinked(now, link);
+                    out.push(Output::Close { link, code });
+                }
+            }
+            Input::Drained { link, bytes } => self.engine.drained(now, link, bytes),
+            Input::Wire { sent, .. } => self.engine.wire_sent(now, sent),
+            Input::Command(Command::Leave) => out.push(Output::Ended(Ended::Left)),
+            _ => {}
+        }
+        self.engine.poll(now, self.at(now), out);
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        self.engine.wake_at()
+    }
+
+    fn check_invariants(&self) {
+        self.engine.check_invariants();
+    }
+}
