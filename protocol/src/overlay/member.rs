@@ -63,6 +63,8 @@ pub struct Member {
     pub id: PeerId,
     /// When it joined.
     pub joined: Instant,
+    /// When it was last moved to make the trees shorter.
+    pub moved: Option<Instant>,
     /// Its network.
     pub prefix: Prefix,
     /// The addresses that others are told, best first.
@@ -101,6 +103,7 @@ impl Member {
         Self {
             id,
             joined,
+            moved: None,
             prefix,
             addresses: Vec::new(),
             reach: Reach::Unknown,

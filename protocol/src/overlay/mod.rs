@@ -8,6 +8,7 @@
 pub mod admission;
 pub mod capacity;
 pub mod forest;
+pub mod improve;
 pub mod member;
 pub mod placement;
 pub mod plan;

@@ -121,8 +121,7 @@ impl Overlay {
         }
     }
 
-    /// The best seat on `stripe` that `newcomer` may take from somebody weaker, nearer to the source than `depth`. The
-    /// sitter must be weaker, or (if `leaf_only` is not asked for strength) have no children on the stripe.
+    /// The best seat on `stripe` that `newcomer` may take from somebody much weaker, nearer to the source than `depth`.
     pub fn weaker_seat(&self, newcomer: MemberIndex, stripe: StripeIndex, depth: u16) -> Option<Takeover> {
         let strength = self.member(newcomer).granted;
         let weaker = |seat: &Takeover| {

@@ -210,19 +210,10 @@ impl Overlay {
         ordered
     }
 
-    /// Finds a parent for an orphan, or a newcomer, on one stripe. Whether there was one.
+    /// Finds a parent for an orphan, or a newcomer, on one stripe: a free seat, or else that of a leaf that finds another.
+    /// Whether there was one.
     pub fn seat(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) -> bool {
-        let free = self.free_seat(member, stripe);
-        let depth = free
-            .and_then(|parent| self.member(parent).place(stripe))
-            .map_or(u16::MAX, |place| place.depth + 1);
-        if self.member(member).homes.contains(&stripe)
-            && let Some(seat) = self.weaker_seat(member, stripe, depth)
-            && self.take_over(now, member, stripe, seat)
-        {
-            return true;
-        }
-        if let Some(parent) = free {
+        if let Some(parent) = self.free_seat(member, stripe) {
             self.attach(member, stripe, parent);
             return true;
         }
@@ -233,7 +224,7 @@ impl Overlay {
 
     /// `newcomer` takes a seat and adopts its sitter, or the sitter goes to another free seat. Nothing changes if there
     /// is none for it.
-    fn take_over(
+    pub(crate) fn take_over(
         &mut self,
         now: Instant,
         newcomer: MemberIndex,
@@ -276,11 +267,13 @@ impl Overlay {
         };
         let own = self.member(newcomer).place(stripe);
         let newcomer_childless = own.is_none_or(|place| place.children.is_empty());
-        sitter.children.is_empty()
-            || (newcomer_childless && rank_between(parent.rank, Some(sitter.rank)).is_some())
+        let fits =
+            own.is_some_and(|own| (parent.rank..sitter.rank).contains(&own.rank) && own.rank > parent.rank);
+        let room = newcomer_childless && rank_between(parent.rank, Some(sitter.rank)).is_some();
+        sitter.children.is_empty() || fits || room
     }
 
-    /// A childless newcomer between a parent and an interior sitter has a rank between theirs.
+    /// A newcomer between a parent and an interior sitter has a rank between theirs.
     fn fit_rank_between(
         &mut self,
         newcomer: MemberIndex,
@@ -293,11 +286,13 @@ impl Overlay {
             .place(stripe)
             .expect("a parent has a place")
             .rank;
-        let rank = rank_between(above, Some(below)).expect("checked by may_adopt");
-        self.member_mut(newcomer)
+        let place = self
+            .member_mut(newcomer)
             .place_mut(stripe)
-            .expect("just attached")
-            .rank = rank;
+            .expect("just attached");
+        if place.rank >= below {
+            place.rank = rank_between(above, Some(below)).expect("checked by may_adopt");
+        }
     }
 
     /// Nobody who receives `stripe` has room: somebody with room for two more is seated on it to carry it, though it

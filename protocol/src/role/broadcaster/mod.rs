@@ -388,6 +388,9 @@ impl Broadcaster {
         self.judge_late(now);
         self.overlay.raise_grants(now, !self.short.is_empty());
         self.promote(now);
+        if self.short.is_empty() {
+            self.overlay.improve(now);
+        }
         self.overlay.review_spares();
         self.renew_tickets(now);
         if self.source.adapt_rates() {

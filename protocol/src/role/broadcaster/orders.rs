@@ -15,6 +15,10 @@ use alloc::vec::Vec;
 /// A ticket is renewed this long before it ends: time enough for a lost coordinator to come back.
 const RENEW_BEFORE: Duration = Duration::from_secs(150);
 
+/// A newcomer that takes a seat over from somebody starts this near to the live edge: the first picture comes later, but the one
+/// who sat there misses nothing.
+const CATCH_UP_BLOCKS: u64 = 4;
+
 impl Broadcaster {
     pub(super) fn welcome(&self, now: Instant, member: MemberIndex, out: &mut Outbox) {
         let Some(contact) = self.contacts.get(&member) else {
@@ -84,7 +88,13 @@ impl Broadcaster {
             expires: self.clock.channel(now + TICKET_LIFE),
             grants: order.grants.clone(),
         };
-        let behind = u64::from(info.buffer_ms / 100);
+        // Whoever hangs below somebody new waits for what that one catches up on.
+        let hurries = order.grants.iter().any(|grant| grant.replaces.is_some());
+        let behind = if hurries {
+            CATCH_UP_BLOCKS
+        } else {
+            u64::from(info.buffer_ms / 100)
+        };
         let assign = Assign {
             tier: order.tier,
             why: order.why,

@@ -1,0 +1,102 @@
+//! Planned moves that make the trees shorter: strong members nearer to the source.
+//!
+//! A newcomer hangs wherever there is room. Once it has settled, it takes a seat near the source from somebody weaker in its
+//! home stripe, and adopts who sat there. Both receive the stripe all the while: the newcomer from its former parent
+//! until the new one sends, the sitter from the newcomer, who has it already.
+
+use crate::overlay::Overlay;
+use crate::overlay::member::MemberIndex;
+use crate::overlay::placement::Takeover;
+use crate::overlay::stripes::StripeIndex;
+use crate::time::{Duration, Instant};
+use alloc::vec::Vec;
+
+/// A newcomer has caught up with the live edge by then, and has proven that it stays.
+const SETTLED_AFTER: Duration = Duration::from_secs(5);
+
+/// Who was moved is left where it is for so long.
+const REST: Duration = Duration::from_secs(20);
+
+/// Members that move up in one review: a wave of moves would make everybody's neighbours new at once.
+const MOVES_A_REVIEW: usize = 2;
+
+impl Overlay {
+    /// Moves up to two members nearer to the source, where that makes the trees shorter. Call once a second, while nobody
+    /// waits for a seat.
+    pub fn improve(&mut self, now: Instant) {
+        let mut moves = 0;
+        for member in self.strongest_first(now) {
+            if moves == MOVES_A_REVIEW {
+                return;
+            }
+            let homes: Vec<StripeIndex> = self.member(member).homes.iter().copied().collect();
+            moves += usize::from(homes.into_iter().any(|stripe| self.move_up(now, member, stripe)));
+        }
+    }
+
+    fn strongest_first(&self, now: Instant) -> Vec<MemberIndex> {
+        let settled = |index: &MemberIndex| {
+            let member = self.member(*index);
+            let rested = member.moved.is_none_or(|at| now.since(at) >= REST);
+            now.since(member.joined) >= SETTLED_AFTER && rested && member.is_active()
+        };
+        let mut strongest: Vec<MemberIndex> = self.viewers().filter(settled).collect();
+        strongest.sort_by_key(|index| (core::cmp::Reverse(self.member(*index).granted), *index));
+        strongest
+    }
+
+    fn move_up(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) -> bool {
+        let Some(place) = self.member(member).place(stripe) else {
+            return false;
+        };
+        if place.parent.is_none()
+            || !place.is_rooted()
+            || self.member(member).free() < self.stripes.slot(stripe)
+        {
+            return false;
+        }
+        let depth = place.depth;
+        if let Some(parent) = self.free_seat_above(member, stripe, depth) {
+            self.detach(member, stripe, Some(now));
+            self.attach(member, stripe, parent);
+            self.member_mut(member).moved = Some(now);
+            return true;
+        }
+        let rests = |seat: &Takeover| {
+            self.member(seat.sitter)
+                .moved
+                .is_some_and(|at| now.since(at) < REST)
+        };
+        let Some(seat) = self
+            .weaker_seat(member, stripe, depth)
+            .filter(|seat| !rests(seat))
+        else {
+            return false;
+        };
+        self.swap_up(now, member, stripe, seat)
+    }
+
+    /// A free seat at least one level nearer to the source.
+    fn free_seat_above(&self, member: MemberIndex, stripe: StripeIndex, depth: u16) -> Option<MemberIndex> {
+        let parent = self.free_seat(member, stripe)?;
+        let above = self.member(parent).place(stripe)?;
+        (above.depth + 1 < depth && !self.path_meets(parent, stripe, member)).then_some(parent)
+    }
+
+    fn swap_up(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex, seat: Takeover) -> bool {
+        let former = self
+            .member(member)
+            .place(stripe)
+            .and_then(|place| place.parent)
+            .expect("checked by the caller");
+        self.detach(member, stripe, Some(now));
+        if !self.take_over(now, member, stripe, seat) {
+            self.attach(member, stripe, former);
+            return false;
+        }
+        for moved in [member, seat.sitter] {
+            self.member_mut(moved).moved = Some(now);
+        }
+        true
+    }
+}
