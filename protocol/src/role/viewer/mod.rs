@@ -21,6 +21,9 @@ mod session;
 pub mod snapshot;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use crate::io::{Command, Ended, Input, Machine, Outbox, Output};
 use crate::media::forward::{self, Forwarder};
 use crate::rng::Rng;
@@ -183,6 +186,9 @@ impl Viewer {
     /// Does what is due, whatever came.
     fn run_timers(&mut self, now: Instant, out: &mut Outbox) {
         self.run_session(now, out);
+        if self.phase == Phase::Over {
+            return;
+        }
         if self.is_live() {
             self.run_feeds(now, out);
             self.settle(now, out);

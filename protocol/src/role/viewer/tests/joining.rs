@@ -1,0 +1,141 @@
+//! From the first dial to the first picture.
+
+use super::*;
+use crate::wire::control::RefuseReason;
+
+#[test]
+fn a_viewer_joins_attaches_and_plays() {
+    let stage = Stage::playing(Some(4));
+    let hello = stage.hello();
+    assert_eq!((hello.version, hello.buffer_ms), (crate::limits::VERSION, 2000));
+    assert!(hello.may_sponsor && hello.resume.is_none());
+    assert!(stage.events.contains(&Event::Joined {
+        peer: ME,
+        stripes: 3,
+        tiers: 2
+    }));
+    stage.assert_seamless();
+    for n in 1..=3 {
+        let mut attaches = stage.told_to(peer(n)).filter_map(|message| match message {
+            Message::Attach(attach) => Some(attach),
+            _ => None,
+        });
+        let first = attaches.next().unwrap();
+        assert!(first.ticket.is_some() && attaches.next().is_none());
+        assert_eq!(first.stripes, [(stripe_of(1, n - 1), 10)]);
+    }
+    assert_eq!(stage.moves().len(), 3);
+    assert!(
+        stage
+            .moves()
+            .iter()
+            .all(|moved| moved.planned && moved.from.is_none())
+    );
+    let snapshot = stage.viewer.snapshot(stage.now);
+    let stats = snapshot.stats.viewer.unwrap();
+    assert_eq!(
+        (stats.stripes_receiving, stats.parents.len(), stats.tier),
+        (3, 3, TierId(1))
+    );
+    assert!((2000..2200).contains(&stats.latency_ms), "{}", stats.latency_ms);
+    assert_eq!(snapshot.parents[0].spare, Some(peer(4)));
+}
+
+#[test]
+fn the_first_picture_comes_at_once() {
+    let mut stage = Stage::new();
+    stage.run(5000);
+    stage.join();
+    stage.assign(0, &[(stripe_of(0, 0), 5, 200, None)]);
+    stage.run(100);
+    let startup = stage.events.iter().find_map(|event| match event {
+        Event::Playing { startup_ms } => Some(*startup_ms),
+        _ => None,
+    });
+    assert!(startup.is_some_and(|ms| ms <= 5100), "{startup:?}");
+    assert_eq!(
+        stage
+            .told_to(CHANNEL)
+            .filter(|message| matches!(message, Message::Attach(_)))
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn spares_are_linked_and_know_the_ticket_before_they_are_needed() {
+    let stage = Stage::playing(Some(4));
+    let shown = stage.told_to(peer(4)).any(|message| match message {
+        Message::Attach(attach) => attach.ticket.is_some() && attach.stripes.is_empty(),
+        _ => false,
+    });
+    assert!(shown && stage.seats(4) == 0);
+}
+
+#[test]
+fn nobody_at_the_address_ends_after_ten_seconds() {
+    let mut stage = Stage::new();
+    let mut dials = 0;
+    for _ in 0..1100 {
+        stage.step();
+        if let Some((link, ..)) = stage.dials.pop() {
+            dials += 1;
+            let why = LinkEnd::TimedOut;
+            stage.input(Input::Unlinked { link, why });
+        }
+    }
+    assert_eq!(stage.ended, Some(Ended::Unreachable));
+    assert!((5..30).contains(&dials), "{dials}");
+    assert_eq!(stage.viewer.wake_at(), None);
+}
+
+#[test]
+fn a_dial_that_nobody_ends_ends_too() {
+    let mut stage = Stage::new();
+    stage.run(9_900);
+    assert_eq!(stage.ended, None);
+    stage.run(200);
+    assert_eq!(stage.ended, Some(Ended::Unreachable));
+}
+
+#[test]
+fn wrong_key_and_wrong_version_end_at_once() {
+    for (why, how) in [
+        (LinkEnd::WrongKey, Ended::WrongKey),
+        (LinkEnd::Version, Ended::Version),
+        (LinkEnd::Closed(CloseCode::Version), Ended::Version),
+        (
+            LinkEnd::Closed(CloseCode::NotInvited),
+            Ended::Refused(RefuseReason::NotInvited),
+        ),
+    ] {
+        let mut stage = Stage::new();
+        stage.run(10);
+        let (link, ..) = stage.dials.pop().unwrap();
+        stage.input(Input::Unlinked { link, why });
+        assert_eq!(stage.ended, Some(how));
+    }
+}
+
+#[test]
+fn a_refusal_is_told_and_ends() {
+    let mut stage = Stage::new();
+    stage.run(10);
+    stage.link_coordinator();
+    let reason = RefuseReason::Capacity;
+    stage.say(CHANNEL, &Message::Refused { reason });
+    assert_eq!(stage.ended, Some(Ended::Refused(reason)));
+    assert_eq!(stage.count(|event| matches!(event, Event::Refused { .. })), 1);
+}
+
+#[test]
+fn a_coordinator_that_falls_silent_before_it_welcomes_is_dialled_again() {
+    let mut stage = Stage::new();
+    stage.run(10);
+    stage.mood(200, Mood::Silent);
+    stage.link_coordinator();
+    stage.run(14_000);
+    assert!(stage.dials.is_empty() && stage.ended.is_none());
+    stage.run(3000);
+    assert_eq!(stage.closed, [(CHANNEL, CloseCode::Done)]);
+}

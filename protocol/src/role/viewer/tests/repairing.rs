@@ -1,0 +1,250 @@
+//! Parents that fail.
+
+use super::*;
+use crate::rng::Rng;
+use crate::wire::control::{Accusation, DetachReason, Orphaned};
+
+fn orphaned(stage: &Stage) -> Vec<Orphaned> {
+    let told = stage.told_to(CHANNEL).filter_map(|message| match message {
+        Message::Orphaned(orphaned) => Some(orphaned.clone()),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn a_silent_parent_is_replaced_by_the_spare_within_the_buffer() {
+    let mut stage = Stage::playing(Some(4));
+    stage.told.clear();
+    stage.mood(1, Mood::Silent);
+    stage.run(3000);
+    stage.assert_seamless();
+    let gaps = stage.repaired();
+    assert!(gaps.len() == 1 && (400..=600).contains(&gaps[0]), "{gaps:?}");
+    let moved = Moved {
+        stripe: stripe_of(1, 0),
+        to: peer(4),
+        from: Some(peer(1)),
+        planned: false,
+    };
+    assert_eq!(stage.moves(), [&moved]);
+    let detached = |message: &Message| {
+        *message
+            == Message::Detach {
+                stripe: stripe_of(1, 0),
+            }
+    };
+    assert!(
+        stage.told_to(peer(1)).any(detached),
+        "should it come to life again"
+    );
+    let accused = stage.told_to(CHANNEL).any(|message| match message {
+        Message::Report(report) => report.accusations == [(peer(1), Accusation::Silent)],
+        _ => false,
+    });
+    assert!(accused);
+}
+
+#[test]
+fn a_link_that_closes_is_a_parent_that_fails() {
+    let mut stage = Stage::playing(Some(4));
+    stage.unlink(peer(1), LinkEnd::TimedOut);
+    stage.run(2000);
+    stage.assert_seamless();
+    let gaps = stage.repaired();
+    assert!(gaps.len() == 1 && gaps[0] <= 120, "{gaps:?}");
+}
+
+#[test]
+fn a_parent_that_sends_again_before_the_spare_is_kept() {
+    let mut stage = Stage::playing(Some(4));
+    stage.told.clear();
+    stage.mood(4, Mood::Late);
+    stage.mood(1, Mood::Silent);
+    stage.run(600);
+    assert_eq!(stage.seats(4), 1);
+    stage.mood(1, Mood::Good);
+    stage.run(1000);
+    assert_eq!((stage.seats(1), stage.seats(4)), (1, 0));
+    assert!(stage.repaired().is_empty() && stage.moves().is_empty());
+    stage.assert_seamless();
+}
+
+#[test]
+fn late_marks_keep_the_parent_and_near_chunks_are_pulled() {
+    let mut stage = Stage::playing(Some(4));
+    stage.told.clear();
+    stage.mood(1, Mood::Late);
+    stage.run(5000);
+    stage.assert_seamless();
+    assert!(stage.repaired().is_empty() && stage.moves().is_empty());
+    let mut blocks: Vec<u64> = stage
+        .told_to(peer(4))
+        .filter_map(|message| match message {
+            Message::Pull(pull) => Some(pull.blocks.clone()),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let asked = blocks.len();
+    blocks.dedup();
+    assert!(
+        (20..50).contains(&asked) && blocks.len() == asked,
+        "each once: {blocks:?}"
+    );
+}
+
+#[test]
+fn what_an_ordered_lane_passed_over_is_pulled_at_once() {
+    let mut stage = Stage::playing(Some(4));
+    stage.told.clear();
+    stage.mood(1, Mood::Skipping);
+    stage.run(3000);
+    stage.assert_seamless();
+    let pulled = stage
+        .told_to(peer(4))
+        .filter(|message| matches!(message, Message::Pull(_)));
+    assert_eq!(pulled.count(), 3);
+    let snapshot = stage.viewer.snapshot(stage.now);
+    assert!(
+        snapshot.stats.viewer.unwrap().buffer_ms >= 1800,
+        "long before they are due"
+    );
+}
+
+#[test]
+fn without_a_spare_the_coordinator_is_asked() {
+    let mut stage = Stage::playing(None);
+    stage.told.clear();
+    stage.mood(1, Mood::Silent);
+    stage.run(500);
+    let expected = Orphaned {
+        stripe: stripe_of(1, 0),
+        parent: peer(1),
+        why: DetachReason::Silent,
+    };
+    assert_eq!(orphaned(&stage), [expected]);
+    let grants: Vec<_> = [5, 2, 3]
+        .into_iter()
+        .zip(0..)
+        .map(|(parent, i)| (stripe_of(1, i), 100, parent, None))
+        .collect();
+    stage.assign(1, &grants);
+    stage.run(2000);
+    stage.assert_seamless();
+    assert_eq!(stage.repaired().len(), 1);
+    assert_eq!(stage.seats(5), 1);
+}
+
+#[test]
+fn an_orphan_asks_again_at_a_bounded_rate() {
+    let mut stage = Stage::playing(Some(4));
+    stage.mood(1, Mood::Silent);
+    stage.mood(4, Mood::Silent);
+    stage.run(30_000);
+    let asked = orphaned(&stage).len();
+    assert!((2..=10).contains(&asked), "{asked}");
+    let attaches = stage.told_to(peer(4)).filter(|message| match message {
+        Message::Attach(attach) => !attach.stripes.is_empty(),
+        _ => false,
+    });
+    assert!(attaches.count() <= 10);
+}
+
+#[test]
+fn a_spare_that_refuses_leads_to_the_coordinator() {
+    let mut stage = Stage::playing(Some(4));
+    stage.mood(1, Mood::Silent);
+    stage.mood(4, Mood::Silent);
+    stage.run(450);
+    let (stripe, why) = (stripe_of(1, 0), DetachReason::Full);
+    stage.say(peer(4), &Message::Detached { stripe, why });
+    stage.run(50);
+    assert_eq!(orphaned(&stage).len(), 1);
+}
+
+#[test]
+fn a_plan_that_comes_during_a_repair_waits_for_it() {
+    let mut stage = Stage::playing(Some(4));
+    stage.mood(1, Mood::Silent);
+    stage.mood(4, Mood::Late);
+    stage.run(500);
+    let grants: Vec<_> = [5, 2, 3]
+        .into_iter()
+        .zip(0..)
+        .map(|(parent, i)| (stripe_of(1, i), 100, parent, Some(4)))
+        .collect();
+    stage.assign(1, &grants);
+    stage.run(50);
+    assert_eq!((stage.seats(4), stage.seats(5)), (1, 0));
+    stage.mood(4, Mood::Good);
+    stage.run(500);
+    assert_eq!((stage.seats(4), stage.seats(5)), (0, 1));
+    stage.assert_seamless();
+    assert_eq!(stage.repaired().len(), 1);
+}
+
+#[test]
+fn what_we_slept_through_is_nobodys_fault() {
+    let mut stage = Stage::playing(Some(4));
+    stage.told.clear();
+    for nap in [300, 700, 1500] {
+        stage.now += Duration::from_millis(nap);
+        stage.input(Input::Wake);
+        stage.run(2000);
+    }
+    assert!(stage.repaired().is_empty() && stage.moves().is_empty());
+    assert_eq!(stage.seats(4), 0);
+}
+
+#[test]
+fn five_minutes_of_jitter_and_loss_move_nobody() {
+    let mut stage = Stage::playing(Some(4));
+    stage.told.clear();
+    let mut rng = Rng::new(3);
+    for _ in 0..30_000 {
+        for n in 1..=3 {
+            // Up to 10 ms of jitter, and one chunk in 25 is sent again after 100 to 150 ms.
+            let parent = stage.parents.get_mut(&peer(n)).unwrap();
+            if parent.held == 0 {
+                parent.held = if rng.below(250) == 0 {
+                    10 + rng.below(6) as u32
+                } else {
+                    rng.below(2) as u32
+                };
+            }
+        }
+        stage.step();
+    }
+    stage.assert_seamless();
+    assert!(stage.repaired().is_empty() && stage.moves().is_empty());
+}
+
+#[test]
+fn all_parents_at_once_take_one_spare_each() {
+    let mut stage = Stage::playing(Some(4));
+    stage.told.clear();
+    for n in [1, 2, 3, 4, 200] {
+        stage.mood(n, Mood::Silent);
+    }
+    stage.run(2000);
+    let attaches = stage.told_to(peer(4)).filter_map(|message| match message {
+        Message::Attach(attach) => Some(attach.stripes.len()),
+        _ => None,
+    });
+    assert_eq!(attaches.sum::<usize>(), 3);
+    for n in [1, 2, 3, 4, 200] {
+        stage.mood(n, Mood::Good);
+    }
+    stage.run(3000);
+    assert_eq!(
+        stage
+            .viewer
+            .snapshot(stage.now)
+            .stats
+            .viewer
+            .unwrap()
+            .stripes_receiving,
+        3
+    );
+}

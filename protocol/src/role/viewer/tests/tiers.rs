@@ -1,0 +1,72 @@
+//! Quality by steps, and stripes carried for others.
+
+use super::*;
+
+fn top(parent: u8) -> Vec<(StripeId, u64, u8, Option<u8>)> {
+    (0..3).map(|i| (stripe_of(1, i), 100, parent, None)).collect()
+}
+
+fn low(parent: u8) -> [(StripeId, u64, u8, Option<u8>); 1] {
+    [(stripe_of(0, 0), 100, parent, None)]
+}
+
+fn shown(stage: &Stage) -> Vec<(TierId, TierId)> {
+    let tier = |event: &Event| match event {
+        Event::Tier { tier, was, why } => {
+            assert!(!why.is_empty());
+            Some((*tier, *was))
+        }
+        _ => None,
+    };
+    stage.events.iter().filter_map(tier).collect()
+}
+
+#[test]
+fn a_tier_is_received_until_the_other_is_shown() {
+    let mut stage = Stage::playing(None);
+    stage.assign(0, &low(5));
+    stage.run(200);
+    assert_eq!((stage.seats(1), stage.seats(5)), (1, 1), "both for a while");
+    stage.run(5000);
+    assert_eq!(shown(&stage), [(TierId(0), TierId(1))]);
+    assert_eq!((stage.seats(1), stage.seats(5)), (0, 1));
+    stage.assert_seamless();
+    stage.assign(1, &top(6));
+    stage.run(5000);
+    assert_eq!(shown(&stage).last(), Some(&(TierId(1), TierId(0))));
+    assert_eq!((stage.seats(5), stage.seats(6)), (0, 3));
+    stage.assert_seamless();
+    let stats = stage.viewer.snapshot(stage.now).stats.viewer.unwrap();
+    assert_eq!(
+        (stats.tier, stats.stripes_receiving, stats.stalls),
+        (TierId(1), 3, 0)
+    );
+}
+
+#[test]
+fn stripes_of_a_tier_that_is_not_shown_are_carried() {
+    let mut stage = Stage::playing(None);
+    let mut grants: Vec<_> = (0..3).map(|i| (stripe_of(1, i), 100, 1 + i, None)).collect();
+    grants.push((stripe_of(0, 0), 100, 5, None));
+    stage.assign(1, &grants);
+    stage.run(2000);
+    assert_eq!(stage.seats(5), 1);
+    assert!(stage.viewer.forwarder.store().newest(stripe_of(0, 0)).is_some());
+    assert!(shown(&stage).is_empty());
+    grants.pop();
+    stage.assign(1, &grants);
+    stage.run(100);
+    assert_eq!(stage.seats(5), 0, "nobody needs it");
+    stage.assert_seamless();
+}
+
+#[test]
+fn a_layout_without_a_stripe_ends_it() {
+    let mut stage = Stage::playing(None);
+    stage.station.layout.tiers.pop();
+    stage.station.layout.number = 2;
+    let sealed = stage.station.layout.seal(&Quick(CHANNEL));
+    let link = stage.link_of(peer(1));
+    stage.pending(link, Lane::Data(TierId(1)), chunk::layout_frame(&sealed));
+    assert_eq!((stage.seats(1), stage.seats(2), stage.seats(3)), (0, 0, 0));
+}
