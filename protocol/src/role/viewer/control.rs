@@ -223,6 +223,10 @@ impl Viewer {
         let parent = self.book.peer(&grant.parent);
         let feed = &mut self.feeds[at];
         feed.grant = Ok(grant);
+        if feed.trouble.is_none() {
+            // While the stripe was withdrawn nobody looked after its parent.
+            feed.main = feed.main.take().filter(|main| main.link.is_some());
+        }
         feed.plan_waits = false;
         let is =
             |source: Option<&super::feed::Source>| source.is_some_and(|source| Some(source.peer) == parent);
