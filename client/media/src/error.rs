@@ -73,6 +73,10 @@ impl Error {
         use ffmpeg_next::Error as Ff;
         let input = input.to_owned();
         match error {
+            Ff::Exit => Self::Unreadable {
+                input,
+                why: "nothing came for too long".into(),
+            },
             Ff::HttpNotFound => Self::NotFound { input },
             Ff::Other { errno } => match errno {
                 ffmpeg_next::error::ENOENT | ffmpeg_next::error::ENODEV | ffmpeg_next::error::ENXIO => {

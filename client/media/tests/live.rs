@@ -147,6 +147,44 @@ fn rare_keyframes_of_a_live_input_are_named_and_mended() {
 }
 
 #[test]
+fn a_pusher_without_a_picture_does_not_end_the_channel() {
+    let folder = Folder::new();
+    let sound = folder.path("sound.ts");
+    ffmpeg(&format!("{TONE} -t 10 -c:a aac {sound}"));
+    let path = clip(&folder, "clip.mp4", 10);
+    let url = format!("udp://127.0.0.1:{}", free_port());
+    let ingest = waiting(&url);
+    let push = |path: &str| Pusher::start(&format!("-re -i {path} -c copy -f mpegts {url}?pkt_size=1316"));
+    let pusher = push(&sound);
+    let mut heard = Heard::default();
+    hear(&ingest, &mut heard, |heard| !heard.warnings.is_empty());
+    assert!(heard.warnings[0].contains("no video"), "{:?}", heard.warnings);
+    drop(pusher);
+    let _pusher = push(&path);
+    hear(&ingest, &mut heard, |heard| heard.packets.len() > 100);
+    assert_eq!(heard.tiers.len(), 2);
+}
+
+#[test]
+fn a_silent_server_can_be_left() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let input = format!("http://{}/live.ts", silent.local_addr().unwrap());
+    let ingest = ingest::open(&input, Options::default()).unwrap();
+    let (_held, _) = silent.accept().unwrap();
+    match ingest.events().recv_timeout(Duration::from_secs(5)).unwrap() {
+        IngestEvent::Paused(_) => (),
+        other => panic!("{other:?}"),
+    }
+    let start = Instant::now();
+    drop(ingest);
+    assert!(
+        start.elapsed() < Duration::from_millis(400),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
 fn a_listener_stops_at_once() {
     for input in [
         format!("rtmp://127.0.0.1:{}/live/key", free_port()),

@@ -17,8 +17,13 @@ use ffmpeg_next::format::context;
 use std::time::{Duration, Instant};
 
 /// The first and the longest wait before a lost input is opened again.
-const BACKOFF_FIRST: Duration = Duration::from_millis(250);
+const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// How long a server may take to send something at first.
+const OPEN_MAX: Duration = Duration::from_secs(15);
+
+const GONE: &str = "the input is gone; waiting for it to come back";
 
 /// Reads one input to its end.
 pub(crate) struct Reader {
@@ -32,6 +37,7 @@ pub(crate) struct Reader {
     pub(super) seen: Option<Seen>,
     pub(super) announced: Vec<TierSetup>,
     waiting: bool,
+    told: Option<String>,
     pub(super) mode: Mode,
     pub(super) carried: Option<Timed>,
 }
@@ -68,6 +74,7 @@ impl Reader {
             seen: None,
             announced: Vec::new(),
             waiting: false,
+            told: None,
             carried: None,
         }
     }
@@ -85,55 +92,67 @@ impl Reader {
     fn read(&mut self) -> Result<(), Error> {
         let mut backoff = BACKOFF_FIRST;
         loop {
-            let end = match self.open() {
-                Ok((input, selection)) => self.play(input, &selection)?,
-                Err(error) => End::Lost(error),
-            };
+            let played = self.open().and_then(|(input, selection)| {
+                backoff = BACKOFF_FIRST;
+                self.play(input, &selection)
+            });
+            let end = played.unwrap_or_else(End::Lost);
             if self.watch.stopped() {
                 return Ok(());
             }
-            let delivered = !self.announced.is_empty();
-            match end {
-                End::Stopped => return Ok(()),
-                End::Finished if self.options.loop_file && delivered => continue,
-                End::Finished if self.ends() => return Ok(()),
-                End::Lost(error) if self.ends() || !(delivered || self.source.kind.is_waited_for()) => {
-                    return self.lost(error, delivered);
-                }
-                End::Lost(error) => tracing::info!(%error, "the input is opened again"),
-                End::Finished | End::Again => (),
+            if let Some(last) = self.is_last(end) {
+                return last;
             }
-            if self
-                .pause("the input is gone; waiting for it to come back")
-                .is_err()
-            {
+            if self.loops() {
+                continue;
+            }
+            if self.pause(GONE).is_err() || !self.watch.wait_until(Instant::now() + backoff) {
                 return Ok(());
             }
-            backoff = if delivered && !self.waiting {
-                BACKOFF_FIRST
-            } else {
-                (backoff * 2).min(BACKOFF_MAX)
-            };
-            if !self.source.kind.is_waited_for() && !self.watch.wait_until(Instant::now() + backoff) {
-                return Ok(());
-            }
+            backoff = (backoff * 2).min(BACKOFF_MAX);
         }
+    }
+
+    /// What to end with, if this is the end; tells the person why it was lost if not.
+    fn is_last(&mut self, end: End) -> Option<Result<(), Error>> {
+        let delivered = !self.announced.is_empty();
+        match end {
+            End::Stopped => Some(Ok(())),
+            End::Finished if self.loops() => None,
+            End::Finished => self.ends().then_some(Ok(())),
+            End::Again => None,
+            End::Lost(error) if delivered && self.ends() => {
+                let told = self.outlet.warn(format!("the input breaks off: {error}"));
+                tracing::debug!(?told, "ended");
+                Some(Ok(()))
+            }
+            End::Lost(error) if delivered => self.tell_lost(&error),
+            End::Lost(error @ Error::AddressInUse { .. }) => Some(Err(error)),
+            End::Lost(error) if self.source.kind.is_waited_for() => self.tell_lost(&error),
+            End::Lost(error) => Some(Err(error)),
+        }
+    }
+
+    /// Says once why a live input was lost; it is opened again.
+    fn tell_lost(&mut self, error: &Error) -> Option<Result<(), Error>> {
+        let text = error.to_string();
+        if self.told.as_ref() == Some(&text) {
+            return None;
+        }
+        let gone = self.outlet.warn(text.clone()).is_err();
+        self.told = Some(text);
+        gone.then_some(Ok(()))
+    }
+
+    /// Whether the input begins again at its end.
+    fn loops(&self) -> bool {
+        self.options.loop_file && self.ends() && !self.announced.is_empty()
     }
 
     /// Whether the input's end is the end.
     fn ends(&self) -> bool {
         matches!(self.source.kind, Kind::File | Kind::Test)
             || (self.source.kind == Kind::Remote && self.seen.is_some())
-    }
-
-    /// A file that breaks off has ended; one that never began cannot be read.
-    fn lost(&self, error: Error, delivered: bool) -> Result<(), Error> {
-        if !delivered {
-            return Err(error);
-        }
-        // The consumer may have left; then nobody needs to know.
-        let _ = self.outlet.warn(format!("the input breaks off: {error}"));
-        Ok(())
     }
 
     fn pause(&mut self, why: &str) -> Result<(), Gone> {
@@ -153,7 +172,10 @@ impl Reader {
 
     /// Opens the input, and waits for it if it is one that is waited for.
     fn open(&mut self) -> Result<(context::Input, Selection), Error> {
-        self.watch.expect_silence();
+        match self.source.kind {
+            Kind::Live | Kind::Remote => self.watch.expect_data(OPEN_MAX),
+            _ => self.watch.expect_silence(),
+        }
         if self.source.kind.is_waited_for() && self.announced.is_empty() {
             let text = format!("waiting for a stream at {}", self.source.name);
             if self.pause(&text).is_err() {
