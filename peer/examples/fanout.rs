@@ -129,7 +129,11 @@ impl Machine for Forwarder {
                 self.turns[self.links % TURNS].children.push(link);
                 self.links += 1;
             }
-            Input::Frame { link, lane, .. } if lane == Lane::Control => {
+            Input::Frame {
+                link,
+                lane: Lane::Control,
+                ..
+            } => {
                 self.turns
                     .iter_mut()
                     .for_each(|turn| turn.children.retain(|child| *child != link));
