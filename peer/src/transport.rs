@@ -22,8 +22,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(4);
 /// some hundred kilobytes is what its start-up waits for.
 const INITIAL_WINDOW: u64 = 32 * 1200;
 
-/// Packets that a receiver may hold before it acknowledges. Every acknowledgement costs both ends a packet: ten instead of
-/// two saves the sender 13 % of its CPU time, thirty hardly more (`examples/fanout.rs`).
+/// Packets that a receiver may hold before it acknowledges; every acknowledgement costs both ends a packet. Measured with
+/// `examples/fanout.rs` at 50 children, three runs each, on a machine busy with other work, so a direction and no promise:
+/// 0.63 to 0.65 CPU-s/Gbit at ten, 0.72 to 0.77 without this extension; thirty is not told apart from ten.
 const ACK_EVERY: u32 = 10;
 
 /// The longest that an acknowledgement waits for company.
