@@ -5,7 +5,7 @@ mod support;
 
 use banyan_media::Error;
 use banyan_media::ingest::{self, Ingest, IngestEvent, Mode, Options};
-use banyan_protocol::media::Codec;
+use banyan_protocol::media::{Codec, Kind};
 use std::time::{Duration, Instant};
 use support::{Folder, Heard, PICTURE, Pusher, TONE, clip, ffmpeg, frames, free_port, hear};
 
@@ -163,6 +163,33 @@ fn a_pusher_without_a_picture_does_not_end_the_channel() {
     let _pusher = push(&path);
     hear(&ingest, &mut heard, |heard| heard.packets.len() > 100);
     assert_eq!(heard.tiers.len(), 2);
+}
+
+#[test]
+fn another_picture_from_the_same_place_is_announced() {
+    let folder = Folder::new();
+    let small = clip(&folder, "small.mp4", 10);
+    let large = folder.path("large.mp4");
+    ffmpeg(&format!(
+        "-f lavfi -i testsrc2=size=640x480:rate=30 {TONE} -t 10 -c:v libx264 -preset veryfast -g 30 -b:v 1M -c:a aac {large}"
+    ));
+    let url = format!("udp://127.0.0.1:{}", free_port());
+    let ingest = waiting(&url);
+    let push = |path: &str| Pusher::start(&format!("-re -i {path} -c copy -f mpegts {url}?pkt_size=1316"));
+    let mut heard = Heard::default();
+    for (path, size) in [(&small, (320, 180)), (&large, (640, 480))] {
+        let _pusher = push(path);
+        hear(&ingest, &mut heard, |heard| {
+            heard.tiers.last().is_some_and(|top| match top.tracks[0].kind {
+                Kind::Video { width, height, .. } => (width, height) == size,
+                Kind::Audio { .. } => false,
+            })
+        });
+        let before = heard.packets.len();
+        hear(&ingest, &mut heard, |heard| heard.packets.len() > before + 100);
+    }
+    heard.check_times();
+    assert!(heard.discontinuities >= 1);
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(crate) struct Video {
 struct Form {
     width: u32,
     height: u32,
+    /// Width of a pixel to its height.
+    aspect: (u32, u32),
     pixel: ff::format::Pixel,
     interlaced: bool,
 }
@@ -84,7 +86,7 @@ impl Video {
         let form = form(frame, before);
         if before != Some(form) {
             self.finish_filters(out)?;
-            self.filters = Some((form, graph(&self.settings, form, frame)?));
+            self.filters = Some((form, graph(&self.settings, form)?));
         }
         let (_, filters) = self.filters.as_mut().expect("made above");
         filters.push(frame)?;
@@ -187,25 +189,26 @@ fn options(encoder: &str) -> ff::Dictionary<'static> {
 /// What a frame is. Once interlaced, always treated so: the filter looks at each frame's flag, and films in between
 /// would only make the filters anew.
 fn form(frame: &ff::frame::Video, before: Option<Form>) -> Form {
+    let aspect = frame.aspect_ratio();
+    let known = aspect.numerator() > 0 && aspect.denominator() > 0;
     Form {
         width: frame.width(),
         height: frame.height(),
+        aspect: if known {
+            (aspect.numerator() as u32, aspect.denominator() as u32)
+        } else {
+            (1, 1)
+        },
         pixel: frame.format(),
         interlaced: frame.is_interlaced() || before.is_some_and(|form| form.interlaced),
     }
 }
 
-fn graph(settings: &Settings, form: Form, frame: &ff::frame::Video) -> Result<Graph, Error> {
-    let aspect = frame.aspect_ratio();
-    let (across, down) = if aspect.numerator() > 0 && aspect.denominator() > 0 {
-        (aspect.numerator(), aspect.denominator())
-    } else {
-        (1, 1)
-    };
+fn graph(settings: &Settings, form: Form) -> Result<Graph, Error> {
     let pixel = form.pixel.descriptor().map_or("yuv420p", |it| it.name());
     let source = format!(
-        "video_size={}x{}:pix_fmt={pixel}:time_base=1/90000:pixel_aspect={across}/{down}",
-        form.width, form.height,
+        "video_size={}x{}:pix_fmt={pixel}:time_base=1/90000:pixel_aspect={}/{}",
+        form.width, form.height, form.aspect.0, form.aspect.1,
     );
     Graph::new("buffer", &source, &chain(settings, form), "buffersink")
 }
@@ -218,9 +221,54 @@ fn chain(settings: &Settings, form: Form) -> String {
     if settings.every > 1 {
         chain += &format!("framestep={},", settings.every);
     }
-    chain
-        + &format!(
-            "scale={}:{}:flags=bilinear,setsar=1,format=yuv420p",
-            settings.width, settings.height
-        )
+    let (width, height) = fitted(settings, form);
+    chain += &format!("scale={width}:{height}:flags=bilinear,");
+    if (width, height) != (settings.width, settings.height) {
+        chain += &format!("pad={}:{}:-1:-1,", settings.width, settings.height);
+    }
+    chain + "setsar=1,format=yuv420p"
+}
+
+/// The size at which a picture fits into the encoder's; smaller one way if its shape has changed since that was chosen.
+fn fitted(settings: &Settings, form: Form) -> (u32, u32) {
+    let shape = f64::from(form.width) * f64::from(form.aspect.0)
+        / (f64::from(form.height) * f64::from(form.aspect.1));
+    let (width, height) = (f64::from(settings.width), f64::from(settings.height));
+    let even = |side: f64| ((side / 2.0).round() as u32 * 2).max(2);
+    // Rounding to even sizes is no change of shape.
+    if (shape * height - width).abs() <= width * 0.02 {
+        (settings.width, settings.height)
+    } else if shape * height < width {
+        (even(shape * height), settings.height)
+    } else {
+        (settings.width, even(width / shape))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_keeps_its_shape() {
+        let settings = Settings {
+            width: 640,
+            height: 360,
+            frames_per_1000s: 25_000,
+            every: 1,
+            rate: Bitrate::from_kbps(420),
+            keyframe_every: 25,
+        };
+        let form = |width, height, aspect| Form {
+            width,
+            height,
+            aspect,
+            pixel: ff::format::Pixel::YUV420P,
+            interlaced: false,
+        };
+        assert_eq!(fitted(&settings, form(1280, 720, (1, 1))), (640, 360));
+        assert_eq!(fitted(&settings, form(720, 576, (64, 45))), (640, 360));
+        assert_eq!(fitted(&settings, form(720, 576, (16, 15))), (480, 360));
+        assert_eq!(fitted(&settings, form(1280, 544, (1, 1))), (640, 272));
+    }
 }

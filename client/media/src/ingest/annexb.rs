@@ -55,6 +55,20 @@ pub(crate) fn parameter_sets(codec: Codec, stream: &[u8]) -> Vec<u8> {
     sets
 }
 
+/// The sequence parameter sets among parameter sets: what says how large the picture is.
+pub(crate) fn sequence_sets(codec: Codec, sets: &[u8]) -> Vec<u8> {
+    let is_sequence = |unit: &&[u8]| match (codec, unit.first()) {
+        (Codec::H264, Some(first)) => first & 0x1f == 7,
+        (_, Some(first)) => (first >> 1) & 0x3f == 33,
+        _ => false,
+    };
+    let mut sequence = Vec::new();
+    units(sets)
+        .filter(is_sequence)
+        .for_each(|unit| push(&mut sequence, unit));
+    sequence
+}
+
 fn is_slice(codec: Codec, unit: &[u8]) -> bool {
     unit.first().is_some_and(|&first| match codec {
         Codec::H264 => matches!(first & 0x1f, 1..=5),

@@ -14,6 +14,8 @@ pub(crate) struct Copier {
     kind: Kind,
     filter: Option<BitstreamFilter>,
     setup: Bytes,
+    /// The sequence parameter sets of the first keyframe, if it had any.
+    sequence: Vec<u8>,
 }
 
 impl Copier {
@@ -42,6 +44,7 @@ impl Copier {
             kind: kind(stream, codec),
             setup: setup.into(),
             filter,
+            sequence: Vec::new(),
         }))
     }
 
@@ -57,12 +60,9 @@ impl Copier {
     /// Looks at a packet for the set-up, without passing it on; a keyframe, if it is video.
     pub(crate) fn learn(&mut self, packet: &ff::Packet) {
         let data = packet.data().unwrap_or_default();
-        let sets = match self.codec {
-            Codec::Aac => Vec::new(),
-            _ if self.filter.is_some() => Vec::new(),
-            codec => annexb::parameter_sets(codec, data),
-        };
-        if !sets.is_empty() {
+        let sets = self.parameter_sets(data);
+        if !sets.is_empty() && self.sequence.is_empty() {
+            self.sequence = annexb::sequence_sets(self.codec, &sets);
             self.setup = sets.into();
         }
         if self.codec == Codec::Aac
@@ -72,6 +72,29 @@ impl Copier {
         {
             self.setup = sys::new_setup(&told).unwrap_or_default().into();
         }
+    }
+
+    fn parameter_sets(&self, data: &[u8]) -> Vec<u8> {
+        match self.codec {
+            Codec::Aac => Vec::new(),
+            _ if self.filter.is_some() => Vec::new(),
+            codec => annexb::parameter_sets(codec, data),
+        }
+    }
+
+    /// The sequence parameter sets that it goes by; empty if they are not in the stream.
+    pub(crate) fn sequence(&self) -> &[u8] {
+        &self.sequence
+    }
+
+    /// Whether a keyframe begins another sequence than the one that was announced.
+    pub(crate) fn changes(&self, packet: &ff::Packet) -> bool {
+        if self.sequence.is_empty() {
+            return false;
+        }
+        let sets = self.parameter_sets(packet.data().unwrap_or_default());
+        let sequence = annexb::sequence_sets(self.codec, &sets);
+        !sequence.is_empty() && sequence != self.sequence
     }
 
     /// The packet's bytes in the one form; `None` if it is broken.

@@ -43,6 +43,7 @@ impl Reader {
             _ => CONNECTION_SILENT_MAX,
         });
         self.carried = None;
+        self.sequence.clear();
         loop {
             let (begun, session) = match self.begin(&mut input, selection)? {
                 Ok(begun) => begun,
@@ -66,6 +67,12 @@ impl Reader {
             Ok(begun) => begun,
             Err(end) => return Ok(Err(end)),
         };
+        let sequence = learned.sequence();
+        let is_other = !self.sequence.is_empty() && self.sequence != sequence;
+        if is_other && self.source.kind != Kind::File {
+            return Ok(Err(End::Finished));
+        }
+        self.sequence = sequence.to_vec();
         let facts = self.facts(selection, &begun);
         let mut session = Session::new(
             &self.source,
@@ -215,6 +222,9 @@ impl Reader {
             let changes = rare && timed.is_keyframe();
             if changes {
                 self.mode = Mode::Transcode;
+            }
+            if session.changes(&timed) && self.source.kind != Kind::File {
+                return End::Finished;
             }
             if jumps || changes {
                 self.carried = Some(timed.moved_back(&self.timeline));

@@ -40,6 +40,8 @@ pub(crate) struct Reader {
     told: Option<String>,
     pub(super) mode: Mode,
     pub(super) carried: Option<Timed>,
+    /// The sequence parameter sets of what is read now; of another picture it would be opened anew.
+    pub(super) sequence: Vec<u8>,
 }
 
 /// How reading came to an end.
@@ -76,6 +78,7 @@ impl Reader {
             waiting: false,
             told: None,
             carried: None,
+            sequence: Vec::new(),
         }
     }
 

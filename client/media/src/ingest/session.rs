@@ -198,6 +198,12 @@ impl Session {
         }
     }
 
+    /// Whether a packet begins a picture that is coded otherwise than announced.
+    pub(crate) fn changes(&self, timed: &Timed) -> bool {
+        let video = self.video.as_ref().filter(|_| timed.is_keyframe());
+        video.is_some_and(|video| video.changes(&timed.packet))
+    }
+
     /// Passes a packet on, whose times are on the media clock.
     pub(crate) fn packet(&mut self, timed: Timed) -> Result<Verdict, Gone> {
         let mut verdict = Verdict::Fine;
@@ -318,6 +324,11 @@ impl Learned {
         if let Some(copier) = copier {
             copier.learn(&timed.packet);
         }
+    }
+
+    /// The sequence parameter sets found in the stream.
+    pub(crate) fn sequence(&self) -> &[u8] {
+        self.video.as_ref().map_or(&[], Copier::sequence)
     }
 
     fn has_video(&self) -> bool {
