@@ -15,9 +15,15 @@ use alloc::vec::Vec;
 /// A ticket is renewed this long before it ends: time enough for a lost coordinator to come back.
 const RENEW_BEFORE: Duration = Duration::from_secs(150);
 
-/// A newcomer that takes a seat over from somebody starts this near to the live edge: the first picture comes later, but the one
-/// who sat there misses nothing.
+/// A newcomer that is to catch up fast starts this near to the live edge: its first picture comes later, but then it is in
+/// time, and whoever hangs below it misses nothing.
 const CATCH_UP_BLOCKS: u64 = 4;
+
+/// A member that joined this recently may not have caught up with the live edge itself.
+const CATCHING_UP: Duration = Duration::from_millis(2500);
+
+/// So many who catch up at the same time share the uplinks' reserve well enough.
+const CATCHING_UP_MAX: usize = 3;
 
 impl Broadcaster {
     pub(super) fn welcome(&self, now: Instant, member: MemberIndex, out: &mut Outbox) {
@@ -77,6 +83,11 @@ impl Broadcaster {
     fn order(&mut self, now: Instant, member: MemberIndex, order: Order, out: &mut Outbox) {
         let peers = self.introduce(member, out);
         let info = self.overlay.member(member);
+        let behind = if self.hurries(now, member) {
+            CATCH_UP_BLOCKS
+        } else {
+            u64::from(info.buffer_ms / 100)
+        };
         let contact = self.contacts.get_mut(&member).expect("checked by the caller");
         contact.serial += 1;
         contact.expires = Some(now + TICKET_LIFE);
@@ -88,13 +99,6 @@ impl Broadcaster {
             expires: self.clock.channel(now + TICKET_LIFE),
             grants: order.grants.clone(),
         };
-        // Whoever hangs below somebody new waits for what that one catches up on.
-        let hurries = order.grants.iter().any(|grant| grant.replaces.is_some());
-        let behind = if hurries {
-            CATCH_UP_BLOCKS
-        } else {
-            u64::from(info.buffer_ms / 100)
-        };
         let assign = Assign {
             tier: order.tier,
             why: order.why,
@@ -104,6 +108,22 @@ impl Broadcaster {
         };
         contact.order = Some(order);
         out.tell(contact.link, &Message::Assign(assign));
+    }
+
+    /// Whether a newcomer cannot be given the whole of its buffer at once: it takes somebody's seat, hangs below somebody who
+    /// catches up too, or is one of many.
+    fn hurries(&self, now: Instant, member: MemberIndex) -> bool {
+        let recent = |index: MemberIndex| now.since(self.overlay.member(index).joined) < CATCHING_UP;
+        let below_recent = |parent: MemberIndex| parent != MemberIndex::SOURCE && recent(parent);
+        let mut places = self.overlay.member(member).places_with_index();
+        let hard =
+            places.any(|(_, place)| place.replaces.is_some() || place.parent.is_some_and(below_recent));
+        hard || self
+            .overlay
+            .viewers()
+            .filter(|index| recent(*index))
+            .nth(CATCHING_UP_MAX)
+            .is_some()
     }
 
     fn tier_reason(&self, member: MemberIndex, tier: TierId) -> TierReason {

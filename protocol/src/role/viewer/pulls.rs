@@ -18,6 +18,9 @@ const FLOWS: Duration = Duration::from_millis(300);
 /// How long an answer is waited for before the next peer is asked.
 const AGAIN: Duration = Duration::from_millis(300);
 
+/// Who was just asked for the stripe has so long to begin: a joiner's first blocks are all due.
+const ANSWERS: Duration = Duration::from_millis(500);
+
 /// How often is looked.
 const EVERY: Duration = Duration::from_millis(100);
 
@@ -119,7 +122,8 @@ impl Viewer {
     fn to_pull(&self, now: Instant, at: usize) -> Vec<u64> {
         let feed = &self.feeds[at];
         let flows = feed.flowed.is_some_and(|flowed| now < flowed + FLOWS);
-        let near = if flows {
+        let asked = feed.next.as_ref().is_some_and(|next| now < next.since + ANSWERS);
+        let near = if flows || asked {
             ChannelTime::default()
         } else {
             self.at(now) + NEAR
@@ -129,13 +133,9 @@ impl Viewer {
         let passed = sender.and_then(|sender| sender.newest.map(|newest| newest.max(sender.from)));
         let is_past = |block: u64| passed.is_some_and(|passed| block < passed);
         let is_before = |block: u64| sender.is_some_and(|sender| block < sender.from);
-        // What flows is only behind, and asking for it again would hold it up further.
-        let waits = feed.next.is_some() || feed.trouble.is_some() || !feed.watch.flows(now);
         self.screen
             .missing(feed.stripe)
-            .filter(|missing| {
-                (waits && missing.due <= near) || is_past(missing.block) || is_before(missing.block)
-            })
+            .filter(|missing| missing.due <= near || is_past(missing.block) || is_before(missing.block))
             .take(STRIPE_MAX)
             .map(|missing| missing.block)
             .collect()

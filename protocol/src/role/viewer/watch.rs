@@ -22,8 +22,6 @@ const CREEP_US: i64 = 1000;
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
     heard: Instant,
-    /// When the last chunk came, marks aside.
-    fed: Instant,
     /// Least of arrival less block number in ticks, microseconds; none before the first chunk.
     transit: Option<i64>,
     /// How late chunks come at worst, fading.
@@ -35,7 +33,6 @@ impl Watch {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             heard: now,
-            fed: now,
             transit: None,
             lateness: Duration::ZERO,
         }
@@ -44,7 +41,6 @@ impl Watch {
     /// A chunk came.
     pub(super) fn chunk(&mut self, now: Instant, block: u64) {
         self.heard = self.heard.max(now);
-        self.fed = self.heard;
         let transit = now.as_micros() as i64 - (block as i64).wrapping_mul(TICK.as_micros() as i64);
         let least = self
             .transit
@@ -62,11 +58,6 @@ impl Watch {
     /// When it last heard anything.
     pub(super) fn heard(&self) -> Instant {
         self.heard
-    }
-
-    /// Whether chunks flow: what its ordered lane has not brought yet, it will.
-    pub(super) fn flows(&self, now: Instant) -> bool {
-        now.since(self.fed) < TICK * 3
     }
 
     /// When silence becomes a failure, on a link of that round-trip time.
