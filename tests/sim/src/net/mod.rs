@@ -46,5 +46,6 @@ pub const ROUND_TRIPS: Micros = SECOND;
 /// by bit.
 pub const PARCEL_MAX: usize = 16 * 1024;
 
-/// What an uplink has beside its slots, bits a second: acknowledgements and control need some, even of a free rider.
-pub const UPLINK_FLOOR: u64 = 150_000;
+/// What an uplink has beside its slots, bits a second: acknowledgements and control need some, even of a free rider. Receiving the full
+/// stream takes about 120 kbit/s of acknowledgements.
+pub const UPLINK_FLOOR: u64 = 400_000;
