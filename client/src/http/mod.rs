@@ -157,3 +157,6 @@ fn fresh(kind: &'static str, body: impl Into<axum::body::Body>) -> Response {
     headers.insert(ANYBODY.0, HeaderValue::from_static(ANYBODY.1));
     response
 }
+
+#[cfg(test)]
+mod tests;

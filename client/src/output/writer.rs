@@ -176,3 +176,6 @@ fn cannot_write(path: &Path, error: &io::Error) -> Error {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests;
