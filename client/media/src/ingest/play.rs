@@ -206,59 +206,53 @@ impl Reader {
         mut session: Session,
     ) -> End {
         let mut begun = begun.into_iter();
-        let mut rare = false;
         let mut strays = 0;
         loop {
             let timed = match begun.next().map_or_else(|| self.next(input, selection), Ok) {
-                Ok(timed) => timed,
+                Ok(timed) => timed.moved(&self.timeline),
                 Err(end) => return end,
             };
-            let timed = timed.moved(&self.timeline);
-            let jumps = self.timeline.jumps(timed.track, timed.dts, self.ahead_max_s());
+            let ahead_max_s = if self.source.kind == Kind::File { 10 } else { 3 };
+            let jumps = self.timeline.jumps(timed.track, timed.dts, ahead_max_s);
             strays = if jumps { strays + 1 } else { 0 };
             if jumps && timed.track == 1 && strays < STRAYS_MAX {
                 continue;
             }
-            let changes = rare && timed.is_keyframe();
-            if changes {
-                self.mode = Mode::Transcode;
-            }
             if session.changes(&timed) && self.source.kind != Kind::File {
                 return End::Finished;
             }
-            if jumps || changes {
+            if jumps || (session.is_over() && timed.is_keyframe()) {
                 self.carried = Some(timed.moved_back(&self.timeline));
                 return End::Again;
             }
-            let duration = timed.packet.duration().clamp(0, 90_000) as u32;
-            self.timeline.note(timed.track, timed.dts, timed.pts, duration);
-            if self.source.kind.is_paced() {
-                let due = self.pacer.due(timed.dts, Instant::now());
-                if !self.watch.wait_until(due) {
-                    return End::Stopped;
-                }
-            }
-            match session.packet(timed) {
-                Ok(Verdict::Fine) => (),
-                Ok(Verdict::KeyframesRare) => {
-                    rare = true;
-                    if self.outlet.warn(RARE.into()).is_err() {
-                        return End::Stopped;
-                    }
-                }
-                Ok(Verdict::NothingLeft) => {
-                    return End::Lost(Error::Codec {
-                        what: "encoding",
-                        why: "nothing is left to broadcast".into(),
-                    });
-                }
-                Err(Gone) => return End::Stopped,
+            if let Err(end) = self.pass_on(timed, &mut session) {
+                return end;
             }
         }
     }
 
-    fn ahead_max_s(&self) -> i64 {
-        if self.source.kind == Kind::File { 10 } else { 3 }
+    /// Passes a packet on when it is due.
+    fn pass_on(&mut self, timed: Timed, session: &mut Session) -> Result<(), End> {
+        let duration = timed.packet.duration().clamp(0, 90_000) as u32;
+        self.timeline.note(timed.track, timed.dts, timed.pts, duration);
+        if self.source.kind.is_paced() {
+            let due = self.pacer.due(timed.dts, Instant::now());
+            if !self.watch.wait_until(due) {
+                return Err(End::Stopped);
+            }
+        }
+        match session.packet(timed)? {
+            Verdict::Fine => Ok(()),
+            Verdict::KeyframesRare => {
+                // From the next keyframe on, so that nothing is missing until then.
+                self.mode = Mode::Transcode;
+                Ok(self.outlet.warn(RARE.into())?)
+            }
+            Verdict::NothingLeft => Err(End::Lost(Error::Codec {
+                what: "encoding",
+                why: "nothing is left to broadcast".into(),
+            })),
+        }
     }
 
     /// The next packet of a selected stream.

@@ -79,7 +79,18 @@ pub(crate) struct Session {
     keyframes: Keyframes,
     meter: Meter,
     meter_since: i64,
-    watched: bool,
+    keyframes_are: Keyframing,
+}
+
+/// Whether a copied picture's keyframes are often enough.
+#[derive(Clone, Copy, PartialEq)]
+enum Keyframing {
+    /// Nobody asks.
+    Ignored,
+    /// So far.
+    Watched,
+    /// They are not; the session ends at the next one.
+    Rare,
 }
 
 /// What a packet means for the session.
@@ -125,7 +136,11 @@ impl Session {
             keyframes: Keyframes::default(),
             meter: Meter::default(),
             meter_since: 0,
-            watched: mode == Mode::Auto && copied,
+            keyframes_are: if mode == Mode::Auto && copied {
+                Keyframing::Watched
+            } else {
+                Keyframing::Ignored
+            },
             tiers,
         };
         let renditions = session.open_encoders()?;
@@ -198,6 +213,11 @@ impl Session {
         }
     }
 
+    /// Whether the next keyframe is to begin another session.
+    pub(crate) fn is_over(&self) -> bool {
+        self.keyframes_are == Keyframing::Rare
+    }
+
     /// Whether a packet begins a picture that is coded otherwise than announced.
     pub(crate) fn changes(&self, timed: &Timed) -> bool {
         let video = self.video.as_ref().filter(|_| timed.is_keyframe());
@@ -209,8 +229,9 @@ impl Session {
         let mut verdict = Verdict::Fine;
         if timed.track == 0 {
             self.keyframes.frame(timed.dts, timed.packet.is_key());
-            if self.watched && self.keyframes.since_last() > plan::KEYFRAMES_APART_MAX {
-                self.watched = false;
+            let apart = self.keyframes.since_last();
+            if self.keyframes_are == Keyframing::Watched && apart > plan::KEYFRAMES_APART_MAX {
+                self.keyframes_are = Keyframing::Rare;
                 verdict = Verdict::KeyframesRare;
             }
         }
