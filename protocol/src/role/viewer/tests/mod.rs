@@ -163,7 +163,7 @@ impl Station {
     /// One frame a tick.
     fn cut(&mut self, at: ChannelTime) {
         for (smoother, tier) in self.smoothers.iter_mut().zip(&self.layout.tiers) {
-            let keyframe = self.next % KEYFRAMES == 0;
+            let keyframe = self.next.is_multiple_of(KEYFRAMES);
             smoother.push(
                 at,
                 &Packet {
@@ -441,7 +441,7 @@ impl Stage {
 
     fn feed_stripe(&mut self, link: LinkId, from: PeerId, stripe: StripeId, next: u64, mood: Mood) {
         let lane = Lane::Data(stripe.tier);
-        if mood == Mood::Late && self.now.as_micros() % 100_000 == 0 {
+        if mood == Mood::Late && self.now.as_micros().is_multiple_of(100_000) {
             self.pending(link, lane, chunk::late_frame(stripe, next));
         }
         if matches!(mood, Mood::Late | Mood::Silent) {
