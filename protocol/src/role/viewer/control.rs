@@ -191,11 +191,10 @@ impl Viewer {
     fn regrant_all(&mut self, now: Instant, from_block: u64, out: &mut Outbox) {
         let Some(held) = &self.ticket else { return };
         let grants = held.ticket.grants.clone();
-        for feed in self.feeds.iter_mut() {
-            let granted = grants.iter().any(|grant| grant.stripe == feed.stripe);
-            if !granted && feed.is_granted() {
-                feed.grant = Err(now);
-                feed.trouble = None;
+        for at in 0..self.feeds.len() {
+            let stripe = self.feeds[at].stripe;
+            if !grants.iter().any(|grant| grant.stripe == stripe) {
+                self.withdraw(now, at, out);
             }
         }
         for grant in grants {
@@ -205,6 +204,19 @@ impl Viewer {
         }
         self.note_adopted();
         self.drop_withdrawn(now, out);
+    }
+
+    /// The ticket does not grant a stripe any more. What still comes is taken, and nobody else is asked.
+    fn withdraw(&mut self, now: Instant, at: usize, out: &mut Outbox) {
+        if !self.feeds[at].is_granted() {
+            return;
+        }
+        self.cancel_next(at, out);
+        let feed = &mut self.feeds[at];
+        feed.grant = Err(now);
+        feed.plan_waits = false;
+        feed.trouble = None;
+        feed.main.take_if(|main| main.link.is_none());
     }
 
     pub(super) fn is_in_layout(&self, stripe: StripeId) -> bool {

@@ -61,12 +61,15 @@ impl Viewer {
     /// Something is wrong with the present parent. Its spare is asked at once; what it still sends is taken.
     pub(super) fn fault(&mut self, now: Instant, at: usize, fault: Fault, out: &mut Outbox) {
         let feed = &mut self.feeds[at];
-        if matches!(fault, Fault::Lost | Fault::Detached(_))
-            && let Some(main) = &mut feed.main
-        {
+        let gone = matches!(fault, Fault::Lost | Fault::Detached(_));
+        if feed.grant.is_err() {
+            feed.main.take_if(|_| gone);
+            return;
+        }
+        if let Some(main) = feed.main.as_mut().filter(|_| gone) {
             main.link = None;
         }
-        if feed.trouble.is_some() || feed.grant.is_err() {
+        if feed.trouble.is_some() {
             return;
         }
         let main = feed.main.as_ref().map(|main| main.peer);
@@ -119,6 +122,19 @@ impl Viewer {
         let (stripe, tag) = (feed.stripe, grant.parent);
         let why = trouble.plan_failed.unwrap_or(trouble.fault.reason());
         self.say_orphaned(stripe, &tag, why, out);
+        self.give_up_stranger(at, out);
+    }
+
+    /// A parent that failed and that the grant does not name any more may not come back.
+    fn give_up_stranger(&mut self, at: usize, out: &mut Outbox) {
+        let feed = &self.feeds[at];
+        let main = feed.main.as_ref().filter(|main| !feed.names(&main.peer.tag()));
+        if let Some(link) = main.map(|main| main.link) {
+            self.say_detach(link, feed.stripe, out);
+            if let Some(main) = &mut self.feeds[at].main {
+                main.link = None;
+            }
+        }
     }
 
     /// Tells the coordinator that its plan for a stripe has failed.
@@ -322,7 +338,7 @@ impl Viewer {
             feed.flowed = Some(now);
             feed.watch.chunk(now, block);
             if feed.trouble.is_some_and(|trouble| trouble.fault == Fault::Silent) {
-                self.recovered(at, out);
+                self.recovered(now, at, out);
             }
         } else if feed.next.as_ref().is_some_and(|next| next.link == Some(link)) {
             self.promote(now, at, block, out);
@@ -330,7 +346,7 @@ impl Viewer {
     }
 
     /// The silent parent sends again, before anybody else did.
-    fn recovered(&mut self, at: usize, out: &mut Outbox) {
+    fn recovered(&mut self, now: Instant, at: usize, out: &mut Outbox) {
         let feed = &mut self.feeds[at];
         let was_orphan = feed
             .trouble
@@ -353,6 +369,9 @@ impl Viewer {
                 planned,
             };
             self.tell_coordinator(&Message::Moved(moved), out);
+        }
+        if core::mem::take(&mut self.feeds[at].plan_waits) {
+            self.follow_plan(now, at, out);
         }
     }
 

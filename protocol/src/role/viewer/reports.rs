@@ -162,7 +162,7 @@ impl Viewer {
 
     fn parents(&self) -> BTreeMap<crate::media::StripeId, PeerId> {
         let named = self.feeds.iter().filter_map(|feed| {
-            let main = feed.main.as_ref()?;
+            let main = feed.main.as_ref().filter(|main| main.link.is_some())?;
             Some((feed.stripe, main.peer))
         });
         named.collect()

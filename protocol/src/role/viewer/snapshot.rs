@@ -139,11 +139,12 @@ impl Viewer {
 
     fn parent_views(&self) -> Vec<ParentView> {
         let view = |feed: &super::feed::Feed| {
-            let link = feed.main.as_ref().and_then(|main| main.link);
+            let main = feed.main.as_ref().filter(|main| main.link.is_some());
+            let link = main.and_then(|main| main.link);
             let spare = feed.grant.as_ref().ok().and_then(|grant| grant.spare);
             ParentView {
                 stripe: feed.stripe,
-                parent: feed.main.as_ref().map(|main| main.peer),
+                parent: main.map(|main| main.peer),
                 next: feed.next.as_ref().map(|next| next.peer),
                 spare: spare.and_then(|tag| self.book.peer(&tag)),
                 failing: feed.trouble.is_some(),
