@@ -15,7 +15,7 @@ struct Program {
 impl Program {
     fn new(name: &str) -> Self {
         let home = std::env::temp_dir().join(format!("banyan-cli-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&home).unwrap();
+        std::fs::create_dir_all(&home).expect("the temporary folder takes another");
         Self { home }
     }
 
@@ -26,7 +26,7 @@ impl Program {
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("XDG_DATA_HOME")
             .output()
-            .unwrap()
+            .expect("the program starts")
     }
 
     /// Runs it, expects an exit code and one line on standard error that says `why`.
