@@ -30,36 +30,52 @@ pub fn first_grant(cap: Option<Bitrate>, copy: Bitrate) -> Bitrate {
     cap.map_or(copy, |cap| cap.min(copy))
 }
 
-/// Twice as much, within the cap; at least a slot more, so that a grant of nothing can grow.
+/// Twice as much, within the cap; at least a slot more, so that a grant of nothing can grow. Where the uplink has once proved
+/// too weak, a tenth more than what was left then.
 fn raised(member: &Member, slot: Bitrate) -> Bitrate {
-    let twice = (member.granted * 2).max(slot);
-    member.cap.map_or(twice, |cap| twice.min(cap))
+    let more = match member.late {
+        None => (member.granted * 2).max(slot),
+        Some(_) => member.granted.percent(110),
+    };
+    member.cap.map_or(more, |cap| more.min(cap))
 }
 
 impl Overlay {
-    /// Raises the grants of those who use at least half of what they have, and were in time. `wanted`: somebody waits for
-    /// room, so that the unproven uplink of those is tried that would otherwise not need it. Call once a second.
+    /// Raises the grants of those who use most of what they have, and were in time. `wanted`: somebody waits for room, so
+    /// that whatever is left of a grant does not count. Call once a second.
     pub fn raise_grants(&mut self, now: Instant, wanted: bool) {
         let slot = self.stripes.top_slot();
         for index in self.present().collect::<alloc::vec::Vec<_>>() {
             let member = self.member(index);
             let calm = member.late.is_none_or(|late| now.since(late) > CALM_AFTER_LATE);
-            let half_used = member.used * 2 >= member.granted && member.is_interior();
+            let well_used = member.used * 4 >= member.granted * 3 && member.is_interior();
             let tried = wanted && member.free() < slot && member.is_interior();
-            if member.is_active() && calm && (half_used || tried) {
+            if member.is_active() && calm && (well_used || tried) {
                 let raised = raised(member, slot);
-                self.member_mut(index).granted = raised.max(self.member(index).granted);
+                let member = self.member_mut(index);
+                member.granted = raised.max(member.granted);
+                member.late = member.late.map(|_| now);
             }
         }
     }
 
-    /// A member's children get their chunks too late: it is granted half. Returns whether it has more children now than
-    /// it is granted.
-    pub fn halve_grant(&mut self, now: Instant, index: MemberIndex) -> bool {
+    /// A member's children get their chunks too late while it sends at `sending`: it is granted less than it has in use,
+    /// half at least, and no more than it sends if that is all it can. Returns whether it has more children now than that.
+    pub fn cut_grant(&mut self, now: Instant, index: MemberIndex, sending: Bitrate) -> bool {
         let slot = self.stripes.top_slot();
         let member = self.member_mut(index);
+        let half = Bitrate(member.used.0 / 2);
+        let proven = if member.cap.is_none() {
+            sending.percent(90)
+        } else {
+            member.used
+        };
         member.late = Some(now);
-        member.granted = Bitrate(member.granted.0 / 2).max(slot.min(member.granted));
+        member.granted = proven
+            .min(member.used.percent(85))
+            .max(half)
+            .max(slot)
+            .min(member.granted);
         member.used > member.granted
     }
 

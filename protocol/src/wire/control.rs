@@ -205,7 +205,7 @@ pub struct Place {
 pub struct Report {
     /// Its children get their chunks in time (`true`), or its uplink does not suffice (`false`).
     pub children_in_time: bool,
-    /// Wire bits a second that it sent, mean since the last report.
+    /// Wire bits a second that it sent, mean of the last second.
     pub sending: Bitrate,
     /// The serial of the newest ticket it acts by.
     pub ticket: u32,

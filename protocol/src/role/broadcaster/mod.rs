@@ -24,6 +24,7 @@ use crate::overlay::reach::{Prefix, Reach};
 use crate::overlay::stripes::Stripes;
 use crate::role::config::BroadcasterConfig;
 use crate::time::{ChannelClock, Duration, Instant, TICK};
+use crate::units::Bitrate;
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Hello, Message, Resume, TierReason};
 use crate::wire::ticket::{Class, Grant};
@@ -76,6 +77,8 @@ struct Contact {
     /// The peers it has been introduced to.
     told: BTreeSet<PeerId>,
     late_since: Option<Instant>,
+    /// What it sent by its last report.
+    sending: Bitrate,
 }
 
 impl Contact {
@@ -90,6 +93,7 @@ impl Contact {
             order: None,
             told: BTreeSet::new(),
             late_since: None,
+            sending: Bitrate::ZERO,
         }
     }
 }

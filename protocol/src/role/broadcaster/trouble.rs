@@ -15,8 +15,12 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// A member that two children of different networks accused is given no children for so long.
 const SHUNNED: Duration = Duration::from_secs(30);
 
-/// An uplink is late for so long before its grant is halved: longer than a moment's congestion.
+/// An uplink with a cap is late for so long before its grant is cut: longer than a moment's congestion. One without is being
+/// found out by trying, and there the first sign counts.
 const LATE_FOR: Duration = Duration::from_secs(2);
+
+/// What was cut shows after so long.
+const LATE_AGAIN: Duration = Duration::from_secs(2);
 
 impl Broadcaster {
     pub(super) fn on_moved(&mut self, now: Instant, child: MemberIndex, moved: &Moved, out: &mut Outbox) {
@@ -130,6 +134,7 @@ impl Broadcaster {
             (true, _) => None,
             (false, since) => since.or(Some(now)),
         };
+        contact.sending = report.sending;
         for (peer, what) in &report.accusations {
             if let Some(accused) = self.overlay.find(peer) {
                 self.accuse(now, accused, member, *what, out);
@@ -225,16 +230,26 @@ impl Broadcaster {
         }
     }
 
-    /// Halves the grants of those whose children have been late for a while, and moves the children it is too many by.
+    /// Cuts the grants of those whose children have been late, and moves the children it is too many by.
     pub(super) fn judge_late(&mut self, now: Instant) {
-        let late = |member: &MemberIndex| {
-            self.contacts[member]
+        for member in self.overlay.viewers().collect::<Vec<_>>() {
+            let patience = match self.overlay.member(member).cap {
+                Some(_) => LATE_FOR,
+                None => Duration::ZERO,
+            };
+            let contact = self
+                .contacts
+                .get_mut(&member)
+                .expect("every viewer has a contact");
+            if !contact
                 .late_since
-                .is_some_and(|since| now.since(since) >= LATE_FOR)
-        };
-        for member in self.overlay.viewers().filter(late).collect::<Vec<_>>() {
-            self.contacts.get_mut(&member).expect("a viewer").late_since = Some(now);
-            if self.overlay.halve_grant(now, member) {
+                .is_some_and(|since| now.since(since) >= patience)
+            {
+                continue;
+            }
+            contact.late_since = Some(now + LATE_AGAIN);
+            let sending = contact.sending;
+            if self.overlay.cut_grant(now, member, sending) {
                 let orphans = self.overlay.shed_excess(now, member);
                 self.reseat(now, orphans);
             }

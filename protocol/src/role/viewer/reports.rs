@@ -33,10 +33,12 @@ pub(super) struct Reports {
     adopted: u32,
     acknowledged: u32,
     accusations: Vec<(PeerId, Accusation)>,
-    /// Wire totals: sent, received, and sent at the last report.
+    /// Wire totals.
     pub(super) sent: u64,
     pub(super) received: u64,
-    sent_before: u64,
+    /// When it was last measured, what had been sent then, and what was sent since the time before, a second.
+    measured: (Instant, u64),
+    sending: Bitrate,
     pub(super) bad_chunks: u64,
 }
 
@@ -50,7 +52,8 @@ impl Reports {
             accusations: Vec::new(),
             sent: 0,
             received: 0,
-            sent_before: 0,
+            measured: (now, 0),
+            sending: Bitrate::ZERO,
             bad_chunks: 0,
         }
     }
@@ -58,6 +61,12 @@ impl Reports {
     pub(super) fn wire(&mut self, sent: u64, received: u64) {
         self.sent = sent;
         self.received = received;
+    }
+
+    fn measure(&mut self, now: Instant) {
+        let (before, sent) = self.measured;
+        self.sending = Bitrate::of(self.sent.saturating_sub(sent), now.since(before));
+        self.measured = (now, self.sent);
     }
 
     /// We act by this ticket now.
@@ -86,6 +95,7 @@ impl Reports {
 impl Viewer {
     /// Once a second: news of our sending, or the ten-second report.
     pub(super) fn run_reports(&mut self, now: Instant, out: &mut Outbox) {
+        self.reports.measure(now);
         let waited = now.since(self.reports.last);
         let news = self.reports.said != self.sending() && waited >= NEWS_EVERY;
         if news || waited >= CALM_EVERY {
@@ -114,10 +124,9 @@ impl Viewer {
             Some((link.peer, u16::try_from(millis).unwrap_or(u16::MAX)))
         });
         let reports = &mut self.reports;
-        let sent = reports.sent.saturating_sub(reports.sent_before);
         let report = Report {
             children_in_time: said.0,
-            sending: Bitrate::of(sent, now.since(reports.last)),
+            sending: reports.sending,
             ticket: reports.adopted,
             round_trips: round_trips.take(LISTED_MAX).collect(),
             accusations: core::mem::take(&mut reports.accusations),
@@ -125,7 +134,6 @@ impl Viewer {
         reports.last = now;
         reports.said = said;
         reports.acknowledged = reports.adopted;
-        reports.sent_before = reports.sent;
         self.tell_coordinator(&Message::Report(report), out);
     }
 
