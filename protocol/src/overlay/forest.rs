@@ -115,7 +115,7 @@ impl Overlay {
         let slot = self.stripes.slot(stripe);
         if !self.member(parent).is_interior() {
             // Its class is another one now, and its own parents are to know.
-            self.touch(parent);
+            self.touch_lightly(parent);
         }
         let above = self.member_mut(parent);
         above.used += slot;
@@ -200,7 +200,7 @@ impl Overlay {
             *self.spare_load.entry((spare, parent)).or_default() += 1;
         }
         self.member_mut(child).place_mut(stripe).expect("just seen").spare = spare;
-        self.touch(child);
+        self.touch_lightly(child);
     }
 
     /// The child has left a seat that the plan had given up.

@@ -37,6 +37,8 @@ pub struct Overlay {
     spareless: BTreeSet<(MemberIndex, StripeIndex)>,
     /// Members whose places changed since they were last told.
     changed: BTreeSet<MemberIndex>,
+    /// Members for whom only a spare or the class is another one: that can wait for other news.
+    changed_a_little: BTreeSet<MemberIndex>,
 }
 
 impl Overlay {
@@ -52,6 +54,7 @@ impl Overlay {
             spare_load: BTreeMap::new(),
             spareless: BTreeSet::new(),
             changed: BTreeSet::new(),
+            changed_a_little: BTreeSet::new(),
         }
     }
 
@@ -95,12 +98,25 @@ impl Overlay {
 
     /// The members whose places changed since the last call, in order.
     pub fn take_changed(&mut self) -> BTreeSet<MemberIndex> {
+        self.changed_a_little
+            .retain(|member| !self.changed.contains(member));
         core::mem::take(&mut self.changed)
+    }
+
+    /// What could wait has waited long enough: the next call of [`take_changed`](Self::take_changed) has it.
+    pub fn change_all(&mut self) {
+        self.changed.append(&mut self.changed_a_little);
     }
 
     pub(crate) fn touch(&mut self, index: MemberIndex) {
         if index != MemberIndex::SOURCE {
             self.changed.insert(index);
+        }
+    }
+
+    pub(crate) fn touch_lightly(&mut self, index: MemberIndex) {
+        if index != MemberIndex::SOURCE {
+            self.changed_a_little.insert(index);
         }
     }
 
@@ -135,6 +151,7 @@ impl Overlay {
         self.by_id.remove(&id);
         self.bad_pairs.forget(index);
         self.changed.remove(&index);
+        self.changed_a_little.remove(&index);
         self.free_indices.push(index);
     }
 

@@ -189,6 +189,7 @@ impl Overlay {
             (
                 short,
                 source,
+                self.needs_rise(child, stripe, *spare),
                 self.opening(member, *spare, stripe),
                 depth,
                 load,
@@ -223,6 +224,12 @@ impl Overlay {
             && self.may_hang(child, stripe, spare)
             && !self.path_meets(spare, stripe, child)
             && self.spare_rank_allows(child, stripe, spare)
+    }
+
+    /// Whether the child's rank would have to rise above this spare's: then it may be no spare to others any more.
+    fn needs_rise(&self, child: MemberIndex, stripe: StripeIndex, spare: MemberIndex) -> bool {
+        let rank = |member| self.member(member).place(stripe).map(|place| place.rank);
+        rank(spare) >= rank(child)
     }
 
     /// A spare's rank is less than the child's. A childless child may rise above a spare that is stronger than it (and

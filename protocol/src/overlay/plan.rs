@@ -462,22 +462,22 @@ impl Overlay {
         if own <= above {
             let rank = rank_between(above, None).expect("a childless place rises freely");
             self.member_mut(member).place_mut(stripe).expect("just seen").rank = rank;
-            self.touch(member);
+            self.touch_lightly(member);
         }
     }
 
-    /// Looks at every spare once more: those that cannot stand in any more are dropped, and with them those without room
-    /// where somebody else has it. Call once a second.
-    pub fn review_spares(&mut self) {
+    /// Looks at every spare once more: those that cannot stand in any more are replaced, and if `for_room`, those without
+    /// room too where somebody else has it. Call once a second.
+    pub fn review_spares(&mut self, for_room: bool) {
         for member in self.viewers().collect::<Vec<_>>() {
             for stripe in self.stripes.all() {
-                self.review_spare(member, stripe);
+                self.review_spare(member, stripe, for_room);
             }
         }
         self.settle_spares();
     }
 
-    fn review_spare(&mut self, member: MemberIndex, stripe: StripeIndex) {
+    fn review_spare(&mut self, member: MemberIndex, stripe: StripeIndex, for_room: bool) {
         let Some(place) = self.member(member).place(stripe) else {
             return;
         };
@@ -498,7 +498,7 @@ impl Overlay {
             return;
         }
         let spare = spare.expect("it stands");
-        if self.spare_is_short(parent, spare, stripe, 0) {
+        if for_room && self.spare_is_short(parent, spare, stripe, 0) {
             let better = self.best_spare(member, stripe);
             if better.is_some_and(|better| !self.spare_is_short(parent, better, stripe, 1)) {
                 self.spareless.insert((member, stripe));

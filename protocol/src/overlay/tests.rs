@@ -123,7 +123,7 @@ fn after_a_crash_the_orphans_find_seats_where_there_is_room() {
             let orphans = overlay.evacuate(NOW, gone, false);
             overlay.forget(gone);
             overlay.reseat(NOW, orphans);
-            overlay.review_spares();
+            overlay.review_spares(true);
             overlay.check_invariants();
         }
     }
@@ -137,7 +137,7 @@ fn a_spare_avoids_the_parent_it_stands_in_for() {
     for n in 1..12 {
         join(&mut overlay, n, 10);
     }
-    overlay.review_spares();
+    overlay.review_spares(true);
     for index in overlay.viewers() {
         for (stripe, place) in overlay.member(index).places_with_index() {
             let parent = place.parent.expect("everybody is served");

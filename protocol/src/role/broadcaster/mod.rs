@@ -42,6 +42,12 @@ const BUFFER_MS_MAX: u32 = 8_000;
 /// Suspects, shortages and newcomers are looked at this often beside what happens.
 const REVIEW: Duration = Duration::from_millis(250);
 
+/// Seconds between looks for spares with more room: every look may give everybody a new ticket.
+const SPARES_FOR_ROOM_EVERY: u64 = 20;
+
+/// Seconds after which a new spare or class is told, if nothing else is. Tickets are most of what the coordinator sends.
+const SMALL_NEWS_EVERY: u64 = 5;
+
 /// A stranger who has not said hello by then is shut out; so is one that was turned away and stays.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
 
@@ -395,7 +401,7 @@ impl Broadcaster {
         if self.short.is_empty() {
             self.overlay.improve(now);
         }
-        self.overlay.review_spares();
+        self.review_spares(now);
         self.renew_tickets(now);
         if self.source.adapt_rates() {
             self.take_layout(now);
@@ -409,6 +415,16 @@ impl Broadcaster {
             children,
             viewer: None,
         }));
+    }
+
+    /// Spares that cannot stand in are replaced at once, those without room now and then; either is told a little later.
+    fn review_spares(&mut self, now: Instant) {
+        let second = now.since(self.started).as_secs();
+        self.overlay
+            .review_spares(second.is_multiple_of(SPARES_FOR_ROOM_EVERY));
+        if second.is_multiple_of(SMALL_NEWS_EVERY) {
+            self.overlay.change_all();
+        }
     }
 
     fn report_capacity(&mut self, out: &mut Outbox) {

@@ -245,5 +245,5 @@ fn statistics_come_once_a_second_and_reports_every_ten() {
     let echoes = stage
         .told_to(CHANNEL)
         .filter(|message| matches!(message, Message::Echo { .. }));
-    assert!((1..=4).contains(&echoes.count()));
+    assert_eq!(echoes.count(), 0, "the clock is known by then");
 }
