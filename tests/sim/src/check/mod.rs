@@ -13,8 +13,10 @@ use banyan_protocol::id::PeerId;
 use banyan_protocol::limits::{DATA_FRAME_MAX, INBOUND_LINKS_MAX, LINK_BACKLOG_MAX};
 use banyan_protocol::media::StripeId;
 use banyan_protocol::units::Bitrate;
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,12 +115,23 @@ impl Checks {
             self.within_uplink(world, *node)?;
             self.by_ticket(world, *node)?;
             self.is_bounded(world, *node)?;
-            if let Some(machine) = world.node(*node).machine() {
-                machine.check_invariants();
-            }
+            self.agrees_with_itself(world, *node)?;
         }
         self.attached.retain(|node, _| world.node(*node).is_here());
         self.queues_are_bounded(world)
+    }
+
+    fn agrees_with_itself<A>(&mut self, world: &World<Score, A>, node: NodeIndex) -> Result<(), Broken> {
+        self.count += 1;
+        let Some(machine) = world.node(node).machine() else {
+            return Ok(());
+        };
+        let check = AssertUnwindSafe(|| machine.check_invariants());
+        let panicked = panic::catch_unwind(check).err();
+        panicked.map_or(Ok(()), |panic| {
+            let words = panic_words(&*panic);
+            self.broken(world.now(), format!("node {node} contradicts itself: {words}"))
+        })
     }
 
     fn present<A>(&self, world: &World<Score, A>) -> Vec<NodeIndex> {
@@ -198,4 +211,11 @@ impl Checks {
             .filter(|(child, _)| world.node(**child).life == Life::Running);
         self.lost_attachments += here.map(|(_, attached)| lost(attached) as u64).sum::<u64>();
     }
+}
+
+/// What a panic said.
+pub(crate) fn panic_words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+    text.unwrap_or_else(|| "without a word".into())
 }

@@ -5,7 +5,7 @@ mod faults;
 mod second;
 
 use crate::audience::Audience;
-use crate::check::{Broken, Checks};
+use crate::check::{Broken, Checks, panic_words};
 use crate::media::{FRAMES_A_SECOND, Media};
 use crate::net::{Micros, SECOND};
 use crate::scenario::Scenario;
@@ -15,7 +15,6 @@ use banyan_protocol::id::{Sign, Verify};
 use banyan_protocol::io::{Command, Input};
 use banyan_protocol::rng::Rng;
 use banyan_protocol::units::Bitrate;
-use std::any::Any;
 use std::collections::BTreeSet;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -102,7 +101,7 @@ impl Show {
             Err(panic) => {
                 let (at, what) = (
                     show.world.now(),
-                    format!("a machine panicked: {}", words(&*panic)),
+                    format!("a machine panicked: {}", panic_words(&*panic)),
                 );
                 Some(Broken { at, what })
             }
@@ -167,10 +166,4 @@ impl Show {
                 .tell(self.source, Input::Command(Command::Packet { tier, packet }));
         }
     }
-}
-
-fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().cloned();
-    let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-    text.unwrap_or_else(|| "without a word".into())
 }
