@@ -184,7 +184,8 @@ impl Feed {
             Some(rank) => rank < grant.rank,
             None => self.names(&source.peer.tag()),
         };
-        grant.rank >= self.rank || self.main.as_ref().is_none_or(below)
+        let asked = self.next.as_ref().filter(|next| next.link.is_some());
+        grant.rank >= self.rank || (self.main.as_ref().is_none_or(below) && asked.is_none_or(below))
     }
 
     /// When something must be done if nothing comes, on links of these round-trip times.

@@ -179,6 +179,7 @@ impl Viewer {
         if why == DetachReason::Silent {
             self.reports.accuse(next.peer, Accusation::Silent);
         }
+        self.adopt_rank(at, out);
         let (stripe, tag) = (self.feeds[at].stripe, next.peer.tag());
         if self.feeds[at].healthy().is_some() {
             // The old parent still sends; but the coordinator must think of another.
