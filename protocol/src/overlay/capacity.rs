@@ -4,7 +4,7 @@
 use crate::overlay::Overlay;
 use crate::overlay::member::{Member, MemberIndex};
 use crate::overlay::reach::Reach;
-use crate::overlay::stripes::StripeIndex;
+use crate::overlay::stripes::{StripeIndex, Stripes};
 use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
 
@@ -25,9 +25,10 @@ pub struct Room {
 /// longer than a moment's congestion.
 const CALM_AFTER_LATE: Duration = Duration::from_secs(10);
 
-/// What a newcomer is granted before anything is proven: its cap, but one copy at most.
-pub fn first_grant(cap: Option<Bitrate>, copy: Bitrate) -> Bitrate {
-    cap.map_or(copy, |cap| cap.min(copy))
+/// What a newcomer is granted before anything is proven: its cap, but one copy at most; two slots if it names no cap, for many a
+/// line carries less than a copy.
+pub fn first_grant(cap: Option<Bitrate>, stripes: &Stripes) -> Bitrate {
+    cap.unwrap_or(stripes.top_slot() * 2).min(stripes.top_copy())
 }
 
 /// Twice as much, within the cap; at least a slot more, so that a grant of nothing can grow. Where the uplink has once proved

@@ -16,6 +16,9 @@ pub const UNROOTED: u16 = u16::MAX;
 /// and sixteen million below each other.
 const RANK_GAP: u64 = 1 << 40;
 
+/// Slots beyond which nobody counts as stronger.
+const STRONGEST: u64 = 255;
+
 /// How long a given-up seat may still be sat on: the time in which a child's move succeeds or is repaired.
 const LINGER: Duration = Duration::from_secs(4);
 
@@ -108,9 +111,8 @@ impl Overlay {
             .place(stripe)
             .map(|place| place.rank)
             .filter(|rank| *rank > above);
-        let rank = former
-            .or_else(|| rank_between(above, below))
-            .expect("the caller found a fitting rank");
+        let rank = former.or_else(|| self.first_rank(child, above, below));
+        let rank = rank.expect("the caller found a fitting rank");
         let replaces = self.take_seat(parent, stripe);
         let slot = self.stripes.slot(stripe);
         if !self.member(parent).is_interior() {
@@ -134,6 +136,21 @@ impl Overlay {
         self.set_depth(child, stripe, depth);
         self.spareless.insert((child, stripe));
         self.touch(child);
+    }
+
+    /// A childless member's rank is by its strength, where the parent's allows: so the stronger may be spares to the weaker, and
+    /// parents, without anybody's rank having to change.
+    fn first_rank(&self, child: MemberIndex, above: Rank, below: Option<Rank>) -> Option<Rank> {
+        let least = rank_between(above, below)?;
+        if below.is_some() {
+            return Some(least);
+        }
+        let slots = self
+            .member(child)
+            .granted
+            .slots(self.stripes.top_slot())
+            .min(STRONGEST);
+        Some(least.max(Rank((STRONGEST + 1 - slots) * RANK_GAP * 1024)))
     }
 
     /// Takes `child` from its parent; it stays an orphan with its children. If it may still sit there for a while

@@ -17,20 +17,15 @@ const SETTLED_AFTER: Duration = Duration::from_secs(5);
 /// Who was moved is left where it is for so long.
 const REST: Duration = Duration::from_secs(20);
 
-/// Members that move up in one review: a wave of moves would make everybody's neighbours new at once.
-const MOVES_A_REVIEW: usize = 2;
-
 impl Overlay {
-    /// Moves up to two members nearer to the source, where that makes the trees shorter. Call once a second, while nobody
-    /// waits for a seat.
+    /// Moves a member nearer to the source, where that makes the trees shorter. Call every few seconds, while nobody waits for
+    /// a seat: a wave of moves would make everybody's neighbours new at once.
     pub fn improve(&mut self, now: Instant) {
-        let mut moves = 0;
         for member in self.strongest_first(now) {
-            if moves == MOVES_A_REVIEW {
+            let homes: Vec<StripeIndex> = self.member(member).homes.iter().copied().collect();
+            if homes.into_iter().any(|stripe| self.move_up(now, member, stripe)) {
                 return;
             }
-            let homes: Vec<StripeIndex> = self.member(member).homes.iter().copied().collect();
-            moves += usize::from(homes.into_iter().any(|stripe| self.move_up(now, member, stripe)));
         }
     }
 

@@ -86,8 +86,8 @@ impl Overlay {
         rank_between(above.rank, below).is_some()
     }
 
-    /// The best parent with room for `child` on `stripe`: one that is meant to be interior there, then the least deep,
-    /// then the one with most room. `None` if nobody has room.
+    /// The best parent with room for `child` on `stripe`: one that is meant to be interior there, then one that keeps a
+    /// reserve, then the least deep, then the one with most room. `None` if nobody has room.
     pub fn free_seat(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
         let slot = self.stripes.slot(stripe);
         let has_room = |parent: &MemberIndex| self.free_for(*parent, stripe) >= slot;
@@ -100,11 +100,20 @@ impl Overlay {
             let depth = member.place(stripe).map_or(0, |place| place.depth);
             (
                 self.opening(member, *parent, stripe),
+                self.crowds(*parent, stripe),
                 depth,
                 Reverse(member.free()),
                 *parent,
             )
         })
+    }
+
+    /// Whether one more child would leave less than a sixth of the parent's uplink: out of that a newcomer catches up.
+    fn crowds(&self, parent: MemberIndex, stripe: StripeIndex) -> bool {
+        let rest = self
+            .free_for(parent, stripe)
+            .saturating_sub(self.stripes.slot(stripe));
+        rest * 6 < self.member(parent).granted
     }
 
     /// How far a member strays from being interior in few trees by taking a child on `stripe`: 0 not at all, 1 if it has

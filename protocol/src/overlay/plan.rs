@@ -6,9 +6,8 @@ use crate::overlay::Overlay;
 use crate::overlay::forest::{Place, rank_between};
 use crate::overlay::member::{Member, MemberIndex, State};
 use crate::overlay::placement::Takeover;
-use crate::overlay::reach::BadPairs;
 use crate::overlay::stripes::{StripeIndex, Stripes};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
 use crate::wire::ticket::{Class, Rank};
 use alloc::vec::Vec;
@@ -515,9 +514,9 @@ impl Overlay {
         }
     }
 
-    /// `a` and `b` could not be linked: they are kept apart for a while.
-    pub fn keep_apart(&mut self, now: Instant, a: MemberIndex, b: MemberIndex) {
-        self.bad_pairs.insert(a, b, now + BadPairs::KEPT);
+    /// `a` and `b` did not get on: they are kept apart for `time`.
+    pub fn keep_apart(&mut self, now: Instant, a: MemberIndex, b: MemberIndex, time: Duration) {
+        self.bad_pairs.insert(a, b, now + time);
     }
 
     /// The child says that it receives `stripe` from `to` now. Returns `false` if the plan is another one.
@@ -534,8 +533,14 @@ impl Overlay {
         if self.path_meets(to, stripe, child) || rank >= place.rank {
             return false;
         }
+        let news = self.changed.contains(&child);
         self.detach(child, stripe, None);
         self.attach(child, stripe, to);
+        if !news {
+            // Its ticket names that parent already, as its spare; another spare can wait.
+            self.changed.remove(&child);
+            self.touch_lightly(child);
+        }
         true
     }
 

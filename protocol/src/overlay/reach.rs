@@ -59,7 +59,7 @@ impl Prefix {
 pub struct BadPairs(BTreeMap<(MemberIndex, MemberIndex), Instant>);
 
 impl BadPairs {
-    /// Long enough that a router has been restarted, short enough that a fault of the moment is forgiven.
+    /// For a pair that cannot be linked: long enough that a router has been restarted, short enough that a fault of the moment is forgiven.
     pub const KEPT: Duration = Duration::from_secs(60);
 
     /// Keeps `a` and `b` apart until `until`.

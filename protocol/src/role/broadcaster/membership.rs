@@ -108,7 +108,7 @@ impl Broadcaster {
 
     fn grant_for(&self, hello: &Hello) -> crate::units::Bitrate {
         let stripes = self.overlay.stripes();
-        let first = first_grant(hello.uplink, stripes.top_copy());
+        let first = first_grant(hello.uplink, stripes);
         let Some(resume) = &hello.resume else { return first };
         let proven = stripes.top_slot() * u64::from(resume.children.min(64)) * stripes.top_len() as u64;
         hello

@@ -18,7 +18,6 @@ use crate::media::TierId;
 use crate::media::forward::{Config as ForwarderConfig, Forwarder};
 use crate::overlay::Overlay;
 use crate::overlay::admission::Admission;
-use crate::overlay::capacity::first_grant;
 use crate::overlay::member::{Member, MemberIndex};
 use crate::overlay::reach::{Prefix, Reach};
 use crate::overlay::stripes::Stripes;
@@ -43,9 +42,9 @@ const BUFFER_MS_MAX: u32 = 8_000;
 const REVIEW: Duration = Duration::from_millis(250);
 
 /// Seconds between looks for spares with more room: every look may give everybody a new ticket.
-const SPARES_FOR_ROOM_EVERY: u64 = 20;
+const SPARES_FOR_ROOM_EVERY: u64 = 60;
 
-/// Seconds after which a new spare or class is told, if nothing else is. Tickets are most of what the coordinator sends.
+/// Seconds between moves that shorten the trees, and after which a new spare or class is told if nothing else is. Tickets are most of what the coordinator sends.
 const SMALL_NEWS_EVERY: u64 = 5;
 
 /// A stranger who has not said hello by then is shut out; so is one that was turned away and stays.
@@ -347,7 +346,7 @@ impl Broadcaster {
         let all_new = self.overlay.set_stripes(stripes);
         if all_new {
             let source = self.overlay.member_mut(MemberIndex::SOURCE);
-            source.granted = self.config.uplink.unwrap_or_else(|| first_grant(None, copy));
+            source.granted = self.config.uplink.unwrap_or(copy);
             let viewers: Vec<_> = self.overlay.viewers().collect();
             viewers.into_iter().for_each(|member| self.serve(now, member));
         }
@@ -398,10 +397,7 @@ impl Broadcaster {
         self.judge_late(now);
         self.overlay.raise_grants(now, !self.short.is_empty());
         self.promote(now);
-        if self.short.is_empty() {
-            self.overlay.improve(now);
-        }
-        self.review_spares(now);
+        self.review_trees(now);
         self.renew_tickets(now);
         if self.source.adapt_rates() {
             self.take_layout(now);
@@ -418,11 +414,14 @@ impl Broadcaster {
     }
 
     /// Spares that cannot stand in are replaced at once, those without room now and then; either is told a little later.
-    fn review_spares(&mut self, now: Instant) {
+    fn review_trees(&mut self, now: Instant) {
         let second = now.since(self.started).as_secs();
         self.overlay
             .review_spares(second.is_multiple_of(SPARES_FOR_ROOM_EVERY));
         if second.is_multiple_of(SMALL_NEWS_EVERY) {
+            if self.short.is_empty() {
+                self.overlay.improve(now);
+            }
             self.overlay.change_all();
         }
     }

@@ -409,6 +409,7 @@ fn a_planned_move_frees_the_old_seat_and_an_unplanned_one_is_followed() {
             planned: false,
         }),
     );
+    studio.pass(6_000);
     let (_, ticket) = studio.last_assign(link).unwrap();
     assert_eq!(ticket.grant(grant.stripe).unwrap().parent, to.tag());
 }

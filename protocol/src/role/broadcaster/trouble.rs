@@ -3,6 +3,7 @@
 use super::Broadcaster;
 use crate::io::Outbox;
 use crate::overlay::member::{MemberIndex, State};
+use crate::overlay::reach::BadPairs;
 use crate::overlay::stripes::StripeIndex;
 use crate::time::{Duration, Instant};
 use crate::wire::control::{Accusation, DetachReason, Message, Moved, Orphaned, Report};
@@ -14,6 +15,9 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
 /// A member that two children of different networks accused is given no children for so long.
 const SHUNNED: Duration = Duration::from_secs(30);
+
+/// A pair that did not come about for a reason of the moment is tried again after so long.
+const APART_FOR_NOW: Duration = Duration::from_secs(10);
 
 /// An uplink with a cap is late for so long before its grant is cut: longer than a moment's congestion. One without is being
 /// found out by trying, and there the first sign counts.
@@ -38,9 +42,26 @@ impl Broadcaster {
         if let Some(former) = former {
             self.accuse(now, former, child, Accusation::Silent, out);
         }
-        if let Some(to) = self.overlay.find(&moved.to) {
-            self.overlay.moved(child, stripe, to);
+        let to = self.overlay.find(&moved.to);
+        if !to.is_some_and(|to| self.overlay.moved(child, stripe, to)) {
+            // It hangs where it may not stay, and could not go where it was to go.
+            self.replan(now, child, stripe);
         }
+    }
+
+    /// The plan for a stripe did not work out: the two are kept apart for a while, and the child is told of another parent.
+    fn replan(&mut self, now: Instant, child: MemberIndex, stripe: StripeIndex) {
+        let planned = self
+            .overlay
+            .member(child)
+            .place(stripe)
+            .and_then(|place| place.parent);
+        if let Some(parent) = planned.filter(|parent| *parent != MemberIndex::SOURCE) {
+            self.overlay.keep_apart(now, child, parent, APART_FOR_NOW);
+        }
+        self.overlay.detach(child, stripe, None);
+        self.reseat(now, alloc::vec![(child, stripe)]);
+        self.say_again(child);
     }
 
     pub(super) fn on_orphaned(
@@ -57,22 +78,22 @@ impl Broadcaster {
             return;
         };
         let planned = place.parent;
-        if let Some(parent) = self.overlay.find(&orphaned.parent) {
+        let parent = self.overlay.find(&orphaned.parent);
+        if let Some(parent) = parent {
             self.note_failure(now, child, parent, orphaned.why, out);
         }
-        let stale = planned.is_some_and(|parent| self.overlay.member(parent).id != orphaned.parent);
-        if stale
-            && self
-                .overlay
-                .link_between(child, planned.expect("just seen"))
-                .is_some()
-        {
+        let elsewhere = planned.filter(|planned| Some(*planned) != parent);
+        if elsewhere.is_some_and(|planned| self.overlay.link_between(child, planned).is_some()) {
             // The plan has changed since; say it again in case the child asked in between.
             self.say_again(child);
             return;
         }
         self.overlay.detach(child, stripe, None);
+        if let Some(parent) = parent.filter(|_| orphaned.why == DetachReason::Full) {
+            self.overlay.lower_grant(now, parent);
+        }
         self.reseat(now, alloc::vec![(child, stripe)]);
+        self.say_again(child);
     }
 
     fn say_again(&mut self, member: MemberIndex) {
@@ -96,17 +117,17 @@ impl Broadcaster {
         match why {
             DetachReason::Silent => {
                 self.accuse(now, parent, child, Accusation::Silent, out);
-                self.overlay.keep_apart(now, child, parent);
+                self.overlay.keep_apart(now, child, parent, BadPairs::KEPT);
             }
-            DetachReason::Full | DetachReason::Shed => self.overlay.lower_grant(now, parent),
             DetachReason::Replaced | DetachReason::Leaving => {}
             _ if parent == MemberIndex::SOURCE => {}
-            _ => self.overlay.keep_apart(now, child, parent),
+            DetachReason::Unreachable => self.overlay.keep_apart(now, child, parent, BadPairs::KEPT),
+            _ => self.overlay.keep_apart(now, child, parent, APART_FOR_NOW),
         }
     }
 
     pub(super) fn on_unreachable(&mut self, now: Instant, member: MemberIndex, peer: MemberIndex) {
-        self.overlay.keep_apart(now, member, peer);
+        self.overlay.keep_apart(now, member, peer, BadPairs::KEPT);
         let Some(contact) = self.contacts.get_mut(&member) else {
             return;
         };
