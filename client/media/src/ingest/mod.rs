@@ -10,6 +10,7 @@ mod outlet;
 mod pace;
 mod plan;
 mod play;
+mod rate;
 mod reader;
 mod scan;
 mod select;

@@ -150,7 +150,11 @@ impl Reader {
         let announced = Bitrate(selection.video.shape.bit_rate + audio);
         Facts {
             keyframes_apart: keyframes.worst(),
-            rate: meter.worst().max(announced).percent(LIVE_MARGIN),
+            rate: meter
+                .estimate()
+                .unwrap_or(Bitrate::ZERO)
+                .max(announced)
+                .percent(LIVE_MARGIN),
         }
     }
 

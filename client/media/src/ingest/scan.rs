@@ -52,7 +52,7 @@ pub(crate) fn scan(input: &mut context::Input, selection: &Selection) -> Seen {
     }
     Seen {
         keyframes_apart: keyframes.worst(),
-        rate: meter.worst(),
+        rate: meter.estimate().unwrap_or(Bitrate::ZERO),
     }
 }
 
@@ -127,15 +127,18 @@ impl Meter {
         }
     }
 
-    /// The greatest rate of 3 s; of what there is if that is less, as long as it is half a second.
-    pub(crate) fn worst(&self) -> Bitrate {
-        if self.whole {
-            return self.worst;
-        }
-        match (self.window.front(), self.window.back()) {
-            (Some(&(first, _)), Some(&(last, _))) if last - first >= HZ / 2 => self.rate_over(last - first),
-            _ => Bitrate::ZERO,
-        }
+    /// The greatest rate of 3 s; `None` until so much has been seen. A shorter time says little: it may hold a keyframe
+    /// more than its share.
+    pub(crate) fn worst(&self) -> Option<Bitrate> {
+        self.whole.then_some(self.worst)
+    }
+
+    /// Like [`worst`](Self::worst), or the rate of what there is, as long as it is half a second.
+    pub(crate) fn estimate(&self) -> Option<Bitrate> {
+        self.worst().or_else(|| {
+            let (first, last) = (self.window.front()?.0, self.window.back()?.0);
+            (last - first >= HZ / 2).then(|| self.rate_over(last - first))
+        })
     }
 
     /// Forgets the greatest rate, not the window.
@@ -159,7 +162,20 @@ mod tests {
             let bytes = if (40..70).contains(&tick) { 25_000 } else { 12_500 };
             meter.add(tick * HZ / 10, bytes);
         }
-        assert_eq!(meter.worst(), Bitrate::from_kbps(2000));
+        assert_eq!(meter.worst(), Some(Bitrate::from_kbps(2000)));
+    }
+
+    #[test]
+    fn what_was_hardly_seen_has_no_rate() {
+        let mut meter = Meter::default();
+        assert_eq!((meter.worst(), meter.estimate()), (None, None));
+        (0..5).for_each(|tick| meter.add(tick * HZ / 10, 12_500));
+        assert_eq!((meter.worst(), meter.estimate()), (None, None));
+        meter.add(HZ, 12_500);
+        assert_eq!(
+            (meter.worst(), meter.estimate()),
+            (None, Some(Bitrate::from_kbps(600)))
+        );
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use super::copy::Copier;
 use super::outlet::{Gone, Outlet};
 use super::plan::{self, Facts, Tier, Work};
-use super::scan::{Keyframes, Meter};
+use super::rate::Drift;
+use super::scan::Keyframes;
 use super::select::Selection;
 use super::source::Source;
 use super::timeline::Timeline;
@@ -77,8 +78,7 @@ pub(crate) struct Session {
     worker: Option<Worker>,
     outlet: Outlet,
     keyframes: Keyframes,
-    meter: Meter,
-    meter_since: i64,
+    drift: Drift,
     keyframes_are: Keyframing,
 }
 
@@ -102,9 +102,6 @@ pub(crate) enum Verdict {
     /// Encoding has ended, and nothing is copied.
     NothingLeft,
 }
-
-/// How long a lower rate must hold before the tier's rate follows it down.
-const LOWER_AFTER: i64 = 30 * 90_000;
 
 impl Session {
     /// Decides what to do, and opens encoders. `learned` has seen the first packets.
@@ -134,8 +131,7 @@ impl Session {
             worker: None,
             outlet,
             keyframes: Keyframes::default(),
-            meter: Meter::default(),
-            meter_since: 0,
+            drift: Drift::default(),
             keyframes_are: if mode == Mode::Auto && copied {
                 Keyframing::Watched
             } else {
@@ -282,7 +278,7 @@ impl Session {
 
     /// Measures a copied tier's rate, and announces it anew, before a keyframe, when it is far from what was announced.
     fn measure(&mut self, tier: TierId, timed: &Timed) -> Result<(), Gone> {
-        self.meter.add(timed.dts, timed.packet.size());
+        self.drift.add(timed.dts, timed.packet.size());
         if !timed.is_keyframe() {
             return Ok(());
         }
@@ -290,16 +286,9 @@ impl Session {
             return Ok(());
         };
         let encoded = encoded_sound(&self.tiers, tier);
-        let measured = self.meter.worst().percent(105) + encoded;
-        let settled = timed.dts - self.meter_since > LOWER_AFTER;
-        let lower = settled && measured < setup.rate.percent(75);
-        if settled {
-            self.meter_since = timed.dts;
-            self.meter.forget_worst();
-        }
-        if measured <= setup.rate.percent(120) && !lower {
+        let Some(measured) = self.drift.from(setup.rate, timed.dts, encoded) else {
             return Ok(());
-        }
+        };
         tracing::info!(was = %setup.rate, is = %measured, "the input's rate changed");
         setup.rate = measured;
         self.outlet.event(IngestEvent::Tiers(self.setups.clone()))
