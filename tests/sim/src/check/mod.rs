@@ -167,9 +167,22 @@ impl Checks {
     fn by_ticket<A>(&mut self, world: &World<Score, A>, node: NodeIndex) -> Result<(), Broken> {
         for (stripe, parent) in self.attached.get(&node).into_iter().flatten() {
             self.count += 1;
-            let id = world.node(*parent).id;
-            if world.node(node).runs() && !world.watch.tickets.allows(world.now(), node, *stripe, &id) {
+            if world.node(node).runs() && !world.watch.tickets.grants(world.now(), node, *stripe) {
                 let what = format!("node {node} has {stripe} from node {parent} and no ticket for it");
+                return self.broken(world.now(), what);
+            }
+        }
+        Ok(())
+    }
+
+    /// When nothing has failed for a while, everybody hangs where the coordinator believes.
+    pub(crate) fn by_plan<A>(&mut self, world: &World<Score, A>, node: NodeIndex) -> Result<(), Broken> {
+        for (stripe, parent) in self.attached.get(&node).into_iter().flatten() {
+            self.count += 1;
+            let id = world.node(*parent).id;
+            if world.node(node).runs() && !world.watch.tickets.names(world.now(), node, *stripe, &id) {
+                let what =
+                    format!("node {node} has {stripe} from node {parent}, which its ticket does not name");
                 return self.broken(world.now(), what);
             }
         }

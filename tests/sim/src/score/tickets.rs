@@ -46,12 +46,21 @@ impl Tickets {
         Ok(())
     }
 
-    /// Whether a ticket that the viewer has, or had until a moment ago, lets it have `stripe` from `parent`.
-    pub(crate) fn allows(&self, now: Micros, node: NodeIndex, stripe: StripeId, parent: &PeerId) -> bool {
+    /// Whether a ticket that the viewer has, or had until a moment ago, grants it `stripe`.
+    pub(crate) fn grants(&self, now: Micros, node: NodeIndex, stripe: StripeId) -> bool {
+        self.valid(now, node).any(|ticket| ticket.grant(stripe).is_some())
+    }
+
+    /// Whether such a ticket names `parent` for it.
+    pub(crate) fn names(&self, now: Micros, node: NodeIndex, stripe: StripeId, parent: &PeerId) -> bool {
+        self.valid(now, node).any(|ticket| ticket.names(stripe, parent))
+    }
+
+    fn valid(&self, now: Micros, node: NodeIndex) -> impl Iterator<Item = &Ticket> + '_ {
         let given = self.given.get(&node).map(Vec::as_slice).unwrap_or_default();
-        given.iter().enumerate().any(|(place, (_, ticket))| {
-            let replaced = given.get(place + 1).map(|(at, _)| *at);
-            replaced.is_none_or(|at| now - at <= FORMER) && ticket.names(stripe, parent)
-        })
+        let replaced = given.iter().skip(1).map(|(at, _)| Some(*at)).chain([None]);
+        let pairs = given.iter().zip(replaced);
+        let valid = pairs.filter(move |(_, replaced)| replaced.is_none_or(|at| now - at <= FORMER));
+        valid.map(|((_, ticket), _)| ticket)
     }
 }

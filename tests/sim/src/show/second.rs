@@ -9,6 +9,9 @@ use crate::world::NodeIndex;
 /// So long after the last fault everybody must be at the live edge.
 const SETTLED_WITHIN: Micros = 10 * SECOND;
 
+/// So long after the last fault the coordinator's picture is what is.
+const AGREED_WITHIN: Micros = 30 * SECOND;
+
 /// Slots are counted over the last so much of the time without faults.
 const SLOTS_WINDOW: Micros = 120 * SECOND;
 
@@ -33,7 +36,18 @@ impl Show {
         self.checks.whole(&self.world)?;
         self.world.watch.broken()?;
         self.sample();
-        self.everybody_is_live()
+        self.everybody_is_live()?;
+        self.everybody_is_by_plan()
+    }
+
+    fn everybody_is_by_plan(&mut self) -> Result<(), Broken> {
+        if self.world.now() <= self.quiet_from() + AGREED_WITHIN {
+            return Ok(());
+        }
+        for node in self.watching().collect::<Vec<_>>() {
+            self.checks.by_plan(&self.world, node)?;
+        }
+        Ok(())
     }
 
     /// Viewers who watch, as far as the world knows.
