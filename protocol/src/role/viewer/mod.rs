@@ -208,6 +208,7 @@ impl Viewer {
     }
 
     fn run_second(&mut self, now: Instant, out: &mut Outbox) {
+        self.drop_withdrawn(now, out);
         self.tend_links(now, out);
         self.run_reports(now, out);
         if self.phase != Phase::Joining {
