@@ -21,6 +21,14 @@ const AGAIN: Duration = Duration::from_millis(300);
 /// Who was just asked for the stripe has so long to begin: a joiner's first blocks are all due.
 const ANSWERS: Duration = Duration::from_millis(500);
 
+/// What is overdue for so long is not asked for any more: playing goes on behind it before an answer comes.
+const OVERDUE_MAX: Duration = Duration::from_secs(2);
+
+/// Chunks that may be asked for in a second in the long run, and at once: what one failed stripe needs twice over, and
+/// the second that all stripes of a failed parent lack. More would take from others what they have not lost yet.
+const PER_SECOND: u64 = 20;
+const SAVED_MAX: u64 = 60;
+
 /// How often is looked.
 const EVERY: Duration = Duration::from_millis(100);
 
@@ -42,6 +50,9 @@ struct Asked {
 pub(super) struct Pulls {
     asked: Vec<Asked>,
     check: Instant,
+    /// What may be asked for, in chunks, and since when it was not reckoned up.
+    budget: u64,
+    reckoned: Instant,
 }
 
 impl Pulls {
@@ -49,7 +60,16 @@ impl Pulls {
         Self {
             asked: Vec::new(),
             check: now,
+            budget: SAVED_MAX,
+            reckoned: now,
         }
+    }
+
+    fn reckon(&mut self, now: Instant) {
+        let each = Duration::from_secs(1) / PER_SECOND as u32;
+        let more = (now.since(self.reckoned).as_micros() / each.as_micros()) as u64;
+        self.reckoned += each * more as u32;
+        self.budget = (self.budget + more).min(SAVED_MAX);
     }
 
     /// Something was passed over: look at once.
@@ -72,6 +92,9 @@ impl Pulls {
 
     /// Notes that a block is asked for; says the how-manieth time it is, or `None` if it is too early or too much.
     fn note(&mut self, now: Instant, stripe: StripeId, block: u64) -> Option<u32> {
+        if self.budget == 0 {
+            return None;
+        }
         let mut known = self.asked.iter_mut();
         if let Some(asked) = known.find(|asked| asked.stripe == stripe && asked.block == block) {
             if now < asked.at + AGAIN {
@@ -79,11 +102,13 @@ impl Pulls {
             }
             asked.at = now;
             asked.tries += 1;
+            self.budget -= 1;
             return Some(asked.tries);
         }
         if self.asked.len() >= OUTSTANDING_MAX {
             return None;
         }
+        self.budget -= 1;
         let (at, tries) = (now, 0);
         self.asked.push(Asked {
             stripe,
@@ -109,6 +134,7 @@ impl Viewer {
             return;
         }
         self.pulls.check = now + EVERY;
+        self.pulls.reckon(now);
         self.pulls.asked.retain(|asked| now < asked.at + AGAIN * 3);
         for at in 0..self.feeds.len() {
             let wanted = self.to_pull(now, at);
@@ -133,8 +159,10 @@ impl Viewer {
         let passed = sender.and_then(|sender| sender.newest.map(|newest| newest.max(sender.from)));
         let is_past = |block: u64| passed.is_some_and(|passed| block < passed);
         let is_before = |block: u64| sender.is_some_and(|sender| block < sender.from);
+        let overdue = self.at(now).before(OVERDUE_MAX);
         self.screen
             .missing(feed.stripe)
+            .filter(|missing| missing.due > overdue)
             .filter(|missing| missing.due <= near || is_past(missing.block) || is_before(missing.block))
             .take(STRIPE_MAX)
             .map(|missing| missing.block)
