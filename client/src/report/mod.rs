@@ -27,6 +27,10 @@ const PLAIN_EVERY: u32 = 10;
 /// Back to the start of the line, and clear it.
 const REDRAW: &str = "\r\x1b[K";
 
+/// What is longer than the terminal is wide is cut, for a second line could not be cleared; and no longer.
+const CUT: &str = "\x1b[?7l";
+const WRAP: &str = "\x1b[?7h";
+
 /// Tells one session's notices.
 pub struct Report {
     style: Style,
@@ -71,7 +75,7 @@ impl Report {
             Style::Json => Ok(()),
             Style::Terminal => {
                 self.drawn = true;
-                write!(self.sink, "{REDRAW}{}", status(snapshot))?;
+                write!(self.sink, "{REDRAW}{CUT}{}{WRAP}", status(snapshot))?;
                 self.sink.flush()
             }
             Style::Plain if self.seconds.is_multiple_of(PLAIN_EVERY) => {

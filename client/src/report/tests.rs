@@ -233,7 +233,7 @@ fn a_sentence_takes_the_status_lines_place() {
     report.tell(Duration::ZERO, &Event::Stall.into()).unwrap();
     assert_eq!(
         sink.text(),
-        "\r\x1b[Kstarting · up 0 bit/s to 0 children\r\x1b[Kstalled: what is due has not come\n"
+        "\r\x1b[K\x1b[?7lstarting · up 0 bit/s to 0 children\x1b[?7h\r\x1b[Kstalled: what is due has not come\n"
     );
 }
 

@@ -52,7 +52,7 @@ fn of_event(event: &Event) -> Option<String> {
             ..
         } => {
             format!(
-                "{reason}: would you sponsor a relay? It would help {} (answer within {deadline_s} s)",
+                "{reason}: would you sponsor a relay? It would help {} [y/N, within {deadline_s} s]",
                 count(*helps as usize, "viewer")
             )
         }
