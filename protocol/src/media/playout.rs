@@ -31,8 +31,9 @@ pub use tell::{Missing, PlayoutEvent, PlayoutStats};
 /// the viewer sees anything again.
 pub const GIVE_UP: Duration = Duration::from_secs(3);
 
-/// How long a joiner waits for a start after which nothing that is due is missing. Then it begins with what there is.
-const START_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a joiner waits for a start after which nothing that is due is missing. Then it begins with what there is; sooner, and
+/// it would stall at once where its parents catch up themselves.
+const START_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A viewer's output, driven by the channel's clock. Call [`poll`](Self::poll) after each [`insert`](Self::insert) and
 /// when [`next_wake`](Self::next_wake) has come.

@@ -201,10 +201,25 @@ impl Schedule {
         self.active.iter().copied().filter(behind)
     }
 
-    /// Whether children got their chunks in time over the last second; see [`Lateness`].
+    /// Whether children got their chunks in time over the last second; see [`Lateness`]. A child that does not take what it is
+    /// sent, for it is dead or its own line is full, counts only where most children are like that.
     pub fn in_time(&self, now: Instant) -> bool {
-        let waiting = |index: &u32| self.line(*index).late(now);
-        self.lateness.in_time(now, self.active.iter().map(waiting).sum())
+        let seated = self
+            .lines
+            .iter()
+            .flatten()
+            .filter(|line| line.is_seated())
+            .count();
+        let held_up = |index: &&u32| self.line(**index).is_held_up();
+        let all = self.active.iter().filter(held_up).count() * 2 > seated;
+        let counts = |index: &&u32| all || !held_up(index);
+        let waiting = self
+            .active
+            .iter()
+            .filter(counts)
+            .map(|index| self.line(*index).late(now))
+            .sum();
+        self.lateness.in_time(now, waiting)
     }
 
     /// The longest that a live chunk waited in a line, over the last second.
@@ -311,9 +326,10 @@ impl Schedule {
         if !self.bucket.carries(now, wire) {
             return Step::Dry(wire);
         }
+        let held_up = line.is_held_up();
         line.sent(now, bytes, wire);
         self.bucket.charge(now, wire);
-        if entry.kind == Kind::Live {
+        if entry.kind == Kind::Live && !held_up {
             self.lateness.note(now, now.since(entry.queued));
         }
         send(self, index, chunk);

@@ -94,7 +94,7 @@ fn a_joiner_begins_at_a_due_keyframe_as_soon_as_what_is_due_is_there() {
 }
 
 #[test]
-fn a_joiner_begins_after_a_second_with_what_there_is() {
+fn a_joiner_begins_after_two_seconds_with_what_there_is() {
     let (mut ms, mut station) = (0, Station::new(1, 1));
     let mut viewer = Viewer::new(&station.layout, LOW, 0);
     // A viewer that is due to play what has only just been cut never has all that is due.
@@ -104,7 +104,7 @@ fn a_joiner_begins_after_a_second_with_what_there_is() {
     run(&mut station, &mut viewer, &mut ms, 30, |_| true);
     let (started, event) = viewer.events[0];
     assert_eq!(event, PlayoutEvent::Started);
-    assert!((1_150..=1_250).contains(&started), "{started}");
+    assert!((2_150..=2_250).contains(&started), "{started}");
 }
 
 #[test]

@@ -69,6 +69,8 @@ pub struct Line {
     due: Option<Instant>,
     /// Its credit is spent: it is due when the transport has taken half of it.
     blocked: bool,
+    /// Its credit was spent since its queue was last empty: what waits in it says nothing of our uplink, but of the child's line.
+    held_up: bool,
     coalesce: Duration,
     stagger: Duration,
     stripes: u32,
@@ -84,6 +86,7 @@ impl Line {
             queue: VecDeque::new(),
             due: None,
             blocked: false,
+            held_up: false,
             coalesce: Duration::ZERO,
             stagger: STAGGER * (index % GROUPS),
             stripes: 0,
@@ -178,6 +181,7 @@ impl Line {
         self.queue.clear();
         self.outstanding = 0;
         self.blocked = false;
+        self.held_up = false;
         self.due = None;
     }
 
@@ -230,6 +234,7 @@ impl Line {
         let has = self.outstanding == 0 || self.outstanding + bytes <= limits::LINK_BACKLOG_MAX;
         if !has {
             self.blocked = true;
+            self.held_up = true;
             self.due = None;
         }
         has
@@ -247,7 +252,18 @@ impl Line {
     fn rest_if_empty(&mut self) {
         if self.queue.is_empty() {
             self.due = None;
+            self.held_up = false;
         }
+    }
+
+    /// Whether the child's line, and not our uplink, holds up what waits.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.held_up
+    }
+
+    /// Whether it has a seat for any stripe.
+    pub(super) fn is_seated(&self) -> bool {
+        self.stripes > 0
     }
 
     /// How long what is first has waited beyond its time, if it is live.

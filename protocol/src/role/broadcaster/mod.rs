@@ -303,8 +303,8 @@ impl Broadcaster {
     ) -> Result<(), CloseCode> {
         match message {
             Message::Report(report) => self.on_report(now, member, &report, out),
-            Message::Moved(moved) => self.on_moved(now, member, &moved, out),
-            Message::Orphaned(orphaned) => self.on_orphaned(now, member, &orphaned, out),
+            Message::Moved(moved) => self.on_moved(now, member, &moved),
+            Message::Orphaned(orphaned) => self.on_orphaned(now, member, &orphaned),
             Message::Answer { round, yes } => self.on_answer(now, member, round, yes, out),
             Message::Unreachable { peer } => {
                 if let Some(peer) = self.overlay.find(&peer) {

@@ -15,6 +15,10 @@ use alloc::vec::Vec;
 /// A ticket is renewed this long before it ends: time enough for a lost coordinator to come back.
 const RENEW_BEFORE: Duration = Duration::from_secs(150);
 
+/// A newcomer starts so much nearer to the live edge than it plays: connecting takes some of that time, and the rest is in hand
+/// when its first picture is due.
+const AHEAD_BLOCKS: u64 = 6;
+
 /// A newcomer that is to catch up fast starts this near to the live edge: its first picture comes later, but then it is in
 /// time, and whoever hangs below it misses nothing.
 const CATCH_UP_BLOCKS: u64 = 4;
@@ -86,7 +90,7 @@ impl Broadcaster {
         let behind = if self.hurries(now, member) {
             CATCH_UP_BLOCKS
         } else {
-            u64::from(info.buffer_ms / 100)
+            u64::from(info.buffer_ms / 100).saturating_sub(AHEAD_BLOCKS)
         };
         let contact = self.contacts.get_mut(&member).expect("checked by the caller");
         contact.serial += 1;

@@ -5,7 +5,9 @@ use crate::media::{Codec, Kind, Packet, TierId, Track};
 use crate::role::config::WhenFull;
 use crate::time::ChannelTime;
 use crate::units::Bitrate;
-use crate::wire::control::{Assign, DetachReason, Moved, Orphaned, RefuseReason, Welcome};
+use crate::wire::control::{
+    Accusation, Assign, DetachReason, Moved, Orphaned, RefuseReason, Report, Welcome,
+};
 use crate::wire::layout::Layout;
 use crate::wire::link::JoinSecret;
 use crate::wire::ticket::Ticket;
@@ -292,6 +294,13 @@ fn a_silent_parent_loses_its_children_when_it_gives_no_sign_of_life() {
         .find(|link| !fed(&studio, **link).is_empty())
         .expect("somebody hangs from it");
     let stripe = fed(&studio, child)[0];
+    let accusations = vec![(parent, Accusation::Silent)];
+    let report = Report {
+        accusations,
+        children_in_time: true,
+        ..Report::default()
+    };
+    studio.say(child, &Message::Report(report));
     studio.say(
         child,
         &Message::Orphaned(Orphaned {

@@ -27,7 +27,7 @@ const LATE_FOR: Duration = Duration::from_secs(2);
 const LATE_AGAIN: Duration = Duration::from_secs(2);
 
 impl Broadcaster {
-    pub(super) fn on_moved(&mut self, now: Instant, child: MemberIndex, moved: &Moved, out: &mut Outbox) {
+    pub(super) fn on_moved(&mut self, now: Instant, child: MemberIndex, moved: &Moved) {
         let Some(stripe) = self.overlay.stripes().find(moved.stripe) else {
             return;
         };
@@ -38,9 +38,6 @@ impl Broadcaster {
         }
         if moved.planned {
             return;
-        }
-        if let Some(former) = former {
-            self.accuse(now, former, child, Accusation::Silent, out);
         }
         let to = self.overlay.find(&moved.to);
         if !to.is_some_and(|to| self.overlay.moved(child, stripe, to)) {
@@ -64,13 +61,7 @@ impl Broadcaster {
         self.say_again(child);
     }
 
-    pub(super) fn on_orphaned(
-        &mut self,
-        now: Instant,
-        child: MemberIndex,
-        orphaned: &Orphaned,
-        out: &mut Outbox,
-    ) {
+    pub(super) fn on_orphaned(&mut self, now: Instant, child: MemberIndex, orphaned: &Orphaned) {
         let Some(stripe) = self.overlay.stripes().find(orphaned.stripe) else {
             return;
         };
@@ -80,7 +71,7 @@ impl Broadcaster {
         let planned = place.parent;
         let parent = self.overlay.find(&orphaned.parent);
         if let Some(parent) = parent {
-            self.note_failure(now, child, parent, orphaned.why, out);
+            self.note_failure(now, child, parent, orphaned.why);
         }
         let elsewhere = planned.filter(|planned| Some(*planned) != parent);
         if elsewhere.is_some_and(|planned| self.overlay.link_between(child, planned).is_some()) {
@@ -103,25 +94,16 @@ impl Broadcaster {
         self.overlay.touch(member);
     }
 
-    fn note_failure(
-        &mut self,
-        now: Instant,
-        child: MemberIndex,
-        parent: MemberIndex,
-        why: DetachReason,
-        out: &mut Outbox,
-    ) {
+    fn note_failure(&mut self, now: Instant, child: MemberIndex, parent: MemberIndex, why: DetachReason) {
         if let Some(contact) = self.contacts.get_mut(&child) {
             contact.told.remove(&self.overlay.member(parent).id);
         }
         match why {
-            DetachReason::Silent => {
-                self.accuse(now, parent, child, Accusation::Silent, out);
-                self.overlay.keep_apart(now, child, parent, BadPairs::KEPT);
-            }
             DetachReason::Replaced | DetachReason::Leaving => {}
             _ if parent == MemberIndex::SOURCE => {}
-            DetachReason::Unreachable => self.overlay.keep_apart(now, child, parent, BadPairs::KEPT),
+            DetachReason::Silent | DetachReason::Unreachable => {
+                self.overlay.keep_apart(now, child, parent, BadPairs::KEPT)
+            }
             _ => self.overlay.keep_apart(now, child, parent, APART_FOR_NOW),
         }
     }

@@ -176,9 +176,6 @@ impl Viewer {
             return;
         };
         self.cancel_next(at, out);
-        if why == DetachReason::Silent {
-            self.reports.accuse(next.peer, Accusation::Silent);
-        }
         self.adopt_rank(at, out);
         let (stripe, tag) = (self.feeds[at].stripe, next.peer.tag());
         if self.feeds[at].healthy().is_some() {
