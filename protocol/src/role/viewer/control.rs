@@ -3,6 +3,7 @@
 use super::feed::Feed;
 use super::{Held, Phase, Viewer};
 use crate::event::Event;
+use crate::id::PeerTag;
 use crate::io::{Ended, Lane, LinkId, Outbox};
 use crate::media::StripeId;
 use crate::time::{Duration, Instant};
@@ -16,6 +17,9 @@ const WITHDRAWN_MAX: Duration = Duration::from_secs(2);
 
 /// How long a tier that was withdrawn is still received because the one that replaces it has not begun.
 const SWITCH_MAX: Duration = Duration::from_secs(10);
+
+/// A ticket that is good for that much longer is shown for that alone.
+const RENEWED: Duration = Duration::from_secs(60);
 
 impl Viewer {
     pub(super) fn on_frame(
@@ -176,8 +180,12 @@ impl Viewer {
         for introduction in assign.peers {
             self.book.learn(introduction);
         }
-        if newest.is_none_or(|(epoch, _)| epoch != ticket.epoch) {
-            self.links.iter_mut().for_each(|link| link.shown = 0);
+        let former = self.ticket.as_ref().map(|held| &held.ticket);
+        for link in self.links.iter_mut() {
+            let renewed = ticket.expires.since(link.shown_until) >= RENEWED;
+            if renewed || former.is_none_or(|former| is_news(former, &ticket, &link.peer.tag())) {
+                link.shown = 0;
+            }
         }
         self.show(assign.tier, assign.why, assign.from_block, out);
         let sealed = assign.ticket;
@@ -305,4 +313,15 @@ impl Viewer {
             self.reports.adopted(ticket);
         }
     }
+}
+
+/// Whether a peer must see the new ticket: it changes what the peer holds us to.
+fn is_news(former: &Ticket, new: &Ticket, peer: &PeerTag) -> bool {
+    let names = |grant: &&Grant| grant.parent == *peer || grant.spare == Some(*peer);
+    let same = former
+        .grants
+        .iter()
+        .filter(names)
+        .eq(new.grants.iter().filter(names));
+    !same || former.class != new.class || former.epoch != new.epoch
 }

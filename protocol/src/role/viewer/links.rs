@@ -4,7 +4,7 @@ use crate::id::PeerId;
 use crate::io::{LinkId, Side};
 use crate::media::StripeId;
 use crate::media::store::stripe_slot;
-use crate::time::{Duration, Instant};
+use crate::time::{ChannelTime, Duration, Instant};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -31,6 +31,8 @@ pub(super) struct Link {
     pub(super) round_trip: Option<Duration>,
     /// Serial of our newest ticket that the peer has been shown; none is 0.
     pub(super) shown: u32,
+    /// When that one ends.
+    pub(super) shown_until: ChannelTime,
     /// Whether the peer is known to be a member: it showed a valid ticket, or the coordinator named it.
     pub(super) vouched: bool,
     /// A bit for each stripe that the peer was ever asked for.
@@ -50,6 +52,7 @@ impl Link {
             since: now,
             round_trip: None,
             shown: 0,
+            shown_until: ChannelTime::default(),
             vouched: false,
             asked: 0,
             unused: None,

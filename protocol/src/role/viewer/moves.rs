@@ -282,16 +282,18 @@ impl Viewer {
         };
         let ticket = (link.shown < held.ticket.serial).then(|| held.sealed.clone());
         link.shown = held.ticket.serial;
+        link.shown_until = held.ticket.expires;
         out.tell(id, &Message::Attach(Attach { ticket, stripes }));
     }
 
     /// Shows our newest ticket to parents, and to spares, who must know us before they are needed.
     fn show_ticket(&mut self, out: &mut Outbox) {
-        let Some(held) = &self.ticket else { return };
-        let serial = held.ticket.serial;
+        if self.ticket.is_none() {
+            return;
+        }
         let lacks = |link: &&super::links::Link| {
             let concerned = self.feeds.iter().any(|feed| feed.concerns(&link.peer));
-            link.is_up() && link.shown < serial && concerned
+            link.is_up() && link.shown == 0 && concerned
         };
         let links: Vec<LinkId> = self.links.iter().filter(lacks).map(|link| link.id).collect();
         for link in links {

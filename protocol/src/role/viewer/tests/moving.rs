@@ -60,9 +60,13 @@ fn a_plan_that_is_taken_back_is_given_up() {
 }
 
 #[test]
-fn a_new_ticket_for_the_same_parents_is_shown() {
+fn a_ticket_is_shown_again_when_it_is_renewed_for_the_same_parents() {
     let mut stage = Stage::playing(Some(4));
     stage.told.clear();
+    stage.assign(1, &grants([1, 2, 3], 100, Some(4)));
+    stage.run(60_000);
+    let to_parents = stage.told.iter().filter(|(to, _)| *to != CHANNEL);
+    assert_eq!(to_parents.count(), 0, "it says nothing new");
     stage.assign(1, &grants([1, 2, 3], 100, Some(4)));
     stage.run(200);
     for n in 1..=4 {
@@ -79,7 +83,7 @@ fn a_new_ticket_for_the_same_parents_is_shown() {
         assert!(stripes.is_empty());
     }
     let reported = stage.told_to(CHANNEL).any(|message| match message {
-        Message::Report(report) => report.ticket == 2,
+        Message::Report(report) => report.ticket == 3,
         _ => false,
     });
     assert!(reported, "the coordinator learns that the ticket is acted by");
