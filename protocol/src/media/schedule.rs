@@ -27,6 +27,10 @@ use alloc::vec::Vec;
 /// in all, for some hops.
 const OVERLOAD_WAIT: Duration = Duration::from_secs(1);
 
+/// What has waited for so long is more than the unevenness of a keyframe, or the backlog of one who joins where there is
+/// room.
+const STRAINED: Duration = Duration::from_millis(500);
+
 /// Shares out the uplink. Lines are named by small indices, which the owner gives.
 #[derive(Debug)]
 pub struct Schedule {
@@ -193,6 +197,12 @@ impl Schedule {
     pub fn stale(&self, now: Instant) -> impl Iterator<Item = u32> + '_ {
         let stale = move |index: &u32| self.line(*index).is_stale(now);
         self.active.iter().copied().filter(stale)
+    }
+
+    /// Whether something has waited for so long that nothing should come on top of it.
+    pub fn is_strained(&self, now: Instant) -> bool {
+        let strained = |index: &u32| self.line(*index).first_waited(now) > STRAINED;
+        self.active.iter().any(strained)
     }
 
     /// Lines in which something has waited for uplink for longer than `wait`.

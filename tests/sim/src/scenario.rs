@@ -131,8 +131,8 @@ fn all() -> f64 {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Arrival {
-    /// Within so many seconds.
-    pub over_s: Range,
+    /// So many a second.
+    pub per_s: Range,
 }
 
 /// A crowd that joins later.

@@ -308,7 +308,12 @@ impl Forwarder {
         }
     }
 
+    /// Pulled chunks travel on uplink that nobody else needs: where something waits for too long already they would only
+    /// make more late, which would be pulled in turn.
     fn queue_pulled(&mut self, now: Instant, index: u32, pull: &Pull) {
+        if self.schedule.is_strained(now) {
+            return;
+        }
         let (store, pulls) = (&self.store, &mut self.children.get_mut(index).pulls);
         let stored = pull
             .blocks

@@ -272,6 +272,12 @@ impl Line {
         live.map_or(Duration::ZERO, |entry| now.since(entry.queued))
     }
 
+    /// How long what is first has waited, whatever it is.
+    pub(super) fn first_waited(&self, now: Instant) -> Duration {
+        let first = self.queue.front();
+        first.map_or(Duration::ZERO, |entry| now.since(entry.queued))
+    }
+
     /// How many live chunks have waited too long.
     pub(super) fn late(&self, now: Instant) -> u64 {
         if self.waited(now) <= LATE {

@@ -72,7 +72,8 @@ impl Show {
     fn plan(&mut self) {
         self.world.set_alarm(SECOND / FRAMES_A_SECOND, Alarm::Frame);
         self.world.set_alarm(SECOND, Alarm::Second);
-        let over = self.scenario.arrival.over_s.draw_seconds(&mut self.rng);
+        let per_s = self.scenario.arrival.per_s.draw(&mut self.rng);
+        let over = (self.scenario.viewers as f64 / per_s * 1e6) as Micros;
         self.plan_joins(2 * SECOND, over, self.scenario.viewers);
         if let Some(crowd) = self.scenario.crowd.clone() {
             let over = (crowd.over_s * 1e6) as Micros;
