@@ -7,7 +7,7 @@ use crate::time::{ChannelClock, ChannelTime, Duration, Instant};
 const AGING_US: u64 = 100;
 
 /// Echoes come once a second until this much has passed since the link came up, so that one of them meets no queue.
-const EAGER: Duration = Duration::from_secs(2);
+const EAGER: Duration = Duration::from_secs(1);
 const EAGER_EVERY: Duration = Duration::from_secs(1);
 /// Clocks drift apart by a few milliseconds in two minutes; every answer is paid for by the broadcaster's uplink.
 const CALM_EVERY: Duration = Duration::from_secs(120);
