@@ -63,7 +63,7 @@ impl Overlay {
     }
 
     /// Whether `parent` may take `child` on `stripe`, budgets aside.
-    fn may_hang(&self, child: MemberIndex, stripe: StripeIndex, parent: MemberIndex) -> bool {
+    pub(crate) fn may_hang(&self, child: MemberIndex, stripe: StripeIndex, parent: MemberIndex) -> bool {
         let above = self.member(parent);
         let Some(place) = above.place(stripe) else {
             return false;

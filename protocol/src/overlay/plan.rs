@@ -323,6 +323,11 @@ impl Overlay {
                 }
             }
         }
+        // A member with children of its own has no rank below a carrier that sits too deep.
+        if !self.may_hang(member, stripe, carrier) {
+            self.drop_if_empty(carrier, stripe);
+            return false;
+        }
         self.attach(member, stripe, carrier);
         true
     }
