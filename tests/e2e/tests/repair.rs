@@ -1,0 +1,157 @@
+//! Interior viewers fail, one after the other: nobody else notices.
+
+use anyhow::{Context, Result};
+use rig::moves::{Move, Places, moves, places};
+use rig::scene::{PLAYS, Scene, Viewer, far, is_long};
+use rig::verdict::Verdict;
+use rig::{Event, Wire};
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+
+/// Enough for 1.8 times the demand of seven (35 slots) while one of the eight is gone, no viewer having a fifth.
+const SLOTS: u64 = 8;
+const VIEWERS: usize = 8;
+const SOURCE: u64 = 15;
+
+/// How long orphans have to find their spares: far more than is promised, so that a miss is measured.
+const REPAIRS: Duration = Duration::from_secs(8);
+
+#[test]
+fn killed_frozen_or_unplugged_parents_cost_nothing() -> Result<()> {
+    let scene = Scene::open("repair", Wire::Bridge, SOURCE, &[])?;
+    run(scene, "repair", 1_000)
+}
+
+#[test]
+fn the_same_with_delay_and_loss() -> Result<()> {
+    let scene = Scene::open("repair-far", far(), SOURCE, &[])?;
+    run(scene, "repair-far", 1_500)
+}
+
+/// How a viewer fails.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Killed,
+    Frozen,
+    Unplugged,
+}
+
+/// One failure, as seen by the others.
+struct Round {
+    gaps: Vec<u64>,
+    strangers: Vec<Move>,
+}
+
+fn run(scene: Scene, name: &str, startup_most: u64) -> Result<()> {
+    let (mut verdict, mut startups, mut gaps) = (Verdict::of(name), Vec::new(), Vec::new());
+    let mut viewers = Vec::new();
+    for n in 0..VIEWERS {
+        viewers.push(join(&scene, n, &mut startups)?);
+    }
+    // Those that failed stay as they are until the end: a frozen one holds its links.
+    let mut gone = Vec::new();
+    let rounds = if is_long() { 20 } else { 6 };
+    for n in 0..rounds {
+        settle(&viewers, &mut verdict);
+        let fault = [Fault::Killed, Fault::Frozen, Fault::Unplugged][n % 3];
+        let (round, victim) = fail_one(&mut viewers, fault)?;
+        gaps.extend(round.gaps);
+        verdict.expect(round.strangers.is_empty(), || {
+            format!("round {n}, {fault:?}: also moved: {:?}", round.strangers)
+        });
+        gone.push(victim);
+        viewers.push(join(&scene, VIEWERS + n, &mut startups)?);
+    }
+    settle(&viewers, &mut verdict);
+    verdict.p95_at_most("repaired gap_ms", &gaps, 700);
+    verdict.p95_at_most("startup_ms", &startups, startup_most);
+    check(&scene, &viewers, &mut verdict)?;
+    drop((viewers, gone));
+    scene.close(verdict)
+}
+
+fn join(scene: &Scene, n: usize, startups: &mut Vec<u64>) -> Result<Viewer> {
+    let viewer = scene.viewer(&format!("viewer{n}"), SLOTS)?;
+    startups.push(viewer.watch.playing(PLAYS)?);
+    Ok(viewer)
+}
+
+fn settle(viewers: &[Viewer], verdict: &mut Verdict) {
+    for viewer in viewers {
+        verdict.check(viewer.full_again(Duration::from_secs(15)));
+    }
+}
+
+/// The one with the most children fails; returns what the others did about it.
+fn fail_one(viewers: &mut Vec<Viewer>, fault: Fault) -> Result<(Round, Viewer)> {
+    let before = places(viewers)?;
+    let children = |viewer: &Viewer| viewer.watch.stats().map_or(0, |stats| stats.number("children"));
+    let busiest = (0..viewers.len())
+        .max_by_key(|n| children(&viewers[*n]))
+        .context("there are viewers")?;
+    let victim = viewers.remove(busiest);
+    let marks: Vec<usize> = viewers
+        .iter()
+        .map(|viewer| viewer.watch.program.events().count())
+        .collect();
+    let id = victim.watch.peer()?;
+    fail(&victim, fault)?;
+    let orphaned = |name: &str| before[name].values().filter(|parent| **parent == id).count();
+    let deadline = Instant::now() + REPAIRS;
+    let mut gaps = Vec::new();
+    for (viewer, mark) in viewers.iter().zip(marks) {
+        gaps.extend(repairs(viewer, mark, &id, orphaned(viewer.name()), deadline)?);
+    }
+    let after = places(viewers)?;
+    let strangers = strangers(&before, &after, &id);
+    println!("{fault:?} {}, {} stripes repaired", victim.name(), gaps.len());
+    Ok((Round { gaps, strangers }, victim))
+}
+
+fn fail(victim: &Viewer, fault: Fault) -> Result<()> {
+    match fault {
+        Fault::Killed => victim.watch.program.signal(Signal::KILL),
+        Fault::Frozen => victim.watch.program.signal(Signal::STOP),
+        Fault::Unplugged => victim.host.cut(),
+    }
+}
+
+/// Waits for `count` stripes to be repaired that came from `dead`; returns the gaps.
+fn repairs(viewer: &Viewer, mark: usize, dead: &str, count: usize, deadline: Instant) -> Result<Vec<u64>> {
+    let mut gaps = Vec::new();
+    if count > 0 {
+        let from_dead = |event: &Event| {
+            gaps.extend((event.text("from") == dead).then(|| event.number("gap_ms")));
+            gaps.len() >= count
+        };
+        let waited = viewer
+            .watch
+            .program
+            .events()
+            .wait(mark, "repaired", deadline, from_dead);
+        waited.with_context(|| format!("{} repaired {} of {count} stripes", viewer.name(), gaps.len()))?;
+    }
+    Ok(gaps)
+}
+
+/// What moved although its parent was not the dead one.
+fn strangers(before: &Places, after: &Places, dead: &str) -> Vec<Move> {
+    moves(before, after)
+        .into_iter()
+        .filter(|moved| moved.from != dead)
+        .collect()
+}
+
+fn check(scene: &Scene, viewers: &[Viewer], verdict: &mut Verdict) -> Result<()> {
+    for viewer in viewers {
+        verdict.check(viewer.check_unharmed());
+    }
+    for viewer in viewers {
+        verdict.check(viewer.watch.program.stop(Duration::from_secs(10)));
+    }
+    let input = scene.input()?;
+    for viewer in viewers {
+        verdict.check(viewer.watch.check_frames(&input));
+    }
+    Ok(())
+}
