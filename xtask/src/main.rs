@@ -20,7 +20,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
-    /// A channel on this machine: six viewers with home uplinks, one killed in the middle, figures at the end.
+    /// A channel on this machine: seven viewers with home uplinks, one killed in the middle, figures at the end.
     Demo,
     /// Install the system packages that Banyan needs, and say which.
     Setup,

@@ -175,7 +175,7 @@ fn garbage(seed: u64, length: usize) -> Vec<u8> {
 /// A prefix that promises more than the lane allows, and the beginning of it.
 fn oversized(max: usize) -> Bytes {
     let mut frame = framing::frame(&garbage(1, 64)).to_vec();
-    frame[..4].copy_from_slice(&(max as u32 + 1).to_be_bytes());
+    frame[..4].copy_from_slice(&(max as u32 + 1).to_le_bytes());
     frame.into()
 }
 

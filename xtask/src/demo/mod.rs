@@ -1,4 +1,4 @@
-//! A channel on this machine: a broadcaster, six viewers with home uplinks, one of them killed in the middle.
+//! A channel on this machine: a broadcaster, seven viewers with home uplinks, one of them killed in the middle.
 
 mod clip;
 mod summary;
@@ -15,14 +15,15 @@ use std::io::{IsTerminal, stdout};
 use std::time::{Duration, Instant};
 use table::Table;
 
-/// What the six homes give, in slots of a five-stripe stream, and what the broadcaster's gives: two and a half copies.
-const HOMES: [(&str, u64); 6] = [
+/// What the seven homes give, in slots of a five-stripe stream, and what the broadcaster's gives: two and a half copies.
+const HOMES: [(&str, u64); 7] = [
     ("ada", 12),
     ("bo", 10),
     ("cleo", 9),
     ("dan", 6),
-    ("eve", 3),
-    ("finn", 0),
+    ("eve", 4),
+    ("finn", 3),
+    ("gil", 0),
 ];
 const SOURCE: u64 = 12;
 
