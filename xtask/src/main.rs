@@ -50,6 +50,8 @@ enum Task {
 }
 
 fn main() -> Result<()> {
+    // Wherever it is called from, its paths are the repository's.
+    std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
     match Args::parse().task {
         Task::Demo => demo::run(),
         Task::Setup => setup::run(),

@@ -2,6 +2,7 @@
 
 use crate::{setup, shell};
 use anyhow::Result;
+use std::path::Path;
 use std::process::Command;
 
 /// How cargo and nextest are told to start test programs through another one.
@@ -18,17 +19,26 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))?;
     // The end-to-end tests run programs that no test target pulls in by itself.
     shell::run(&mut shell::cargo(&["build", "--workspace", "--all-targets"]))?;
-    let mut tests = runner("--workspace");
-    tests.args(filter);
+    let mut tests = filter.map_or_else(|| runner(&["--workspace"]), only);
     shell::run(as_root(&mut tests)?)
 }
 
-/// The test runner over `scope`: nextest where it is installed, else cargo's own.
-pub(crate) fn runner(scope: &str) -> Command {
-    if shell::has(&["cargo", "nextest"]) {
-        return shell::cargo(&["nextest", "run", "--no-fail-fast", scope]);
+/// The tests whose names contain `filter`, or one whole end-to-end scenario.
+fn only(filter: &str) -> Command {
+    if Path::new(&format!("tests/e2e/tests/{filter}.rs")).exists() {
+        return runner(&["--package", "banyan-e2e", "--test", filter]);
     }
-    shell::cargo(&["test", "--no-fail-fast", scope])
+    runner(&["--workspace", filter])
+}
+
+/// The test runner over `scope`, in cargo's words: nextest where it is installed, else cargo's own.
+pub(crate) fn runner(scope: &[&str]) -> Command {
+    let runner: &[&str] = if shell::has(&["cargo", "nextest"]) {
+        &["nextest", "run"]
+    } else {
+        &["test"]
+    };
+    shell::cargo(&[runner, &["--no-fail-fast"], scope].concat())
 }
 
 /// Lets the tests run as root, which the namespaces need, while what builds them does not.
