@@ -246,3 +246,53 @@ fn a_copied_piece_has_the_frames_of_its_clip() -> Result<()> {
     stage.passed();
     Ok(())
 }
+
+/// Ten hosts, 5 Mbit/s each: what the scenarios with delay put through the switch, and all of it comes.
+#[test]
+fn the_switch_carries_ten_hosts() -> Result<()> {
+    const PACKETS: u32 = 1_000;
+    let stage = Stage::open("rig-load")?;
+    let (delay, jitter) = (Duration::from_millis(20), Duration::from_millis(10));
+    let net = Net::new(Wire::Switch(Line {
+        delay,
+        jitter,
+        loss_per_100k: 0,
+        order: Order::Kept,
+        seed: 5,
+    }))?;
+    let hosts: Vec<Host> = (0..10)
+        .map(|n| net.host(&format!("h{n}")))
+        .collect::<Result<_>>()?;
+    let sockets: Vec<UdpSocket> = hosts.iter().map(socket).collect::<Result<_>>()?;
+    let begun = Instant::now();
+    let came: Vec<u32> = std::thread::scope(|scope| {
+        let receive_all = |to: &UdpSocket| -> Result<u32> {
+            let mut came = 0;
+            while came < PACKETS && receive(to)?.is_some() {
+                came += 1;
+            }
+            Ok(came)
+        };
+        let receivers: Vec<_> = sockets
+            .iter()
+            .map(|to| scope.spawn(move || receive_all(to)))
+            .collect();
+        for n in 0..PACKETS {
+            let due = begun + Duration::from_millis(2) * n;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            for (from, to) in sockets.iter().zip(hosts.iter().cycle().skip(1)) {
+                from.send_to(&[0; 1250], at(to))?;
+            }
+        }
+        receivers
+            .into_iter()
+            .map(|receiver| receiver.join().expect("it does not panic"))
+            .collect::<Result<_>>()
+    })?;
+    ensure!(
+        came.iter().all(|came| *came == PACKETS),
+        "of {PACKETS} came {came:?}"
+    );
+    stage.passed();
+    Ok(())
+}
