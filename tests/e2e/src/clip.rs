@@ -18,10 +18,10 @@ pub struct Clip {
 /// Changes with what the clips are made of, so that old ones are not used.
 const VERSION: u32 = 2;
 
-/// 2.2 Mbit/s of a picture that no encoder finds easy, at a constant rate, with a keyframe each second and B-frames;
+/// 2 Mbit/s of a picture that no encoder finds easy, at a constant rate, with a keyframe each second and B-frames;
 /// perceptual noise substitution is off, for its decoder draws random numbers.
 const FIVE_STRIPES: &str = "-c:v libx264 -preset veryfast -profile:v high -pix_fmt yuv420p \
-    -b:v 2100k -maxrate 2100k -bufsize 1050k \
+    -b:v 1850k -maxrate 1850k -bufsize 925k \
     -x264-params keyint=25:min-keyint=25:scenecut=0:open-gop=0:bframes=2:b-adapt=0:nal-hrd=cbr \
     -c:a aac -b:a 128k -ac 2 -aac_pns 0 -f mpegts";
 

@@ -19,6 +19,13 @@ pub const STRIPES: u64 = 5;
 /// The clip's full quality is the second of two tiers.
 pub const TOP: u64 = 1;
 
+/// A broadcaster is on the air for longer than a viewer's buffer before the first one joins: before that there is nothing
+/// old enough to begin with.
+const WARM_UP_MS: u64 = 5_000;
+
+/// How long a viewer may take to leave: two seconds for its children to move, and some.
+const LEAVES: Duration = Duration::from_secs(8);
+
 /// How long a viewer may take to play, where nothing shorter is promised.
 pub const PLAYS: Duration = Duration::from_secs(20);
 
@@ -85,6 +92,9 @@ impl Scene {
         let cap = uplink(slot, slots).as_bps().to_string();
         let options = [&["--loop", "--uplink", &cap], options].concat();
         let broadcast = Broadcast::start(&stage, &broadcaster, &clip.argument(), &options)?;
+        broadcast
+            .program
+            .wait("stats", PLAYS, |stats| stats.number("t") >= WARM_UP_MS)?;
         Ok(Self {
             broadcast,
             broadcaster,
@@ -141,6 +151,19 @@ impl Scene {
         named.collect()
     }
 
+    /// Ends the viewers, the newest first, so that nobody loses a parent by it, and checks that the decoded frames of each
+    /// output are one unbroken piece of what was broadcast.
+    pub fn check_pictures(&self, viewers: &[Viewer], verdict: &mut Verdict) -> Result<()> {
+        for viewer in viewers.iter().rev() {
+            verdict.check(viewer.leave());
+        }
+        let input = self.input()?;
+        for viewer in viewers {
+            verdict.check(viewer.watch.check_frames(&input));
+        }
+        Ok(())
+    }
+
     /// The scenario is over: closes its verdict, and keeps what was written only if a promise is broken.
     pub fn close(self, verdict: Verdict) -> Result<()> {
         verdict.close()?;
@@ -182,8 +205,29 @@ impl Viewer {
         Ok(())
     }
 
+    /// Ends it as Ctrl-C does.
+    pub fn leave(&self) -> Result<()> {
+        let status = self.watch.program.stop(LEAVES)?;
+        ensure!(
+            status.success(),
+            "{} ended with {status}: {}",
+            self.name(),
+            self.watch.program.stderr()
+        );
+        self.check_no_panic()
+    }
+
+    fn check_no_panic(&self) -> Result<()> {
+        let stderr = self.watch.program.stderr();
+        let panicked = stderr.lines().skip_while(|line| !line.contains("panicked at"));
+        let told: Vec<&str> = panicked.take(2).collect();
+        ensure!(told.is_empty(), "{}: {}", self.name(), told.join(" "));
+        Ok(())
+    }
+
     /// Checks that it never stalled and lost nothing.
     pub fn check_unharmed(&self) -> Result<()> {
+        self.check_no_panic()?;
         let stats = self.watch.stats()?;
         let counts = ["stalls", "blocks_lost", "bad_chunks"].map(|field| (field, stats.number(field)));
         ensure!(

@@ -80,12 +80,5 @@ fn check(scene: &Scene, staying: &[Viewer], verdict: &mut Verdict) -> Result<()>
         let repaired = viewer.watch.program.events().all("repaired").len();
         verdict.note(&format!("`repaired` at {}", viewer.name()), repaired);
     }
-    for viewer in staying {
-        verdict.check(viewer.watch.program.stop(Duration::from_secs(10)));
-    }
-    let input = scene.input()?;
-    for viewer in staying {
-        verdict.check(viewer.watch.check_frames(&input));
-    }
-    Ok(())
+    scene.check_pictures(staying, verdict)
 }

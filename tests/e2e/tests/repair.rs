@@ -146,12 +146,5 @@ fn check(scene: &Scene, viewers: &[Viewer], verdict: &mut Verdict) -> Result<()>
     for viewer in viewers {
         verdict.check(viewer.check_unharmed());
     }
-    for viewer in viewers {
-        verdict.check(viewer.watch.program.stop(Duration::from_secs(10)));
-    }
-    let input = scene.input()?;
-    for viewer in viewers {
-        verdict.check(viewer.watch.check_frames(&input));
-    }
-    Ok(())
+    scene.check_pictures(viewers, verdict)
 }
