@@ -1,8 +1,9 @@
 //! Interior viewers fail, one after the other: nobody else notices.
 
 use anyhow::{Context, Result};
+use rig::banyan::parents;
 use rig::moves::{Move, Places, moves, places};
-use rig::scene::{PLAYS, Scene, Viewer, far, is_long};
+use rig::scene::{PLAYS, STRIPES, Scene, Viewer, far, is_long};
 use rig::verdict::Verdict;
 use rig::{Event, Wire};
 use rustix::process::Signal;
@@ -54,7 +55,7 @@ fn run(scene: Scene, name: &str, startup_most: u64) -> Result<()> {
     for n in 0..rounds {
         settle(&viewers, &mut verdict);
         let fault = [Fault::Killed, Fault::Frozen, Fault::Unplugged][n % 3];
-        let (round, victim) = fail_one(&mut viewers, fault)?;
+        let (round, victim) = fail_one(&mut viewers, fault, &mut verdict)?;
         gaps.extend(round.gaps);
         verdict.expect(round.strangers.is_empty(), || {
             format!("round {n}, {fault:?}: also moved: {:?}", round.strangers)
@@ -83,7 +84,7 @@ fn settle(viewers: &[Viewer], verdict: &mut Verdict) {
 }
 
 /// The one with the most children fails; returns what the others did about it.
-fn fail_one(viewers: &mut Vec<Viewer>, fault: Fault) -> Result<(Round, Viewer)> {
+fn fail_one(viewers: &mut Vec<Viewer>, fault: Fault, verdict: &mut Verdict) -> Result<(Round, Viewer)> {
     let before = places(viewers)?;
     let children = |viewer: &Viewer| viewer.watch.stats().map_or(0, |stats| stats.number("children"));
     let busiest = (0..viewers.len())
@@ -96,11 +97,14 @@ fn fail_one(viewers: &mut Vec<Viewer>, fault: Fault) -> Result<(Round, Viewer)> 
         .collect();
     let id = victim.watch.peer()?;
     fail(&victim, fault)?;
-    let orphaned = |name: &str| before[name].values().filter(|parent| **parent == id).count();
     let deadline = Instant::now() + REPAIRS;
     let mut gaps = Vec::new();
     for (viewer, mark) in viewers.iter().zip(marks) {
-        gaps.extend(repairs(viewer, mark, &id, orphaned(viewer.name()), deadline)?);
+        gaps.extend(
+            verdict
+                .check(repairs(viewer, mark, &id, deadline))
+                .unwrap_or_default(),
+        );
     }
     let after = places(viewers)?;
     let strangers = strangers(&before, &after, &id);
@@ -116,22 +120,20 @@ fn fail(victim: &Viewer, fault: Fault) -> Result<()> {
     }
 }
 
-/// Waits for `count` stripes to be repaired that came from `dead`; returns the gaps.
-fn repairs(viewer: &Viewer, mark: usize, dead: &str, count: usize, deadline: Instant) -> Result<Vec<u64>> {
-    let mut gaps = Vec::new();
-    if count > 0 {
-        let from_dead = |event: &Event| {
-            gaps.extend((event.text("from") == dead).then(|| event.number("gap_ms")));
-            gaps.len() >= count
-        };
-        let waited = viewer
-            .watch
-            .program
-            .events()
-            .wait(mark, "repaired", deadline, from_dead);
-        waited.with_context(|| format!("{} repaired {} of {count} stripes", viewer.name(), gaps.len()))?;
-    }
-    Ok(gaps)
+/// Waits until nothing comes from `dead` any more and all stripes come in; returns the gaps of those that were repaired.
+fn repairs(viewer: &Viewer, mark: usize, dead: &str, deadline: Instant) -> Result<Vec<u64>> {
+    let events = viewer.watch.program.events();
+    let whole = |stats: &Event| {
+        let orphaned = parents(stats).values().any(|parent| parent == dead);
+        !orphaned && stats.fields["stripes_receiving"].as_u64() >= Some(STRIPES)
+    };
+    let waited = events.wait(mark, "stats", deadline, whole);
+    waited.with_context(|| format!("{} does not get over the loss of a parent", viewer.name()))?;
+    let repaired = events
+        .since(mark, "repaired")
+        .into_iter()
+        .filter(|event| event.text("from") == dead);
+    Ok(repaired.map(|event| event.number("gap_ms")).collect())
 }
 
 /// What moved although its parent was not the dead one.
