@@ -26,7 +26,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
 /// The tests whose names contain `filter`, or one whole end-to-end scenario.
 fn only(filter: &str) -> Command {
     if Path::new(&format!("tests/e2e/tests/{filter}.rs")).exists() {
-        return runner(&["--package", "banyan-e2e", "--test", filter]);
+        return runner(&["--workspace", "--test", filter]);
     }
     runner(&["--workspace", filter])
 }

@@ -3,10 +3,11 @@
 use crate::events::{Event, Events};
 use crate::host::Host;
 use crate::stage::Stage;
-use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use anyhow::{Context, Result, anyhow};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -24,7 +25,7 @@ pub struct Program {
 }
 
 /// Lines of standard error that a failure shows.
-const TAIL: usize = 12;
+const TAIL: usize = 5;
 
 impl Program {
     /// Starts `command` on `host`. What it prints is kept in the stage's folder, as `NAME.out` and `NAME.err`; its data
@@ -34,6 +35,7 @@ impl Program {
         let mut child = inside(host, command)
             .env("XDG_DATA_HOME", stage.path(&format!("{name}.data")))
             .env("XDG_CONFIG_HOME", stage.path(&format!("{name}.data")))
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::options().create(true).append(true).open(&stderr)?)
@@ -82,14 +84,14 @@ impl Program {
         holds: impl FnMut(&Event) -> bool,
     ) -> Result<Event> {
         let waited = self.events.wait(mark, name, Instant::now() + within, holds);
-        waited.with_context(|| self.complaint())
+        waited.map_err(|error| self.complain(&error))
     }
 
     /// Waits for its end.
     pub fn wait_end(&self, within: Duration) -> Result<ExitStatus> {
         self.events
             .wait_end(Instant::now() + within)
-            .with_context(|| self.complaint())
+            .map_err(|error| self.complain(&error))
     }
 
     /// Sends it a signal; nothing happens if it has ended.
@@ -130,18 +132,25 @@ impl Program {
         ))
     }
 
-    fn complaint(&self) -> String {
+    fn complain(&self, error: &anyhow::Error) -> anyhow::Error {
         let stderr = self.stderr();
         let lines: Vec<&str> = stderr.lines().collect();
-        let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n    ");
-        format!("{}: its standard error ends with\n    {tail}", self.name)
+        let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n      | ");
+        let tail = if tail.is_empty() {
+            tail
+        } else {
+            format!("; its standard error ends with\n      | {tail}")
+        };
+        anyhow!("{}: {error:#}{tail}", self.name)
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It is gone already, or goes now.
-        let _ = self.signal(Signal::KILL);
+        if self.events.ended().is_none() {
+            // With what it started itself. It is gone already, or goes now.
+            let _ = kill_process_group(self.pid, Signal::KILL);
+        }
         if self.watcher.take().is_some_and(|watcher| watcher.join().is_err()) {
             eprintln!("rig: what watches {} panicked", self.name);
         }

@@ -1,7 +1,7 @@
 //! The broadcaster is killed and started again: the same link, the same viewers, the same trees.
 
 use anyhow::Result;
-use rig::moves::{moves, places};
+use rig::moves::{Move, moves, places};
 use rig::scene::{PLAYS, STRIPES, Scene, TOP, Viewer, uplink};
 use rig::verdict::Verdict;
 use rig::{Broadcast, Event, Wire};
@@ -17,12 +17,26 @@ fn a_restarted_broadcaster_keeps_link_viewers_and_trees() -> Result<()> {
     let mut verdict = Verdict::of("restart");
     let viewers = join(&scene)?;
     let before = places(&viewers)?;
+    let ids: Vec<String> = viewers
+        .iter()
+        .map(|viewer| viewer.watch.peer())
+        .collect::<Result<_>>()?;
     let marks: Vec<usize> = viewers
         .iter()
         .map(|viewer| viewer.watch.program.events().count())
         .collect();
     scene.broadcast.program.signal(Signal::KILL)?;
     scene.broadcast.program.wait_end(Duration::from_secs(5))?;
+    for (viewer, mark) in viewers.iter().zip(marks) {
+        viewer
+            .watch
+            .program
+            .wait_from(mark, "stall", Duration::from_secs(15), |_| true)?;
+    }
+    let marks: Vec<usize> = viewers
+        .iter()
+        .map(|viewer| viewer.watch.program.events().count())
+        .collect();
     let again = start_again(&scene)?;
     verdict.expect(again.link == scene.broadcast.link, || {
         format!("the link is {} now", again.link)
@@ -31,7 +45,11 @@ fn a_restarted_broadcaster_keeps_link_viewers_and_trees() -> Result<()> {
     for (viewer, mark) in viewers.iter().zip(marks) {
         verdict.check(goes_on(viewer, mark));
     }
-    let moved = moves(&before, &places(&viewers)?);
+    // Who hung at the broadcaster may have tried a spare meanwhile; the others had no reason to move.
+    let moved: Vec<Move> = moves(&before, &places(&viewers)?)
+        .into_iter()
+        .filter(|moved| ids.contains(&moved.from))
+        .collect();
     verdict.expect(moved.is_empty(), || format!("moved: {moved:?}"));
     let come_back = |event: &Event| event.number("viewers") == SLOTS.len() as u64;
     verdict.check(
@@ -67,13 +85,12 @@ fn start_again(scene: &Scene) -> Result<Broadcast> {
     Broadcast::start(&scene.stage, &scene.broadcaster, &scene.clip.argument(), &options)
 }
 
-/// It plays the next epoch: all stripes come in again, after a time without.
+/// It plays the next epoch: all stripes come in again.
 fn goes_on(viewer: &Viewer, mark: usize) -> Result<()> {
-    let program = &viewer.watch.program;
-    let none = |stats: &Event| stats.number("stripes_receiving") == 0;
-    program.wait_from(mark, "stats", Duration::from_secs(20), none)?;
-    let silent = program.events().count();
     let all = |stats: &Event| stats.number("stripes_receiving") >= STRIPES && stats.number("tier") == TOP;
-    program.wait_from(silent, "stats", Duration::from_secs(60), all)?;
+    viewer
+        .watch
+        .program
+        .wait_from(mark, "stats", Duration::from_secs(60), all)?;
     Ok(())
 }
