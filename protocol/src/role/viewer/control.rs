@@ -192,6 +192,7 @@ impl Viewer {
         self.ticket = Some(Held { sealed, ticket });
         self.regrant_all(now, assign.from_block, out);
         self.warm_spares(now, out);
+        self.feeds.unsettled = true;
         Ok(())
     }
 

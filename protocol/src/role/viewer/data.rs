@@ -98,7 +98,7 @@ impl Viewer {
 
     fn on_mark(&mut self, now: Instant, link: LinkId, stripe: StripeId) {
         let Some(at) = self.feeds.find(stripe) else { return };
-        let feed = &mut self.feeds[at];
+        let feed = self.feeds.flowing(at);
         if feed.main.as_ref().is_some_and(|main| main.link == Some(link)) {
             feed.watch.mark(now);
         }

@@ -246,6 +246,10 @@ pub(super) struct Feeds {
     index: [u8; STRIPES],
     /// Whether somebody was chosen and not asked yet.
     pub(super) unsettled: bool,
+    /// When the first of them is due, as reckoned up last.
+    pub(super) due: Option<Instant>,
+    /// Whether something changed since that may make it earlier.
+    pub(super) changed: bool,
 }
 
 impl Feeds {
@@ -256,6 +260,8 @@ impl Feeds {
             feeds: Vec::new(),
             index: [Self::NONE; STRIPES],
             unsettled: false,
+            due: None,
+            changed: false,
         }
     }
 
@@ -281,6 +287,7 @@ impl Feeds {
     }
 
     fn reindex(&mut self) {
+        self.changed = true;
         self.index = [Self::NONE; STRIPES];
         for (at, feed) in self.feeds.iter().enumerate() {
             if let Some(slot) = stripe_slot(feed.stripe) {
@@ -297,7 +304,13 @@ impl Feeds {
         self.feeds.iter()
     }
 
+    /// A feed that something came for, which makes nothing due earlier.
+    pub(super) fn flowing(&mut self, at: usize) -> &mut Feed {
+        &mut self.feeds[at]
+    }
+
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Feed> {
+        self.changed = true;
         self.feeds.iter_mut()
     }
 }
@@ -311,6 +324,7 @@ impl core::ops::Index<usize> for Feeds {
 
 impl core::ops::IndexMut<usize> for Feeds {
     fn index_mut(&mut self, at: usize) -> &mut Feed {
+        self.changed = true;
         &mut self.feeds[at]
     }
 }

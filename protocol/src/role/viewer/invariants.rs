@@ -12,6 +12,7 @@ impl Viewer {
             return;
         }
         assert!(self.feeds.len() <= STRIPES, "one feed a stripe");
+        self.assert_punctual();
         assert!(
             self.links.inbound() <= limits::INBOUND_LINKS_MAX,
             "inbound links are bounded"
@@ -24,6 +25,15 @@ impl Viewer {
         self.reports.check_invariants();
         self.screen.check_invariants();
         self.forwarder.check_invariants();
+    }
+
+    fn assert_punctual(&self) {
+        let round_trip = |link| self.links.round_trip(link);
+        let first = self.feeds.iter().filter_map(|feed| feed.due(round_trip)).min();
+        assert!(
+            first.is_none_or(|first| self.feeds.due.is_some_and(|due| due <= first)),
+            "no feed is due before we wake"
+        );
     }
 
     fn assert_feed(&self, feed: &Feed) {

@@ -154,6 +154,7 @@ impl Viewer {
             Input::RoundTrip { link, time } => {
                 if let Some(link) = self.links.get_mut(link) {
                     link.round_trip = Some(time);
+                    self.feeds.changed = true;
                 }
             }
             Input::Wire { sent, received } => {
@@ -288,6 +289,7 @@ impl Machine for Viewer {
         if self.phase != Phase::Over {
             self.run_timers(now, out);
         }
+        self.reckon_feeds(now);
         self.wake = self.next_wake(now);
     }
 

@@ -14,14 +14,26 @@ use crate::wire::ticket::Rank;
 use alloc::vec::Vec;
 
 impl Viewer {
-    /// When the first feed is due.
+    /// When the first feed is due, or a little before: what flows only moves that time on, so it is reckoned up anew when
+    /// it has come, or when something else has changed.
     pub(super) fn feeds_due(&self) -> Option<Instant> {
-        let round_trip = |link| self.links.round_trip(link);
-        self.feeds.iter().filter_map(|feed| feed.due(round_trip)).min()
+        self.feeds.due
+    }
+
+    pub(super) fn reckon_feeds(&mut self, now: Instant) {
+        if self.feeds.changed || self.feeds.due.is_some_and(|due| now >= due) {
+            let round_trip = |link| self.links.round_trip(link);
+            self.feeds.due = self.feeds.iter().filter_map(|feed| feed.due(round_trip)).min();
+            self.feeds.changed = false;
+        }
     }
 
     /// Finds silent parents, peers that do not answer, and orphans whom nobody helps.
     pub(super) fn run_feeds(&mut self, now: Instant, out: &mut Outbox) {
+        self.reckon_feeds(now);
+        if self.feeds.due.is_none_or(|due| now < due) {
+            return;
+        }
         for at in 0..self.feeds.len() {
             let round_trip = |link| self.links.round_trip(link);
             if self.feeds[at].due(round_trip).is_some_and(|due| now >= due) {
@@ -218,6 +230,9 @@ impl Viewer {
 
     /// Asks all those who were chosen and can be asked, in one message each, and shows our ticket to those who lack it.
     pub(super) fn settle(&mut self, now: Instant, out: &mut Outbox) {
+        if !self.feeds.unsettled {
+            return;
+        }
         let mut rounds = 0;
         while core::mem::take(&mut self.feeds.unsettled) && rounds < 4 {
             rounds += 1;
@@ -327,7 +342,7 @@ impl Viewer {
 
     /// A chunk came on `link` from somebody who was asked for it.
     pub(super) fn on_flow(&mut self, now: Instant, at: usize, link: LinkId, block: u64, out: &mut Outbox) {
-        let feed = &mut self.feeds[at];
+        let feed = self.feeds.flowing(at);
         feed.newest = feed.newest.max(Some(block));
         if let Some(main) = feed.main.as_mut().filter(|main| main.link == Some(link)) {
             if main.newest.is_some_and(|newest| block > newest + 1) {
