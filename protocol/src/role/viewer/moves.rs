@@ -1,161 +1,19 @@
-//! Who sends what: planned moves, make before break, and repairs.
+//! Who sends what: planned moves, make before break.
 
 use super::Viewer;
-use super::feed::{Fault, Feed, Source, Trouble};
+use super::feed::{Fault, Source};
 use super::watch::Watch;
 use crate::event::Event;
-use crate::id::{PeerId, PeerTag};
+use crate::id::PeerId;
 use crate::io::{LinkId, Outbox};
 use crate::media::StripeId;
 use crate::media::store::BLOCKS_KEPT;
 use crate::time::Instant;
-use crate::wire::control::{Accusation, Attach, DetachReason, Message, Moved, Orphaned};
+use crate::wire::control::{Accusation, Attach, DetachReason, Message, Moved};
 use crate::wire::ticket::Rank;
 use alloc::vec::Vec;
 
 impl Viewer {
-    /// When the first feed is due, or a little before: what flows only moves that time on, so it is reckoned up anew when
-    /// it has come, or when something else has changed.
-    pub(super) fn feeds_due(&self) -> Option<Instant> {
-        self.feeds.due
-    }
-
-    pub(super) fn reckon_feeds(&mut self, now: Instant) {
-        if self.feeds.changed || self.feeds.due.is_some_and(|due| now >= due) {
-            let round_trip = |link| self.links.round_trip(link);
-            self.feeds.due = self.feeds.iter().filter_map(|feed| feed.due(round_trip)).min();
-            self.feeds.changed = false;
-        }
-    }
-
-    /// Finds silent parents, peers that do not answer, and orphans whom nobody helps.
-    pub(super) fn run_feeds(&mut self, now: Instant, out: &mut Outbox) {
-        self.reckon_feeds(now);
-        if self.feeds.due.is_none_or(|due| now < due) {
-            return;
-        }
-        for at in 0..self.feeds.len() {
-            let round_trip = |link| self.links.round_trip(link);
-            if self.feeds[at].due(round_trip).is_some_and(|due| now >= due) {
-                self.run_feed(now, at, out);
-            }
-        }
-    }
-
-    fn run_feed(&mut self, now: Instant, at: usize, out: &mut Outbox) {
-        let (feed, round_trip) = (&self.feeds[at], |link| self.links.round_trip(link));
-        let link = feed.healthy().and_then(|main| main.link);
-        let silent = link.is_some_and(|link| now >= feed.watch.deadline(round_trip(link)));
-        let next = feed.next.as_ref();
-        let late = next.filter(|next| now >= next.since + feed.patience(next, round_trip));
-        let why = late.map(|next| match next.link {
-            Some(_) => DetachReason::Silent,
-            None => DetachReason::Unreachable,
-        });
-        if silent {
-            self.fault(now, at, Fault::Silent, out);
-        }
-        if let Some(why) = why {
-            self.next_failed(now, at, why, out);
-        } else if self.feeds[at].next.is_none() {
-            self.ask_around(now, at, out);
-        }
-    }
-
-    /// An orphan's turn: the coordinator found it no place in good time.
-    fn ask_around(&mut self, now: Instant, at: usize, out: &mut Outbox) {
-        if self.feeds[at].trouble.is_some() {
-            self.feeds[at].forget_plan();
-            self.advance(now, at, out);
-        }
-    }
-
-    /// Something is wrong with the present parent. Its spare is asked at once; what it still sends is taken.
-    pub(super) fn fault(&mut self, now: Instant, at: usize, fault: Fault, out: &mut Outbox) {
-        let feed = &mut self.feeds[at];
-        let gone = matches!(fault, Fault::Lost | Fault::Detached(_));
-        if feed.grant.is_err() {
-            feed.main.take_if(|_| gone);
-            return;
-        }
-        if let Some(main) = feed.main.as_mut().filter(|_| gone) {
-            main.link = None;
-        }
-        if feed.trouble.is_some() {
-            return;
-        }
-        let main = feed.main.as_ref().map(|main| main.peer);
-        let tag = main.map(|peer| peer.tag());
-        let grant = feed.grant.as_ref().ok();
-        feed.trouble = Some(Trouble {
-            fault,
-            heard: feed.watch.heard(),
-            tried_spare: tag.is_some() && grant.and_then(|grant| grant.spare) == tag,
-            tried_parent: tag.is_some() && grant.map(|grant| grant.parent) == tag,
-            plan_failed: None,
-            orphaned: None,
-        });
-        if let Some(main) = main.filter(|_| fault == Fault::Silent) {
-            self.reports.accuse(main, Accusation::Silent);
-        }
-        if self.feeds[at].next.is_none() {
-            self.advance(now, at, out);
-        }
-    }
-
-    /// Asks whoever the grant names and was not tried yet; then it is for the coordinator to find somebody.
-    fn advance(&mut self, now: Instant, at: usize, out: &mut Outbox) {
-        while let Some(tag) = self.feeds[at].untried() {
-            let planned = self.feeds[at].is_parent(&tag);
-            let Some(peer) = self.book.peer(&tag) else {
-                continue;
-            };
-            if self.can_ask(now, peer, out) {
-                return self.choose(now, at, peer, planned, out);
-            }
-        }
-        self.orphan(now, at, out);
-    }
-
-    fn can_ask(&mut self, now: Instant, peer: PeerId, out: &mut Outbox) -> bool {
-        if peer == self.config.id {
-            return false;
-        }
-        let is_up = self.links.to(&peer).is_some();
-        is_up || (peer != self.config.channel && self.reach(now, peer, out))
-    }
-
-    fn orphan(&mut self, now: Instant, at: usize, out: &mut Outbox) {
-        let feed = &mut self.feeds[at];
-        let (Some(trouble), Ok(grant)) = (&mut feed.trouble, &feed.grant) else {
-            return;
-        };
-        trouble.orphaned = Some(now);
-        let (stripe, tag) = (feed.stripe, grant.parent);
-        let why = trouble.plan_failed.unwrap_or(trouble.fault.reason());
-        self.say_orphaned(stripe, &tag, why, out);
-        self.give_up_stranger(at, out);
-    }
-
-    /// A parent that failed and that the grant does not name any more may not come back.
-    fn give_up_stranger(&mut self, at: usize, out: &mut Outbox) {
-        let feed = &self.feeds[at];
-        let main = feed.main.as_ref().filter(|main| !feed.names(&main.peer.tag()));
-        if let Some(link) = main.map(|main| main.link) {
-            self.say_detach(link, feed.stripe, out);
-            if let Some(main) = &mut self.feeds[at].main {
-                main.link = None;
-            }
-        }
-    }
-
-    /// Tells the coordinator that its plan for a stripe has failed.
-    fn say_orphaned(&self, stripe: StripeId, parent: &PeerTag, why: DetachReason, out: &mut Outbox) {
-        let parent = self.book.peer(parent).unwrap_or(self.config.channel);
-        let orphaned = Orphaned { stripe, parent, why };
-        self.tell_coordinator(&Message::Orphaned(orphaned), out);
-    }
-
     /// This peer is to send the stripe from now on.
     pub(super) fn choose(&mut self, now: Instant, at: usize, peer: PeerId, planned: bool, out: &mut Outbox) {
         self.cancel_next(at, out);
@@ -176,33 +34,9 @@ impl Viewer {
         self.say_detach(next.link.filter(|link| Some(*link) != main), stripe, out);
     }
 
-    fn say_detach(&self, link: Option<LinkId>, stripe: StripeId, out: &mut Outbox) {
+    pub(super) fn say_detach(&self, link: Option<LinkId>, stripe: StripeId, out: &mut Outbox) {
         if let Some(link) = link.filter(|link| self.links.get(*link).is_some()) {
             out.tell(link, &Message::Detach { stripe });
-        }
-    }
-
-    /// Whoever was to send the stripe next does not.
-    pub(super) fn next_failed(&mut self, now: Instant, at: usize, why: DetachReason, out: &mut Outbox) {
-        let Some(next) = self.feeds[at].next.clone() else {
-            return;
-        };
-        self.cancel_next(at, out);
-        self.adopt_rank(at, out);
-        let (stripe, tag) = (self.feeds[at].stripe, next.peer.tag());
-        if self.feeds[at].healthy().is_some() {
-            // The old parent still sends; but the coordinator must think of another.
-            return self.say_orphaned(stripe, &tag, why, out);
-        }
-        if self.feeds[at].trouble.is_none() {
-            self.fault(now, at, Fault::Unserved, out);
-        }
-        self.feeds[at].mark_tried(&next.peer, why);
-        if core::mem::take(&mut self.feeds[at].plan_waits) {
-            return self.follow_plan(now, at, out);
-        }
-        if self.feeds[at].next.is_none() {
-            self.advance(now, at, out);
         }
     }
 
@@ -360,36 +194,6 @@ impl Viewer {
         }
     }
 
-    /// The silent parent sends again, before anybody else did.
-    fn recovered(&mut self, now: Instant, at: usize, out: &mut Outbox) {
-        let feed = &mut self.feeds[at];
-        let was_orphan = feed
-            .trouble
-            .take()
-            .is_some_and(|trouble| trouble.orphaned.is_some());
-        let (stripe, main) = (feed.stripe, feed.main.as_ref().map(|main| main.peer));
-        if feed
-            .next
-            .as_ref()
-            .is_some_and(|next| !next.planned || Some(next.peer) == main)
-        {
-            self.cancel_next(at, out);
-        }
-        if let Some(to) = main.filter(|_| was_orphan) {
-            let (from, planned) = (None, false);
-            let moved = Moved {
-                stripe,
-                to,
-                from,
-                planned,
-            };
-            self.tell_coordinator(&Message::Moved(moved), out);
-        }
-        if core::mem::take(&mut self.feeds[at].plan_waits) {
-            self.follow_plan(now, at, out);
-        }
-    }
-
     /// The first chunk from the new parent: now the old one is left.
     fn promote(&mut self, now: Instant, at: usize, block: u64, out: &mut Outbox) {
         let feed = &mut self.feeds[at];
@@ -523,62 +327,5 @@ impl Viewer {
             link.ask(stripe);
         }
         self.say_attach(link, alloc::vec![(stripe, from)], out);
-    }
-
-    /// A link is gone.
-    pub(super) fn on_link_lost(&mut self, now: Instant, link: LinkId, duplicate: bool, out: &mut Outbox) {
-        if !self.is_live() {
-            return;
-        }
-        for at in 0..self.feeds.len() {
-            if duplicate {
-                self.reseat(now, at, link, out);
-            } else {
-                self.lose(now, at, link, out);
-            }
-        }
-    }
-
-    fn lose(&mut self, now: Instant, at: usize, link: LinkId, out: &mut Outbox) {
-        let feed = &self.feeds[at];
-        let on = |source: &Option<Source>| source.as_ref().is_some_and(|source| source.link == Some(link));
-        let (main, next) = (on(&feed.main), on(&feed.next));
-        if next {
-            self.next_failed(now, at, DetachReason::Unreachable, out);
-        }
-        if main {
-            self.fault(now, at, Fault::Lost, out);
-        }
-    }
-}
-
-impl Feed {
-    fn is_parent(&self, tag: &PeerTag) -> bool {
-        self.grant.as_ref().is_ok_and(|grant| grant.parent == *tag)
-    }
-
-    /// Whom to ask next in a repair: the spare, then the parent.
-    fn untried(&mut self) -> Option<PeerTag> {
-        let (trouble, grant) = (self.trouble.as_mut()?, self.grant.as_ref().ok()?);
-        if let Some(spare) = grant.spare.filter(|_| !trouble.tried_spare) {
-            trouble.tried_spare = true;
-            return Some(spare);
-        }
-        let parent = (!trouble.tried_parent).then_some(grant.parent);
-        trouble.tried_parent = true;
-        parent
-    }
-
-    /// This peer need not be asked again in this repair, because of `why`.
-    fn mark_tried(&mut self, peer: &PeerId, why: DetachReason) {
-        let (Some(trouble), Ok(grant)) = (&mut self.trouble, &self.grant) else {
-            return;
-        };
-        let tag = peer.tag();
-        trouble.tried_spare |= grant.spare == Some(tag);
-        if grant.parent == tag {
-            trouble.tried_parent = true;
-            trouble.plan_failed = Some(why);
-        }
     }
 }
