@@ -18,14 +18,16 @@ const SETTLED_AFTER: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_secs(20);
 
 impl Overlay {
-    /// Moves a member nearer to the source, where that makes the trees shorter. Call every few seconds, while nobody waits for
-    /// a seat: a wave of moves would make everybody's neighbours new at once.
+    /// Moves one member in thirty nearer to the source, where that makes the trees shorter. Call every few seconds, while nobody
+    /// waits for a seat: a wave of moves would make everybody's neighbours new at once.
     pub fn improve(&mut self, now: Instant) {
+        let mut moves = self.viewer_count().div_ceil(30);
         for member in self.strongest_first(now) {
             let homes: Vec<StripeIndex> = self.member(member).homes.iter().copied().collect();
-            if homes.into_iter().any(|stripe| self.move_up(now, member, stripe)) {
+            if moves == 0 {
                 return;
             }
+            moves -= usize::from(homes.into_iter().any(|stripe| self.move_up(now, member, stripe)));
         }
     }
 

@@ -86,26 +86,23 @@ impl Overlay {
         rank_between(above.rank, below).is_some()
     }
 
-    /// The best parent with room for `child` on `stripe`: one that is meant to be interior there, then one that keeps a
-    /// reserve, then the least deep, then the one with most room. `None` if nobody has room.
+    /// The best parent with room for `child` on `stripe`: the least deep, where one that is not meant to be interior there, or
+    /// keeps no reserve, counts as a level deeper; then the one with most room. Who is interior elsewhere comes last. `None` if
+    /// nobody has room.
     pub fn free_seat(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
         let slot = self.stripes.slot(stripe);
-        let has_room = |parent: &MemberIndex| self.free_for(*parent, stripe) >= slot;
-        let candidates = self
-            .present()
-            .filter(has_room)
-            .filter(|parent| self.may_hang(child, stripe, *parent));
-        candidates.min_by_key(|parent| {
+        let has_room = |parent: &MemberIndex| {
+            self.member(*parent).free() >= slot && self.free_for(*parent, stripe) >= slot
+        };
+        let key = |parent: &MemberIndex| {
             let member = self.member(*parent);
             let depth = member.place(stripe).map_or(0, |place| place.depth);
-            (
-                self.opening(member, *parent, stripe),
-                self.crowds(*parent, stripe),
-                depth,
-                Reverse(member.free()),
-                *parent,
-            )
-        })
+            let opening = self.opening(member, *parent, stripe);
+            let cost = depth.saturating_add(u16::from(opening) + u16::from(self.crowds(*parent, stripe)));
+            (opening == 2, cost, Reverse(member.free()), *parent)
+        };
+        let fits = |parent: &MemberIndex| self.may_hang(child, stripe, *parent);
+        least(self.present().filter(has_room), key, fits)
     }
 
     /// Whether one more child would leave less than a sixth of the parent's uplink: out of that a newcomer catches up.
@@ -135,12 +132,11 @@ impl Overlay {
         let strength = self.member(newcomer).granted;
         let weaker = |seat: &Takeover| {
             let sitter = self.member(seat.sitter);
-            seat.depth < depth
-                && sitter.granted.percent(150) < strength
-                && self.may_take(newcomer, stripe, seat)
+            seat.depth < depth && sitter.granted.percent(150) < strength
         };
-        let seats = self.seats(stripe).filter(weaker);
-        seats.min_by_key(|seat| self.takeover_key(stripe, seat))
+        let key = |seat: &Takeover| self.takeover_key(stripe, seat);
+        let fits = |seat: &Takeover| self.may_take(newcomer, stripe, seat);
+        least(self.seats(stripe).filter(weaker), key, fits)
     }
 
     /// The best seat on `stripe` whose sitter has no children there and finds another: the way out for an orphan with
@@ -148,11 +144,11 @@ impl Overlay {
     pub fn leaf_seat(&self, newcomer: MemberIndex, stripe: StripeIndex) -> Option<Takeover> {
         let childless = |seat: &Takeover| {
             let place = self.member(seat.sitter).place(stripe);
-            place.is_some_and(|place| place.children.is_empty()) && self.may_take(newcomer, stripe, seat)
+            place.is_some_and(|place| place.children.is_empty())
         };
-        self.seats(stripe)
-            .filter(childless)
-            .min_by_key(|seat| self.takeover_key(stripe, seat))
+        let key = |seat: &Takeover| self.takeover_key(stripe, seat);
+        let fits = |seat: &Takeover| self.may_take(newcomer, stripe, seat);
+        least(self.seats(stripe).filter(childless), key, fits)
     }
 
     fn seats(&self, stripe: StripeIndex) -> impl Iterator<Item = Takeover> + '_ {
@@ -188,23 +184,23 @@ impl Overlay {
     /// avoids that parent; the source itself last, so that a failure doesn't storm it.
     pub fn best_spare(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
         let parent = self.member(child).place(stripe)?.parent?;
-        let fits = |spare: &MemberIndex| self.may_be_spare(child, stripe, parent, *spare);
-        self.present().filter(fits).min_by_key(|spare| {
+        let key = |spare: &MemberIndex| {
             let member = self.member(*spare);
             let depth = member.place(stripe).map_or(0, |place| place.depth);
-            let short = self.spare_is_short(parent, *spare, stripe, 1);
             let load = self.spare_load.get(&(*spare, parent)).copied().unwrap_or(0);
-            let source = *spare == MemberIndex::SOURCE;
             (
-                short,
-                source,
+                self.spare_is_short(parent, *spare, stripe, 1),
+                *spare == MemberIndex::SOURCE,
                 self.needs_rise(child, stripe, *spare),
                 self.opening(member, *spare, stripe),
                 depth,
                 load,
                 *spare,
             )
-        })
+        };
+        let receives = |spare: &MemberIndex| self.member(*spare).place(stripe).is_some();
+        let fits = |spare: &MemberIndex| self.may_be_spare(child, stripe, parent, *spare);
+        least(self.present().filter(receives), key, fits)
     }
 
     /// Whether a spare could not seat all who count on it for the failure of `parent`, and `more`.
@@ -252,4 +248,21 @@ impl Overlay {
             !over.children.is_empty() || (above.granted, Reverse(spare)) > (below.granted, Reverse(child));
         over.rank < place.rank || (place.children.is_empty() && stronger)
     }
+}
+
+/// The candidate with the least key among those that fit. Fitting costs more to find out than the key, so only who could win is
+/// looked at.
+fn least<T, K: Ord>(
+    candidates: impl Iterator<Item = T>,
+    key: impl Fn(&T) -> K,
+    fits: impl Fn(&T) -> bool,
+) -> Option<T> {
+    let mut best: Option<(K, T)> = None;
+    for candidate in candidates {
+        let own = key(&candidate);
+        if best.as_ref().is_none_or(|(least, _)| own < *least) && fits(&candidate) {
+            best = Some((own, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
 }

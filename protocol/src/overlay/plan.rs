@@ -298,7 +298,12 @@ impl Overlay {
     /// shows another tier. Whether `member` found a seat that way.
     fn enlist(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) -> bool {
         let tier = self.stripes.id(stripe).tier;
-        if Some(tier) == self.stripes.top() {
+        // A carrier's rank is that of a newcomer: somebody with children of its own may stand above it.
+        let childless = self
+            .member(member)
+            .place(stripe)
+            .is_none_or(|place| place.children.is_empty());
+        if Some(tier) == self.stripes.top() || !childless {
             return false;
         }
         let slot = self.stripes.slot(stripe);
