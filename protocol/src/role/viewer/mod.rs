@@ -1,7 +1,7 @@
 //! The viewer: joins a channel, receives the stripes of a tier, plays them, and passes them on.
 //!
-//! One engine, split by concern: [`session`] talks to the coordinator, [`linking`] keeps links, [`moves`] decides who
-//! sends what, [`repair`] what to do when somebody does not, [`data`] takes chunks in, [`pulls`] asks for single ones, [`screen`] plays, [`reports`] tells.
+//! One engine, split by concern: `session` talks to the coordinator, `linking` keeps links, `moves` decides who
+//! sends what, `repair` what to do when somebody does not, `data` takes chunks in, `pulls` asks for single ones, `screen` plays, `reports` tells.
 
 mod asks;
 mod book;
