@@ -258,6 +258,20 @@ impl Viewer {
         }
     }
 
+    /// The transport took something, and nothing else is due: most inputs are of that kind, and concern the forwarder
+    /// alone.
+    fn is_mere_progress(&self, now: Instant, input: &Input) -> bool {
+        let early = self.wake.is_some_and(|wake| now < wake);
+        early && self.epoch > 0 && matches!(input, Input::Drained { .. })
+    }
+
+    fn note_progress(&mut self, now: Instant, input: Input, out: &mut Outbox) {
+        self.take(now, input, out);
+        let at = self.at(now);
+        self.forwarder.poll(now, at, out);
+        self.wake = [self.wake, self.forwarder.wake_at()].into_iter().flatten().min();
+    }
+
     fn next_wake(&self, now: Instant) -> Option<Instant> {
         if self.phase == Phase::Over {
             return None;
@@ -284,6 +298,9 @@ impl Machine for Viewer {
     fn handle(&mut self, now: Instant, input: Input, out: &mut Outbox) {
         if self.phase == Phase::Over {
             return;
+        }
+        if self.is_mere_progress(now, &input) {
+            return self.note_progress(now, input, out);
         }
         self.forgive_own_absence(now);
         self.take(now, input, out);

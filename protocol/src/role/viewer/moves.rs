@@ -141,8 +141,8 @@ impl Viewer {
             return;
         }
         let lacks = |link: &&super::links::Link| {
-            let concerned = self.feeds.iter().any(|feed| feed.concerns(&link.peer));
-            link.is_up() && link.shown == 0 && concerned
+            let unknown = link.is_up() && link.shown == 0;
+            unknown && self.feeds.iter().any(|feed| feed.concerns(&link.peer))
         };
         let links: Vec<LinkId> = self.links.iter().filter(lacks).map(|link| link.id).collect();
         for link in links {

@@ -126,7 +126,8 @@ impl Pulls {
 
 impl Viewer {
     pub(super) fn pulls_due(&self) -> Option<Instant> {
-        (self.feeds.len() > 0).then_some(self.pulls.check)
+        // Chunks that come have it looked at; this is for when none do.
+        (self.feeds.len() > 0).then_some(self.pulls.check + EVERY)
     }
 
     pub(super) fn run_pulls(&mut self, now: Instant, out: &mut Outbox) {

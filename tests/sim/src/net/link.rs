@@ -45,6 +45,8 @@ pub struct End {
     pub waiting: bool,
     /// Bytes taken that the machine has not been told of.
     pub drained: u64,
+    /// The round-trip time that the machine was told last; zero before.
+    pub round_trip: Micros,
     /// When the last frame of each lane arrives at the other end: order within a lane is kept.
     pub arrivals: [Micros; LANES],
     /// The parcel being filled on each lane, by its place in the world's table.
@@ -64,6 +66,7 @@ impl End {
             held_bytes: 0,
             waiting: false,
             drained: 0,
+            round_trip: 0,
             arrivals: [0; LANES],
             open_parcels: [None; LANES],
             unacknowledged: VecDeque::new(),

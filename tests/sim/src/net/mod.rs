@@ -42,6 +42,9 @@ pub const WIRE_REPORTS: Micros = 100 * MILLISECOND;
 /// How often a driver reports a link's round-trip time.
 pub const ROUND_TRIPS: Micros = SECOND;
 
+/// A round-trip time is reported anew if it differs by as much.
+pub const ROUND_TRIP_STEP: Micros = 5 * MILLISECOND;
+
 /// The most bytes that travel as one event, except a larger frame alone: so that a burst on a thin uplink arrives bit
 /// by bit.
 pub const PARCEL_MAX: usize = 16 * 1024;

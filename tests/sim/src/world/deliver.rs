@@ -3,7 +3,7 @@
 use super::transport::Parcel;
 use super::{Happening, Life, NodeIndex, SideIndex, Watch, World};
 use crate::net::link::{End, EndState};
-use crate::net::{ROUND_TRIPS, WIRE_REPORTS, wire};
+use crate::net::{ROUND_TRIP_STEP, ROUND_TRIPS, WIRE_REPORTS, wire};
 use banyan_protocol::io::{Input, LinkId};
 use banyan_protocol::time::Duration;
 
@@ -104,9 +104,17 @@ impl<W: Watch, A> World<W, A> {
         }
     }
 
+    /// Tells a node of a link's round-trip time, unless it is what it was: transports smooth theirs.
     pub(super) fn report_round_trip(&mut self, node: NodeIndex, id: LinkId, link: u32) {
         let wait = self.node(node).uplink.wait(self.now);
-        let time = Duration::from_micros(2 * self.links[link as usize].delay + wait);
+        let time = 2 * self.links[link as usize].delay + wait;
+        let side = self.node(node).links[&id].1;
+        let end = self.end_mut(link, side);
+        if time.abs_diff(end.round_trip) < ROUND_TRIP_STEP {
+            return;
+        }
+        end.round_trip = time;
+        let time = Duration::from_micros(time);
         self.handle(node, Input::RoundTrip { link: id, time });
     }
 
