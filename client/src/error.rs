@@ -58,6 +58,11 @@ pub enum Error {
     /// The benchmark could not run.
     #[error("{0}")]
     Bench(String),
+    /// A part of the program panicked.
+    #[error(
+        "a bug ended the program; the lines before this one say where: please report them, and start it again"
+    )]
+    Bug,
     /// The machine does not give what the program needs.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -80,6 +85,7 @@ impl Error {
             | Self::Output { .. }
             | Self::State { .. }
             | Self::Bench(_)
+            | Self::Bug
             | Self::System(_) => 1,
         }
     }
@@ -98,6 +104,7 @@ impl Error {
             Self::Output { .. } => "output",
             Self::State { .. } => "state",
             Self::Bench(_) => "bench",
+            Self::Bug => "bug",
             Self::System(_) => "system",
         }
     }
@@ -125,8 +132,19 @@ impl Finish {
     }
 }
 
+/// What the end of a session means for the command: `outcome` is why it left, if it did, and `ended` how its machine did;
+/// a machine that says nothing has panicked.
+pub fn conclude(outcome: Option<Result<Finish, Error>>, ended: Option<Ended>) -> Result<Finish, Error> {
+    match (outcome, ended) {
+        (Some(Err(error)), _) => Err(error),
+        (_, None) => Err(Error::Bug),
+        (Some(Ok(left)), Some(_)) => Ok(left),
+        (None, Some(ended)) => finish(ended),
+    }
+}
+
 /// What a machine's end means for the command.
-pub fn finish(ended: Ended) -> Result<Finish, Error> {
+fn finish(ended: Ended) -> Result<Finish, Error> {
     match ended {
         Ended::Left => Ok(Finish::Left),
         Ended::ChannelEnded => Ok(Finish::ChannelEnded),
@@ -156,8 +174,29 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_panicked_is_an_error_whatever_was_asked() {
+        for outcome in [None, Some(Ok(Finish::Left))] {
+            let error = conclude(outcome, None).unwrap_err();
+            assert_eq!((error.exit_code(), error.name()), (1, "bug"));
+        }
+        let input = || Some(Err(Error::Input(String::new())));
+        assert_eq!(conclude(input(), None).unwrap_err().exit_code(), 5);
+    }
+
+    #[test]
+    fn the_first_reason_to_leave_counts() {
+        let unreachable = || Some(Ended::Unreachable);
+        assert_eq!(
+            conclude(Some(Ok(Finish::Left)), unreachable()).unwrap(),
+            Finish::Left
+        );
+        assert_eq!(conclude(None, unreachable()).unwrap_err().exit_code(), 3);
+        assert_eq!(conclude(None, Some(Ended::Left)).unwrap(), Finish::Left);
+    }
+
+    #[test]
     fn every_error_is_one_line() {
-        for error in [Error::Unreachable, Error::WrongKey, Error::Version] {
+        for error in [Error::Unreachable, Error::WrongKey, Error::Version, Error::Bug] {
             let text = error.to_string();
             assert!(!text.is_empty() && !text.contains('\n'), "{text}");
         }

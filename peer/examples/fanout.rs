@@ -171,6 +171,7 @@ fn forward(plan: Plan) -> Result<()> {
             ..Inbound::default()
         };
         let config = Config {
+            coordinator: None,
             listen: Some("127.0.0.1:0".parse()?),
             inbound,
             gso: plan.gso,

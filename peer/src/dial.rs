@@ -35,7 +35,7 @@ pub(crate) async fn dial(
         let attempt = Attempt {
             quic: endpoint.quic.clone(),
             socket: endpoint.socket.clone(),
-            client: endpoint.client.clone(),
+            client: endpoint.client(peer),
             peer,
             address,
         };
@@ -73,7 +73,7 @@ pub(crate) async fn probe(endpoint: Endpoint, peer: PeerId, addresses: Vec<Socke
         let attempt = Attempt {
             quic: quic.clone(),
             socket: socket.clone(),
-            client: endpoint.client.clone(),
+            client: endpoint.client(peer),
             peer,
             address,
         };

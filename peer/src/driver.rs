@@ -29,7 +29,7 @@ const BATCH_MAX: usize = 256;
 /// Dials and probes under way at once. More fail at once: no honest plan needs so many.
 const DIALS_MAX: usize = 256;
 
-/// How often the machine is told of wire bytes, and a tenth of the round-trip times.
+/// How often the machine is told of wire bytes, and a tenth of the links are looked at.
 const METER_EVERY: Duration = Duration::from_millis(100);
 
 /// How often this machine's addresses are looked up again, in [`METER_EVERY`].
@@ -343,15 +343,24 @@ impl<M: Machine> Driver<M> {
         let (sent, received) = self.endpoint.wire.totals();
         self.tell(Input::Wire { sent, received });
         for link in self.links.next_turn() {
-            if let Some(input) = self.links.round_trip(link) {
-                self.tell(input);
-            }
+            self.look_at(link);
         }
         if self.meter_ticks.is_multiple_of(ADDRESSES_EVERY) {
             self.look_up_addresses();
         }
         self.meter_ticks += 1;
         self.links.reap();
+    }
+
+    fn look_at(&mut self, link: LinkId) {
+        if self.links.has_stopped(link, std::time::Instant::now()) {
+            tracing::debug!(link = link.0, "answers nothing");
+            self.links.close(link, CloseCode::Done);
+            let why = LinkEnd::TimedOut;
+            self.tell(Input::Unlinked { link, why });
+        } else if let Some(input) = self.links.round_trip(link) {
+            self.tell(input);
+        }
     }
 
     fn look_up_addresses(&mut self) {

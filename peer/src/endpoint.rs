@@ -2,6 +2,7 @@
 
 use crate::gate::{Gate, Inbound};
 use crate::socket::{Socket, Wire};
+use crate::transport::Keep;
 use crate::{address, tls, transport};
 use banyan_protocol::id::{PeerId, SecretKey};
 use banyan_protocol::limits::ALPN;
@@ -32,6 +33,8 @@ const UNJUDGED_BYTES_MAX: u64 = 16 * 1024;
 pub struct Config {
     /// The socket's address; `None`: all addresses, at [`DEFAULT_PORT`] if it is free.
     pub listen: Option<SocketAddr>,
+    /// The peer whose links are kept alive sparingly, for it has one to everybody: the broadcaster.
+    pub coordinator: Option<PeerId>,
     /// Bounds on what strangers may begin.
     pub inbound: Inbound,
     /// Segmentation offload: halves the CPU time, but some network drivers break it.
@@ -42,6 +45,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: None,
+            coordinator: None,
             inbound: Inbound::default(),
             gso: true,
         }
@@ -71,7 +75,9 @@ pub struct Endpoint {
     pub(crate) socket: Arc<Socket>,
     pub(crate) wire: Arc<Wire>,
     pub(crate) gate: Gate,
-    pub(crate) client: ClientConfig,
+    /// For links to the coordinator, and to all others.
+    pub(crate) clients: [ClientConfig; 2],
+    coordinator: Option<PeerId>,
     id: PeerId,
     local: SocketAddr,
     dual_stack: bool,
@@ -83,10 +89,9 @@ impl Endpoint {
     /// # Errors
     /// If the address that `config` names is in use or not ours.
     pub fn bind(key: &SecretKey, config: Config) -> Result<Self, BindError> {
-        let transport = transport::config(config.gso);
         let (socket, local, dual_stack) = bind(config.listen)?;
         let wire = Arc::new(Wire::default());
-        let server = server_config(key, &transport);
+        let server = server_config(key, &transport::config(Keep::Acceptor, config.gso));
         let opened = open_quic(socket, &wire, restart_proof(key), Some(server));
         let (quic, socket) = opened.map_err(|source| BindError::Socket {
             address: local,
@@ -97,11 +102,23 @@ impl Endpoint {
             socket,
             wire,
             gate: Gate::new(config.inbound),
-            client: client_config(key, ALPN, &transport),
+            clients: [Keep::Coordinator, Keep::Neighbour]
+                .map(|keep| client_config(key, ALPN, &transport::config(keep, config.gso))),
+            coordinator: config.coordinator,
             id: key.id(),
             local,
             dual_stack,
         })
+    }
+
+    /// What to dial `peer` with.
+    pub(crate) fn client(&self, peer: PeerId) -> ClientConfig {
+        let [coordinator, neighbour] = &self.clients;
+        if self.coordinator == Some(peer) {
+            coordinator.clone()
+        } else {
+            neighbour.clone()
+        }
     }
 
     /// One at a fresh port, which only dials; what it sends and receives counts as this one's.

@@ -22,7 +22,8 @@ const OUTGOING_MAX: usize = 64;
 pub struct Handle<M> {
     /// For what the person or the media side wants.
     pub commands: Sender<Command>,
-    /// For what the machine has for the program. Ends with [`Outgoing::Ended`], when all links are closed.
+    /// For what the machine has for the program. Ends with [`Outgoing::Ended`], when all links are closed. If it ends
+    /// without, the machine has panicked: its links are gone, and nothing more comes.
     pub outgoing: Receiver<Outgoing>,
     /// For looks into the machine.
     pub inspector: Inspector<M>,

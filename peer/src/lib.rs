@@ -10,8 +10,8 @@
 //! | frames read, for the driver | 256 frames | reading waits, and by flow control the peer |
 //! | frames to a data lane | the machine's, [`LINK_BACKLOG_MAX`](banyan_protocol::limits::LINK_BACKLOG_MAX) | (it sees what has [drained](banyan_protocol::io::Input::Drained)) |
 //! | frames to a control lane | 256 KiB | the link is closed |
-//! | [`Outgoing`] plays | 256 + the channel | dropped up to the next keyframe, with a gap |
-//! | [`Outgoing`] events | 256 + the channel | the oldest is dropped |
+//! | [`Outgoing`] plays | 8192 or 64 MiB, and the channel | dropped up to the next keyframe, with a gap |
+//! | [`Outgoing`] events | 256 and the channel | the oldest is dropped |
 //! | commands | 64 | whoever commands waits |
 
 mod accept;
@@ -29,6 +29,7 @@ mod lane;
 mod link;
 mod links;
 mod outlet;
+mod pulse;
 mod ready;
 mod socket;
 #[cfg(test)]

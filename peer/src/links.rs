@@ -4,6 +4,7 @@ use crate::end;
 use crate::happening::Happening;
 use crate::lane::{Flushed, Writer};
 use crate::link::{Established, Reader};
+use crate::pulse::Pulse;
 use crate::ready::Ready;
 use banyan_protocol::io::{Input, Lane, LinkId};
 use banyan_protocol::wire::close::CloseCode;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use quinn::{Connection, SendStream};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -22,7 +23,7 @@ const CONTROL_WAITING_MAX: u64 = 256 * 1024;
 /// How long a closing link waits until the peer has the last control messages: a round trip and a loss.
 const FAREWELL_MAX: Duration = Duration::from_millis(1_000);
 
-/// Round-trip times are told this often, a tenth of the links at a time.
+/// Links are looked at once in so many turns, a tenth of them at a time.
 const ROUND_TRIP_TURNS: u64 = 10;
 
 #[derive(Debug)]
@@ -33,6 +34,7 @@ struct Link {
     data: Vec<Writer>,
     /// Whether it is in the list of links to be flushed.
     is_due: bool,
+    pulse: Pulse,
 }
 
 impl Link {
@@ -88,6 +90,7 @@ impl Links {
             control: Writer::control(link, send, &self.ready),
             data: Vec::new(),
             is_due: false,
+            pulse: Pulse::default(),
         };
         let other = self.links.insert(link, state);
         assert!(other.is_none(), "a link's name is used once");
@@ -181,7 +184,13 @@ impl Links {
         })
     }
 
-    /// The links whose turn it is to tell their round-trip time.
+    /// Whether a link's peer answers no more; to be asked about once a second.
+    pub(crate) fn has_stopped(&mut self, id: LinkId, now: Instant) -> bool {
+        let link = self.links.get_mut(&id);
+        link.is_some_and(|link| link.pulse.has_stopped(now, &link.connection.stats()))
+    }
+
+    /// The links whose turn it is to be looked at.
     pub(crate) fn next_turn(&mut self) -> Vec<LinkId> {
         self.turn = (self.turn + 1) % ROUND_TRIP_TURNS;
         // Names of one side are all even or all odd.

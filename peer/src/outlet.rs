@@ -6,10 +6,17 @@ use banyan_protocol::io::{Ended, Play};
 use std::collections::VecDeque;
 use tokio::sync::mpsc::{Permit, Sender, error::SendError};
 
-/// What waits here at most, of plays and of events each: some seconds of a stream's packets. When plays overflow, all
-/// that wait are replaced by a [`Play::Gap`], and packets up to the next keyframe are dropped. When events overflow, the
-/// oldest is dropped.
-const WAITING_MAX: usize = 256;
+/// Plays that wait here at most. A viewer that begins hands over all since a keyframe at once, up to four seconds and
+/// over 400 packets, on a machine that may be busy with other things for longer than that: this is over a minute of 60
+/// pictures and 50 pieces of sound a second. When plays overflow, all that wait are replaced by a [`Play::Gap`], and
+/// packets up to the next keyframe are dropped.
+const PLAYS_MAX: usize = 8192;
+
+/// Bytes of packets that wait at most: over a minute of 8 Mbit/s. What a program keeps for a slow disk comes on top.
+const PLAYS_BYTES_MAX: usize = 64 << 20;
+
+/// Events that wait here at most: minutes of measurements. When they overflow, the oldest is dropped.
+const EVENTS_MAX: usize = 256;
 
 /// Something for the program around the driver.
 #[derive(Clone, Debug)]
@@ -26,6 +33,8 @@ pub enum Outgoing {
 #[derive(Debug, Default)]
 struct Plays {
     waiting: VecDeque<Play>,
+    /// Of the packets in `waiting`.
+    bytes: usize,
     /// Whether the tracks last announced have a picture: then only its keyframes are places to begin.
     has_video: Vec<bool>,
     /// Packets are dropped until one of these begins.
@@ -49,10 +58,17 @@ impl Plays {
             }
             Play::Packet(_) | Play::Gap => {}
         }
+        self.bytes += size(&play);
         self.waiting.push_back(play);
-        if self.waiting.len() > WAITING_MAX {
+        if self.waiting.len() > PLAYS_MAX || self.bytes > PLAYS_BYTES_MAX {
             self.overflow();
         }
+    }
+
+    fn pop(&mut self) -> Option<Play> {
+        let play = self.waiting.pop_front()?;
+        self.bytes -= size(&play);
+        Some(play)
     }
 
     fn may_begin(&self, track: u8) -> bool {
@@ -69,9 +85,17 @@ impl Plays {
             .rposition(|play| matches!(play, Play::Tracks { .. }));
         let tracks = tracks.and_then(|index| self.waiting.remove(index));
         self.waiting.clear();
+        self.bytes = 0;
         self.waiting.extend(tracks);
         self.waiting.push_back(Play::Gap);
         self.is_skipping = true;
+    }
+}
+
+fn size(play: &Play) -> usize {
+    match play {
+        Play::Packet(packet) => packet.data.len(),
+        Play::Tracks { .. } | Play::Gap => 0,
     }
 }
 
@@ -97,7 +121,7 @@ impl Outlet {
     }
 
     pub(crate) fn event(&mut self, event: Event) {
-        if self.events.len() == WAITING_MAX {
+        if self.events.len() == EVENTS_MAX {
             tracing::warn!("nobody reads the events; dropping the oldest");
             self.events.pop_front();
         }
@@ -141,7 +165,7 @@ impl Outlet {
     }
 
     fn pass(&mut self, permit: Permit<'_, Outgoing>) {
-        if let Some(play) = self.plays.waiting.pop_front() {
+        if let Some(play) = self.plays.pop() {
             permit.send(Outgoing::Play(play));
         } else if let Some(event) = self.events.pop_front() {
             permit.send(Outgoing::Event(event));
@@ -191,17 +215,40 @@ mod tests {
     fn an_output_that_is_too_slow_gets_a_gap_and_a_keyframe() {
         let mut plays = Plays::default();
         plays.push(tracks());
-        (0..WAITING_MAX as i64).for_each(|pts| plays.push(packet(0, false, pts)));
-        plays.push(packet(1, true, 1000));
-        plays.push(packet(0, false, 1001));
-        plays.push(packet(0, true, 1002));
-        plays.push(packet(1, true, 1003));
+        (0..PLAYS_MAX as i64).for_each(|pts| plays.push(packet(0, false, pts)));
+        plays.push(packet(1, true, 10_000));
+        plays.push(packet(0, false, 10_001));
+        plays.push(packet(0, true, 10_002));
+        plays.push(packet(1, true, 10_003));
         let left: Vec<Play> = plays.waiting.into();
         assert!(matches!(
             &left[..],
             [Play::Tracks { .. }, Play::Gap, Play::Packet(key), Play::Packet(next)]
-                if key.pts == 1002 && next.pts == 1003
+                if key.pts == 10_002 && next.pts == 10_003
         ));
+    }
+
+    #[test]
+    fn large_packets_count_by_their_bytes_and_each_overflow_ends_at_a_keyframe() {
+        let mut plays = Plays::default();
+        plays.push(tracks());
+        let large = |keyframe, pts| match packet(0, keyframe, pts) {
+            Play::Packet(packet) => Play::Packet(Packet {
+                data: Bytes::from_static(&[0; 1 << 20]),
+                ..packet
+            }),
+            other => other,
+        };
+        for second in 0..3 {
+            plays.push(large(true, second * 100));
+            (1..100).for_each(|frame| plays.push(large(false, second * 100 + frame)));
+            assert!(plays.bytes <= PLAYS_BYTES_MAX && plays.is_skipping);
+            assert_eq!(plays.waiting.len(), 2, "the tracks and a gap");
+        }
+        plays.push(large(true, 300));
+        assert!(!plays.is_skipping);
+        while plays.pop().is_some() {}
+        assert_eq!(plays.bytes, 0);
     }
 
     #[test]

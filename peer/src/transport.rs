@@ -1,6 +1,6 @@
 //! How QUIC behaves on our links (`ARCHITECTURE.md`, “Data plane”), with why each number.
 
-use banyan_protocol::limits::{DATA_IDLE, LINK_BACKLOG_MAX, TIERS_MAX};
+use banyan_protocol::limits::{CONTROL_IDLE, DATA_IDLE, LINK_BACKLOG_MAX, TIERS_MAX};
 use quinn::{AckFrequencyConfig, IdleTimeout, TransportConfig, VarInt, congestion::CubicConfig};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,36 @@ const LANE_WINDOW: u32 = 512 * 1024;
 /// What all lanes of a link may have in flight: the backlog of every tier.
 const LINK_WINDOW: u32 = TIERS_MAX as u32 * LANE_WINDOW;
 
-/// Two may get lost before the other end gives the link up.
-const KEEP_ALIVE: Duration = Duration::from_secs(4);
+/// How a link is kept alive while nothing is said. The dialler pings; the time-out is the lesser of both ends'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Whoever accepts: the dialler knows what the link is for.
+    Acceptor,
+    /// A link to the coordinator, which has one to every viewer: a ping costs it an acknowledgement of some 90 wire bytes,
+    /// 180 bit/s at the pace of neighbours. A viewer that vanishes is noticed at the next message to it, see
+    /// [`Pulse`](crate::pulse::Pulse).
+    Coordinator,
+    /// Any other link: it may be a spare, which is to be there at once when a parent fails.
+    Neighbour,
+}
+
+impl Keep {
+    fn idle(self) -> Duration {
+        match self {
+            Self::Acceptor | Self::Coordinator => CONTROL_IDLE,
+            Self::Neighbour => DATA_IDLE,
+        }
+    }
+
+    /// Two pings, or one of the coordinator's, may get lost before the other end gives the link up.
+    fn ping_every(self) -> Option<Duration> {
+        match self {
+            Self::Acceptor => None,
+            Self::Coordinator => Some(Duration::from_secs(25)),
+            Self::Neighbour => Some(Duration::from_secs(4)),
+        }
+    }
+}
 
 /// How often QUIC may send before it is told that something arrived. More than RFC 6928's ten: a joiner's backlog of
 /// some hundred kilobytes is what its start-up waits for.
@@ -30,9 +58,9 @@ const ACK_EVERY: u32 = 10;
 /// The longest that an acknowledgement waits for company.
 const ACK_DELAY: Duration = Duration::from_millis(25);
 
-/// For links, of both ends; `gso` off for network drivers that break segmentation offload.
-pub(crate) fn config(gso: bool) -> Arc<TransportConfig> {
-    let idle = IdleTimeout::try_from(DATA_IDLE).expect("ten seconds fit");
+/// For links that are kept alive in this way; `gso` off for network drivers that break segmentation offload.
+pub(crate) fn config(keep: Keep, gso: bool) -> Arc<TransportConfig> {
+    let idle = IdleTimeout::try_from(keep.idle()).expect("a minute fits");
     let mut cubic = CubicConfig::default();
     cubic.initial_window(INITIAL_WINDOW);
     let mut acks = AckFrequencyConfig::default();
@@ -47,7 +75,7 @@ pub(crate) fn config(gso: bool) -> Arc<TransportConfig> {
         .receive_window(VarInt::from_u32(LINK_WINDOW))
         .send_window(LINK_BACKLOG_MAX)
         .max_idle_timeout(Some(idle))
-        .keep_alive_interval(Some(KEEP_ALIVE))
+        .keep_alive_interval(keep.ping_every())
         .datagram_receive_buffer_size(None)
         .ack_frequency_config(Some(acks))
         .congestion_controller_factory(Arc::new(cubic))

@@ -105,7 +105,9 @@ pub enum Input {
         /// The link.
         link: LinkId,
     },
-    /// So many bytes of [`Output::Send`] on data lanes have been taken by the transport's send buffer.
+    /// So many bytes of [`Output::Send`] on data lanes wait no longer: the transport's send buffer has taken them, or they
+    /// were given up, by [`Output::Reset`] or because the peer wants no more of the lane. While the link lives, each byte
+    /// is told exactly once.
     Drained {
         /// The link.
         link: LinkId,
@@ -197,7 +199,8 @@ pub enum Output {
         /// Prefix and body.
         frame: Bytes,
     },
-    /// Give up what waits on a data lane: reset its stream, and begin a new one with the next frame.
+    /// Give up what waits on a data lane: reset its stream, and begin a new one with the next frame. What is given up is
+    /// told by [`Input::Drained`].
     Reset {
         /// The link.
         link: LinkId,

@@ -10,7 +10,7 @@ use crate::notice::Own;
 use banyan_media::ingest::{self, Ingest, IngestEvent, Mode, Options, Stopper};
 use banyan_peer::{Clock, DEFAULT_PORT, Endpoint, Handle, Outgoing};
 use banyan_protocol::id::{Ed25519, key_text};
-use banyan_protocol::io::{Command, Ended};
+use banyan_protocol::io::Command;
 use banyan_protocol::limits::ADDRESSES_MAX;
 use banyan_protocol::role::broadcaster::Broadcaster;
 use banyan_protocol::role::config::BroadcasterConfig;
@@ -202,8 +202,8 @@ impl OnAir {
                 outgoing = handle.outgoing.recv() => match outgoing {
                     Some(Outgoing::Event(event)) => self.teller.tell(event),
                     Some(Outgoing::Play(_)) => {}
-                    Some(Outgoing::Ended(ended)) => break ended,
-                    None => break Ended::Left,
+                    Some(Outgoing::Ended(ended)) => break Some(ended),
+                    None => break None,
                 },
                 Some(said) = said.recv() => self.heard(said).await,
                 order = orders.recv(), if is_attended => match order {
@@ -217,7 +217,7 @@ impl OnAir {
             }
         };
         self.stopper.stop();
-        self.outcome.unwrap_or_else(|| error::finish(ended))
+        error::conclude(self.outcome, ended)
     }
 
     async fn heard(&mut self, said: Said) {

@@ -11,7 +11,7 @@ use crate::output::writer::Broken;
 use banyan_peer::{BindError, Clock, Endpoint, Handle, Outgoing, identity};
 use banyan_protocol::event::Event;
 use banyan_protocol::id::{Ed25519, SecretKey};
-use banyan_protocol::io::{Command, Ended};
+use banyan_protocol::io::Command;
 use banyan_protocol::role::config::ViewerConfig;
 use banyan_protocol::role::viewer::Viewer;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 /// If a port or an output cannot be used.
 pub async fn start(config: config::Watch, began: Instant) -> Result<Session, Error> {
     let key = identity::generate();
-    let endpoint = bind(&key, config.listen)?;
+    let endpoint = bind(&key, &config)?;
     let title = config.link.title.clone().unwrap_or_default();
     let (mut teller, (notices, snapshot)) = Teller::new(began, &title);
     let outputs = Outputs::open(&config, teller.watch()).await?;
@@ -54,15 +54,16 @@ pub async fn start(config: config::Watch, began: Instant) -> Result<Session, Err
 }
 
 /// Any free port, of both families where there are two; the default port is left to broadcasters.
-fn bind(key: &SecretKey, listen: Option<SocketAddr>) -> Result<Endpoint, BindError> {
+fn bind(key: &SecretKey, watch: &config::Watch) -> Result<Endpoint, BindError> {
     let at = |address: SocketAddr| {
         let config = banyan_peer::Config {
             listen: Some(address),
+            coordinator: Some(watch.link.channel),
             ..banyan_peer::Config::default()
         };
         Endpoint::bind(key, config)
     };
-    match listen {
+    match watch.listen {
         Some(address) => at(address),
         None => at((Ipv6Addr::UNSPECIFIED, 0).into()).or_else(|_| at((Ipv4Addr::UNSPECIFIED, 0).into())),
     }
@@ -108,8 +109,8 @@ impl TunedIn {
                 outgoing = handle.outgoing.recv() => match outgoing {
                     Some(Outgoing::Play(play)) => self.play(play).await,
                     Some(Outgoing::Event(event)) => self.told(event).await,
-                    Some(Outgoing::Ended(ended)) => break ended,
-                    None => break Ended::Left,
+                    Some(Outgoing::Ended(ended)) => break Some(ended),
+                    None => break None,
                 },
                 broken = self.outputs.broken() => self.broke(broken).await,
                 order = orders.recv(), if is_attended => match order {
@@ -122,7 +123,7 @@ impl TunedIn {
             }
         };
         let written = self.outputs.finish().await;
-        let outcome = self.outcome.unwrap_or_else(|| error::finish(ended));
+        let outcome = error::conclude(self.outcome, ended);
         outcome.and_then(|finish| written.map(|()| finish))
     }
 

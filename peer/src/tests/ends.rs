@@ -1,6 +1,7 @@
 //! How links end, and how they never begin.
 
 use super::puppet::{Puppet, pair};
+use crate::transport::Keep;
 use crate::{Clock, Config, Endpoint, Outgoing, endpoint, identity, transport};
 use banyan_protocol::id::SecretKey;
 use banyan_protocol::io::{Command, Ended, Input, Lane, LinkEnd, LinkId, Output, Side};
@@ -37,7 +38,8 @@ async fn another_version_is_told_as_such() {
         ..Config::default()
     };
     let mut later = Endpoint::bind(&key, config).unwrap();
-    later.client = endpoint::client_config(&key, b"banyan/2", &transport::config(true));
+    later.clients = [Keep::Coordinator, Keep::Neighbour]
+        .map(|keep| endpoint::client_config(&key, b"banyan/2", &transport::config(keep, true)));
     let (mut dialler, acceptor) = (Puppet::over(later), Puppet::new());
     dialler.dial(NAME, acceptor.id, &[acceptor.address]).await;
     assert_eq!(dialler.hear_unlinked().await, (NAME, LinkEnd::Version));
@@ -153,6 +155,15 @@ async fn an_end_closes_all_links_as_done() {
 }
 
 #[tokio::test]
+async fn a_machine_that_panics_ends_without_a_word_and_its_links_with_it() {
+    let ((mut dialler, _), (mut acceptor, theirs)) = pair().await;
+    let panic = Command::Answer { id: None, yes: true };
+    dialler.handle.commands.send(panic).await.unwrap();
+    assert!(dialler.handle.outgoing.recv().await.is_none());
+    assert_eq!(acceptor.hear_unlinked().await.0, theirs);
+}
+
+#[tokio::test]
 async fn a_driver_whose_program_has_gone_leaves() {
     let mut puppet = Puppet::new();
     puppet.handle.commands = tokio::sync::mpsc::channel(1).0;
@@ -185,12 +196,16 @@ struct Mortal {
 
 impl Mortal {
     async fn new(key: &SecretKey, listen: Option<SocketAddr>) -> Self {
-        let (born_in, born) = oneshot::channel();
-        let (end, ended) = oneshot::channel();
         let config = Config {
             listen,
             ..Config::default()
         };
+        Self::with(key, config).await
+    }
+
+    async fn with(key: &SecretKey, config: Config) -> Self {
+        let (born_in, born) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
         let key = SecretKey::from_bytes(&key.to_bytes());
         let live = async move {
             born_in.send(Puppet::known(&key, config)).ok().unwrap();
@@ -228,6 +243,30 @@ async fn a_peer_that_vanished_times_out() {
     mortal.puppet.hear_linked().await;
     mortal.vanish().await;
     assert_eq!(survivor.hear_unlinked().await, (NAME, LinkEnd::TimedOut));
+}
+
+#[tokio::test]
+async fn a_vanished_peer_is_noticed_by_what_is_sent_to_it_where_pings_are_rare() {
+    let mut coordinator = Puppet::new();
+    let config = Config {
+        coordinator: Some(coordinator.id),
+        ..Config::default()
+    };
+    let mut mortal = Mortal::with(&identity::generate(), config).await;
+    mortal
+        .puppet
+        .dial(NAME, coordinator.id, &[coordinator.address])
+        .await;
+    let (theirs, ..) = coordinator.hear_linked().await;
+    mortal.puppet.hear_linked().await;
+    mortal.vanish().await;
+    let begun = Instant::now();
+    coordinator
+        .send(theirs, Lane::Control, frame(b"are you there?"))
+        .await;
+    assert_eq!(coordinator.hear_unlinked().await, (theirs, LinkEnd::TimedOut));
+    let took = begun.elapsed();
+    assert!((9..14).contains(&took.as_secs()), "{took:?}");
 }
 
 #[tokio::test]

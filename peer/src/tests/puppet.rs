@@ -29,6 +29,7 @@ impl Machine for Strings {
                     .drain(..)
                     .for_each(|order| out.push(order));
             }
+            Input::Command(Command::Answer { .. }) => panic!("the test says so"),
             input => drop(self.heard.send(input)),
         }
     }

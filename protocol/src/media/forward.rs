@@ -206,10 +206,7 @@ impl Forwarder {
         true
     }
 
-    /// The transport has taken bytes off a child's data lanes. Bytes that were given up by [`Output::Reset`] count as
-    /// taken already.
-    ///
-    /// [`Output::Reset`]: crate::io::Output::Reset
+    /// Bytes wait no longer on a child's data lanes; see [`Input::Drained`](crate::io::Input::Drained).
     pub fn drained(&mut self, now: Instant, link: LinkId, bytes: u64) {
         self.now = now;
         if let Some(index) = self.children.find(link) {

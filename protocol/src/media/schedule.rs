@@ -145,13 +145,14 @@ impl Schedule {
         }
     }
 
-    /// The child's lanes begin anew: what waits, there and here, is given up.
+    /// The child's lanes begin anew: what waits here is dropped. What waits there is given up too, and
+    /// [drained](Self::drained) when the transport has done so.
     pub fn reset(&mut self, index: u32) {
         self.line_mut(index).reset();
         self.active.retain(|active| *active != index);
     }
 
-    /// The transport has taken bytes off a child's data lanes.
+    /// Bytes wait no longer on a child's data lanes.
     pub fn drained(&mut self, now: Instant, index: u32, bytes: u64) {
         if let Some(due) = self.line_mut(index).drained(now, bytes) {
             self.wake_by(due);

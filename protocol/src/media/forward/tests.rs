@@ -159,6 +159,8 @@ struct Rig {
     engine: Forwarder,
     now: Instant,
     said: BTreeMap<LinkId, Vec<Said>>,
+    /// Bytes on data lanes that have not drained yet.
+    waiting: BTreeMap<LinkId, u64>,
 }
 
 impl Rig {
@@ -186,6 +188,7 @@ impl Rig {
             engine: Forwarder::new(config),
             now: at_ms(0),
             said: BTreeMap::new(),
+            waiting: BTreeMap::new(),
         }
     }
 
@@ -205,10 +208,19 @@ impl Rig {
         let result = act(&mut self.engine, self.now, &mut out);
         self.engine.poll(self.now, self.at(), &mut out);
         self.engine.check_invariants();
+        let mut given_up = Vec::new();
         for output in out.drain() {
+            let bytes = data_bytes(&output);
             let (link, said) = take_apart(output);
+            *self.waiting.entry(link).or_default() += bytes;
+            if matches!(said, Said::Reset(_)) {
+                given_up.push((link, self.waiting[&link]));
+            }
             self.said.entry(link).or_default().push(said);
         }
+        given_up
+            .into_iter()
+            .for_each(|(link, bytes)| self.drain_link(link, bytes));
         result
     }
 
@@ -272,7 +284,13 @@ impl Rig {
     }
 
     fn drain(&mut self, n: u8, bytes: u64) {
-        self.with(|engine, now, _| engine.drained(now, link_of(n), bytes));
+        self.drain_link(link_of(n), bytes);
+    }
+
+    fn drain_link(&mut self, link: LinkId, bytes: u64) {
+        let waiting = self.waiting.entry(link).or_default();
+        *waiting = waiting.saturating_sub(bytes);
+        self.with(|engine, now, _| engine.drained(now, link, bytes));
     }
 
     /// What was said to child `n` since this was last asked.
@@ -291,6 +309,17 @@ impl Rig {
 
     fn used(&self) -> u64 {
         self.engine.budget_used().slots(slot())
+    }
+}
+
+fn data_bytes(output: &Output) -> u64 {
+    match output {
+        Output::Send {
+            lane: Lane::Data(_),
+            frame,
+            ..
+        } => frame.len() as u64,
+        _ => 0,
     }
 }
 

@@ -179,8 +179,6 @@ impl Line {
 
     pub(super) fn reset(&mut self) {
         self.queue.clear();
-        self.outstanding = 0;
-        self.blocked = false;
         self.held_up = false;
         self.due = None;
     }

@@ -172,6 +172,26 @@ fn flags_every_second(block: u64) -> Flags {
 }
 
 #[test]
+fn what_a_reset_gives_up_is_counted_once() {
+    let mut rig = Rig::new(None);
+    rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    let mut resets = 0;
+    for block in 0..200 {
+        rig.until(block * 100);
+        let keyframe = |header: &mut Header| header.flags = flags_every_second(block);
+        rig.chunk(&chunk_with(stripe(0), block, keyframe));
+        let said = rig.said(1);
+        resets += said.iter().filter(|said| matches!(said, Said::Reset(_))).count();
+        let waiting = rig.waiting[&link_of(1)];
+        assert!(
+            waiting <= LINK_BACKLOG_MAX + 500,
+            "{waiting} bytes wait after {resets} resets"
+        );
+    }
+    assert!(resets >= 2, "{resets} resets");
+}
+
+#[test]
 fn without_a_recent_keyframe_it_waits_for_the_next() {
     let mut rig = Rig::new(None);
     rig.attach(&ticket(1, &[0, 1]), &[(0, 0), (1, 0)]).unwrap();

@@ -139,7 +139,8 @@ fn whatever_children_do_in_whatever_order_the_invariants_hold() {
                     .filter(|said| matches!(said, Said::Chunk(..)))
                     .count() as u64
                     * 10_112;
-                rig.with(|engine, now, _| engine.drained(now, said.0, rng.below(bytes + 1)));
+                let drained = rng.below(bytes + 1);
+                rig.drain_link(said.0, drained);
             }
         }
     }
