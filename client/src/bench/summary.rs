@@ -48,7 +48,9 @@ impl Measured {
         let children = self.tallies.len();
         let mut took_us: Vec<u32> = Vec::new();
         let mut verified = 0;
-        for tally in &self.tallies {
+        for (child, tally) in self.tallies.iter().enumerate() {
+            let worst_ms = tally.took_us.iter().max().copied().unwrap_or(0) / 1000;
+            tracing::debug!(child, chunks = tally.took_us.len(), worst_ms, "counted");
             took_us.extend(&tally.took_us);
             verified += tally.verified;
         }
