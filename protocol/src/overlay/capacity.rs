@@ -21,9 +21,11 @@ pub struct Room {
     pub unproven: u64,
 }
 
-/// After lateness, uplink is not raised again for so long: shorter than the coordinator's patience with a shortage,
-/// longer than a moment's congestion.
-const CALM_AFTER_LATE: Duration = Duration::from_secs(10);
+/// After lateness, an uplink whose cap is known is not raised again for so long: longer than a moment's congestion.
+const CALM_AFTER_LATE: Duration = Duration::from_secs(5);
+
+/// The same for an uplink of which nobody knows how much it carries: trying costs somebody late chunks each time.
+const CALM_UNKNOWN: Duration = Duration::from_secs(30);
 
 /// What a newcomer is granted before anything is proven: its cap, but one copy at most; two slots if it names no cap, for many a
 /// line carries less than a copy.
@@ -32,11 +34,11 @@ pub fn first_grant(cap: Option<Bitrate>, stripes: &Stripes) -> Bitrate {
 }
 
 /// Twice as much, within the cap; at least a slot more, so that a grant of nothing can grow. Where the uplink has once proved
-/// too weak, a tenth more than what was left then.
+/// too weak, a slot or a tenth more than what was left then.
 fn raised(member: &Member, slot: Bitrate) -> Bitrate {
     let more = match member.late {
         None => (member.granted * 2).max(slot),
-        Some(_) => member.granted.percent(110),
+        Some(_) => member.granted.percent(110).max(member.granted + slot),
     };
     member.cap.map_or(more, |cap| more.min(cap))
 }
@@ -48,7 +50,12 @@ impl Overlay {
         let slot = self.stripes.top_slot();
         for index in self.present().collect::<alloc::vec::Vec<_>>() {
             let member = self.member(index);
-            let calm = member.late.is_none_or(|late| now.since(late) > CALM_AFTER_LATE);
+            let wait = if member.cap.is_some() {
+                CALM_AFTER_LATE
+            } else {
+                CALM_UNKNOWN
+            };
+            let calm = member.late.is_none_or(|late| now.since(late) > wait);
             let well_used = member.used * 4 >= member.granted * 3 && member.is_interior();
             let tried = wanted && member.free() < slot && member.is_interior();
             if member.is_active() && calm && (well_used || tried) {
