@@ -58,8 +58,22 @@ impl Frames {
     /// Checks that this output is one unbroken piece of `input`. An error names the first frame that is not.
     pub fn check_within(&self, input: &Self) -> Result<()> {
         let audio = self.audio.get(AUDIO_WARM_UP..).unwrap_or_default();
-        unbroken(&self.video, &input.video).context("picture")?;
+        self.check_picture_within(input)?;
         unbroken(audio, &input.audio).context("sound")
+    }
+
+    /// The same for the picture alone.
+    pub fn check_picture_within(&self, input: &Self) -> Result<()> {
+        unbroken(&self.video, &input.video).context("picture")
+    }
+
+    /// The last `count` frames of the picture.
+    pub fn last(&self, count: usize) -> Self {
+        let video = self.video[self.video.len().saturating_sub(count)..].to_vec();
+        Self {
+            video,
+            audio: Vec::new(),
+        }
     }
 }
 

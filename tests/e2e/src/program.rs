@@ -24,6 +24,9 @@ pub struct Program {
     watcher: Option<JoinHandle<()>>,
 }
 
+/// Links are what goes wrong first: how each begins and ends is in the log of a failed test.
+const LOG: &str = "info,banyan_peer=debug";
+
 /// Lines of standard error that a failure shows.
 const TAIL: usize = 5;
 
@@ -35,6 +38,10 @@ impl Program {
         let mut child = inside(host, command)
             .env("XDG_DATA_HOME", stage.path(&format!("{name}.data")))
             .env("XDG_CONFIG_HOME", stage.path(&format!("{name}.data")))
+            .env(
+                "RUST_LOG",
+                std::env::var("RUST_LOG").unwrap_or_else(|_| LOG.into()),
+            )
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -2,10 +2,14 @@
 
 use anyhow::{Context, Result};
 use rig::clip::Clip;
-use rig::scene::PLAYS;
+use rig::frames::Frames;
+use rig::scene::{PLAYS, STRIPES, TOP};
 use rig::verdict::Verdict;
 use rig::{Broadcast, Event, Host, Net, Program, Stage, Watch, Wire};
 use std::time::Duration;
+
+/// What six seconds of the clip weigh.
+const SIX_SECONDS: u64 = 1_500_000;
 
 #[test]
 fn rtmp_is_pushed_and_pushed_again() -> Result<()> {
@@ -38,31 +42,39 @@ fn pushed(name: &str, input: &str, output: &[&str]) -> Result<()> {
     let (clip, net) = (Clip::five_stripes()?, Net::new(Wire::Bridge)?);
     let (source, home) = (net.host("broadcaster")?, net.host("viewer")?);
     let first = push(&stage, &source, &clip, "pusher", output)?;
-    let broadcast = Broadcast::start(&stage, &source, input, &[])?;
+    let broadcast = Broadcast::start(&stage, &source, input, &["--uplink", "20M"])?;
     let watch = Watch::recording(&stage, &home, &broadcast.link, &["--sponsor", "never"])?;
     watch.playing(PLAYS)?;
+    watch.receiving(TOP, STRIPES, PLAYS)?;
+    let mark = broadcast.program.events().count();
     drop(first);
-    let mark = watch.program.events().count();
-    let silent = |stats: &Event| stats.number("buffer_ms") == 0;
-    verdict.check(
-        watch
-            .program
-            .wait_from(mark, "stats", Duration::from_secs(20), silent)
-            .context("it never ran dry"),
-    );
+    broadcast
+        .program
+        .wait_from(mark, "input-paused", Duration::from_secs(20), |_| true)?;
     let second = push(&stage, &source, &clip, "pusher-again", output)?;
-    let mark = watch.program.events().count();
-    let plays = |stats: &Event| stats.number("buffer_ms") > 500;
+    broadcast
+        .program
+        .wait_from(mark, "input-resumed", Duration::from_secs(30), |_| true)?;
+    let before = watch.stats()?.number("down_bytes");
+    let plays = |stats: &Event| stats.number("down_bytes") > before + SIX_SECONDS;
     verdict.check(
         watch
             .program
-            .wait_from(mark, "stats", Duration::from_secs(30), plays)
+            .wait("stats", Duration::from_secs(30), plays)
             .context("it does not come back"),
     );
     let ended = (broadcast.program.events().ended(), watch.program.events().ended());
     verdict.expect(ended == (None, None), || {
         format!("broadcaster and viewer ended: {ended:?}")
     });
+    verdict.check(watch.program.stop(Duration::from_secs(8)));
+    let output = Frames::of(watch.output.as_ref().context("it records")?)?;
+    verdict.check(
+        output
+            .last(75)
+            .check_picture_within(&clip.frames(1)?)
+            .context("the last three seconds"),
+    );
     drop((second, watch, broadcast));
     verdict.close()?;
     stage.passed();
