@@ -7,7 +7,7 @@ use crate::link::Established;
 use crate::links::Links;
 use crate::outlet::{Outgoing, Outlet};
 use crate::ready::Ready;
-use crate::{accept, dial, end};
+use crate::{accept, dial, end, trace};
 use banyan_protocol::id::PeerId;
 use banyan_protocol::io::{Command, Ended, Input, LinkEnd, LinkId, Machine, Outbox, Output};
 use banyan_protocol::wire::close::CloseCode;
@@ -209,6 +209,9 @@ impl<M: Machine> Driver<M> {
         if self.ended.is_some() {
             return;
         }
+        if let Input::Frame { link, lane, frame } = &input {
+            trace::control("heard", *link, *lane, frame);
+        }
         self.machine.handle(self.clock.now(), input, &mut self.outbox);
         if cfg!(debug_assertions) {
             self.machine.check_invariants();
@@ -281,6 +284,7 @@ impl<M: Machine> Driver<M> {
                 addresses,
             } => self.dial(link, peer, addresses),
             Output::Send { link, lane, frame } => {
+                trace::control("said", link, lane, &frame);
                 if !self.links.send(link, lane, frame) {
                     tracing::debug!(link = link.0, "does not read its control lane");
                     self.links.close(link, CloseCode::Busy);

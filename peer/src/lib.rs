@@ -35,6 +35,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod trace;
 mod transport;
 
 pub use clock::Clock;
