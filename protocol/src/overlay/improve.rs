@@ -22,6 +22,9 @@ impl Overlay {
     /// waits for a seat: a wave of moves would make everybody's neighbours new at once.
     pub fn improve(&mut self, now: Instant) {
         let mut moves = self.viewer_count().div_ceil(30);
+        if self.widen_root(now) {
+            moves -= 1;
+        }
         for member in self.strongest_first(now) {
             let homes: Vec<StripeIndex> = self.member(member).homes.iter().copied().collect();
             if moves == 0 {
@@ -29,6 +32,70 @@ impl Overlay {
             }
             moves -= usize::from(homes.into_iter().any(|stripe| self.move_up(now, member, stripe)));
         }
+    }
+
+    /// Where a stripe has one child of the source only, everybody else hangs below it, and there is no path that avoids it: a
+    /// second one is moved up. If the source has no room, a stripe with three children or more gives a seat up. Whether
+    /// anything was moved.
+    fn widen_root(&mut self, now: Instant) -> bool {
+        let Some(top) = self.stripes.top() else {
+            return false;
+        };
+        let rooted = |stripe: &StripeIndex| self.roots(*stripe).len();
+        let stripes: Vec<StripeIndex> = self.stripes.of_tier(top).collect();
+        let Some(narrow) = stripes.iter().copied().find(|stripe| rooted(stripe) == 1) else {
+            return false;
+        };
+        let Some(riser) = self.riser(now, narrow) else {
+            return false;
+        };
+        if self.free_for(MemberIndex::SOURCE, narrow) < self.stripes.slot(narrow) {
+            let widest = stripes
+                .into_iter()
+                .max_by_key(rooted)
+                .filter(|stripe| rooted(stripe) > 2);
+            if !widest.is_some_and(|stripe| self.give_root_up(now, stripe)) {
+                return false;
+            }
+        }
+        self.detach(riser, narrow, Some(now));
+        self.attach(riser, narrow, MemberIndex::SOURCE);
+        self.member_mut(riser).moved = Some(now);
+        true
+    }
+
+    fn roots(&self, stripe: StripeIndex) -> &[MemberIndex] {
+        let place = self.member(MemberIndex::SOURCE).place(stripe);
+        place.map_or(&[], |place| place.children.as_slice())
+    }
+
+    /// The strongest member that may become a second child of the source.
+    fn riser(&self, now: Instant, stripe: StripeIndex) -> Option<MemberIndex> {
+        let below = |member: &MemberIndex| {
+            let place = self.member(*member).place(stripe);
+            place.is_some_and(|place| place.is_rooted() && place.depth > 1)
+        };
+        self.strongest_first(now).into_iter().find(below)
+    }
+
+    /// A childless child of the source on this stripe goes to a free seat elsewhere.
+    fn give_root_up(&mut self, now: Instant, stripe: StripeIndex) -> bool {
+        let elsewhere = |member: &MemberIndex| {
+            let childless = self
+                .member(*member)
+                .place(stripe)
+                .is_some_and(|place| place.children.is_empty());
+            let seat = self
+                .free_seat(*member, stripe)
+                .filter(|parent| *parent != MemberIndex::SOURCE);
+            childless.then_some(seat?).map(|parent| (*member, parent))
+        };
+        let Some((member, parent)) = self.roots(stripe).iter().find_map(elsewhere) else {
+            return false;
+        };
+        self.detach(member, stripe, Some(now));
+        self.attach(member, stripe, parent);
+        true
     }
 
     fn strongest_first(&self, now: Instant) -> Vec<MemberIndex> {

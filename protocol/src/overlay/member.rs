@@ -152,6 +152,12 @@ impl Member {
         self.granted.saturating_sub(self.used)
     }
 
+    /// What it is granted once it has proven what it is granted now: how strong it is held to be when seats near the source are
+    /// given. Without that, a newcomer that never has children could never prove anything.
+    pub fn promise(&self) -> Bitrate {
+        self.cap.map_or(self.granted, |cap| cap.min(self.granted * 2))
+    }
+
     /// Whether it has children on some stripe.
     pub fn is_interior(&self) -> bool {
         self.used > Bitrate::ZERO

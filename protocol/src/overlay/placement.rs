@@ -86,8 +86,8 @@ impl Overlay {
         rank_between(above.rank, below).is_some()
     }
 
-    /// The best parent with room for `child` on `stripe`: the least deep, where one that is not meant to be interior there, or
-    /// keeps no reserve, counts as a level deeper; then the one with most room. Who is interior elsewhere comes last. `None` if
+    /// The best parent with room for `child` on `stripe`: the least deep, where one that is not meant to be interior there
+    /// counts as a level deeper, and one that keeps no reserve as three; then the one with most room. Who is interior elsewhere comes last. `None` if
     /// nobody has room.
     pub fn free_seat(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
         let slot = self.stripes.slot(stripe);
@@ -98,7 +98,7 @@ impl Overlay {
             let member = self.member(*parent);
             let depth = member.place(stripe).map_or(0, |place| place.depth);
             let opening = self.opening(member, *parent, stripe);
-            let cost = depth.saturating_add(u16::from(opening) + u16::from(self.crowds(*parent, stripe)));
+            let cost = depth.saturating_add(u16::from(opening) + 3 * u16::from(self.crowds(*parent, stripe)));
             (opening == 2, cost, Reverse(member.free()), *parent)
         };
         let fits = |parent: &MemberIndex| self.may_hang(child, stripe, *parent);
@@ -129,10 +129,10 @@ impl Overlay {
 
     /// The best seat on `stripe` that `newcomer` may take from somebody much weaker, nearer to the source than `depth`.
     pub fn weaker_seat(&self, newcomer: MemberIndex, stripe: StripeIndex, depth: u16) -> Option<Takeover> {
-        let strength = self.member(newcomer).granted;
+        let strength = self.member(newcomer).promise();
         let weaker = |seat: &Takeover| {
             let sitter = self.member(seat.sitter);
-            seat.depth < depth && sitter.granted.percent(150) < strength
+            seat.depth < depth && sitter.promise().percent(150) < strength
         };
         let key = |seat: &Takeover| self.takeover_key(stripe, seat);
         let fits = |seat: &Takeover| self.may_take(newcomer, stripe, seat);

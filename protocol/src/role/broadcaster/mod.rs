@@ -419,7 +419,7 @@ impl Broadcaster {
         self.overlay
             .review_spares(second.is_multiple_of(SPARES_FOR_ROOM_EVERY));
         if second.is_multiple_of(SMALL_NEWS_EVERY) {
-            if self.short.keys().all(|member| self.decided.contains(member)) {
+            if self.short.is_empty() {
                 self.overlay.improve(now);
             }
             self.overlay.change_all();
