@@ -17,6 +17,7 @@ const REMEMBERED: u64 = 200;
 pub(crate) struct Pulse {
     counts: BTreeMap<String, u64>,
     seen: BTreeMap<NodeIndex, BTreeSet<(u64, StripeId)>>,
+    handled: u64,
 }
 
 impl Pulse {
@@ -66,13 +67,14 @@ impl Pulse {
     }
 
     /// Prints what came in the last second, to standard error.
-    pub(crate) fn beat(&mut self, now: Micros) {
+    pub(crate) fn beat(&mut self, now: Micros, handled: u64) {
         let counts: Vec<String> = self
             .counts
             .iter()
             .map(|(name, count)| format!("{count} {name}"))
             .collect();
-        eprintln!("{:5} s: {}", now / SECOND, counts.join(", "));
+        let inputs = handled - std::mem::replace(&mut self.handled, handled);
+        eprintln!("{:5} s: {inputs} inputs, {}", now / SECOND, counts.join(", "));
         self.counts.clear();
     }
 }

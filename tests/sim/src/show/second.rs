@@ -29,9 +29,9 @@ pub(super) struct Samples {
 impl Show {
     pub(super) fn second(&mut self) -> Result<(), Broken> {
         self.world.set_alarm(self.world.now() + SECOND, Alarm::Second);
-        let now = self.world.now();
+        let (now, handled) = (self.world.now(), self.world.handled());
         if let Some(pulse) = &mut self.world.watch.pulse {
-            pulse.beat(now);
+            pulse.beat(now, handled);
         }
         self.checks.whole(&self.world)?;
         self.world.watch.broken()?;
