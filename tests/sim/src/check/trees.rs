@@ -49,13 +49,12 @@ impl Checks {
         Some(depth)
     }
 
-    /// The mean depth of `nodes` over the stripes of `tier`; `None` if none of them has any.
-    pub(crate) fn mean_depth(&self, tier: TierId, nodes: &[NodeIndex]) -> Option<f64> {
-        let mut sum = 0;
-        let mut count = 0;
-        for node in nodes {
+    /// The mean depth of viewers over the stripes of the tiers that they play; `None` if none of them has any.
+    pub(crate) fn mean_depth(&self, viewers: impl Iterator<Item = (NodeIndex, TierId)>) -> Option<f64> {
+        let (mut sum, mut count) = (0, 0);
+        for (node, tier) in viewers {
             for index in 0..self.prices.stripes(tier) {
-                let Some(depth) = self.depth(*node, StripeId { tier, index }) else {
+                let Some(depth) = self.depth(node, StripeId { tier, index }) else {
                     continue;
                 };
                 sum += depth;
@@ -66,50 +65,72 @@ impl Checks {
     }
 }
 
-/// The least mean depth of `receivers` viewers with these uplinks (in slots) in `stripes` trees, if the strongest are
-/// nearest to the source and everybody is interior in one tree: viewers go to the trees in the order of their strength,
-/// each to the one with the least uplink so far; within a tree the strongest sit highest, and those of other trees fill
-/// the places that are left. Viewers that find no place are not counted.
-pub(crate) fn least_depth(source_slots: u64, stripes: u8, viewers: &[u64]) -> f64 {
-    let mut strongest = viewers.to_vec();
+/// A tree that has yet to be built: who is to get it, and what uplink it has so far, in slots.
+#[derive(Clone, Debug, Default)]
+struct Plan {
+    receivers: u64,
+    root: u64,
+    supply: u64,
+    interior: Vec<u64>,
+}
+
+impl Plan {
+    /// How little it has for each receiver, from none at all; trees that need nothing come last.
+    fn wealth(&self, has: u64) -> u64 {
+        (has * 1000).checked_div(self.receivers).unwrap_or(u64::MAX)
+    }
+
+    /// Fills it level by level, the strongest highest; the sum of depths, and how many were placed.
+    fn fill(&self) -> (u64, u64) {
+        let (mut places, mut depth, mut sum, mut placed) = (self.root, 1, 0, 0);
+        let mut strongest = self.interior.iter();
+        while places > 0 && placed < self.receivers {
+            let seated = places.min(self.receivers - placed);
+            placed += seated;
+            sum += seated * depth;
+            places = strongest.by_ref().take(seated as usize).sum();
+            depth += 1;
+        }
+        (sum, placed)
+    }
+}
+
+/// The least mean depth for viewers who play the full stream, in `stripes` trees, and others who play one stripe of the
+/// lowest tier, given their uplinks and the source's in slots.
+///
+/// It is reckoned greedily, as in a forest in which everybody is interior in one tree: the source's slots go one by one
+/// to the tree that has least of them a receiver; then viewers, the strongest first, each to the tree that has least
+/// uplink a receiver; within a tree the strongest sit highest. Viewers that find no place are not counted.
+pub(crate) fn least_depth(source_slots: u64, stripes: u8, full: &[u64], degraded: &[u64]) -> f64 {
+    let of = |receivers: usize| Plan {
+        receivers: receivers as u64,
+        ..Plan::default()
+    };
+    let mut trees = vec![of(full.len()); stripes.into()];
+    trees.push(of(degraded.len()));
+    for _ in 0..source_slots {
+        let poorest = trees.iter_mut().min_by_key(|tree| tree.wealth(tree.root));
+        poorest.expect("there is a tree").root += 1;
+    }
+    let mut strongest = full.to_vec();
     strongest.sort_unstable_by(|a, b| b.cmp(a));
-    let mut trees: Vec<(u64, Vec<u64>)> = vec![(0, Vec::new()); stripes.into()];
     for slots in strongest {
-        let least = trees
+        let poorest = trees
             .iter_mut()
-            .min_by_key(|(sum, _)| *sum)
-            .expect("a tier has a stripe");
-        least.0 += slots;
-        least.1.push(slots);
+            .min_by_key(|tree| tree.wealth(tree.root + tree.supply));
+        let poorest = poorest.expect("there is a tree");
+        poorest.supply += slots;
+        poorest.interior.push(slots);
     }
-    let (mut sum, mut count) = (0, 0);
-    for (index, (_, interior)) in trees.iter().enumerate() {
-        let extra = u64::from((index as u64) < source_slots % u64::from(stripes));
-        let root = source_slots / u64::from(stripes) + extra;
-        let (depths, placed) = fill(root, interior, viewers.len() as u64);
-        sum += depths;
-        count += placed;
-    }
+    let (sum, count) = trees
+        .iter()
+        .map(Plan::fill)
+        .fold((0, 0), |all, tree| (all.0 + tree.0, all.1 + tree.1));
     if count == 0 {
         0.0
     } else {
         sum as f64 / count as f64
     }
-}
-
-/// Fills one tree level by level; the sum of depths, and how many were placed.
-fn fill(root: u64, interior: &[u64], viewers: u64) -> (u64, u64) {
-    let (mut places, mut depth, mut sum, mut placed) = (root, 1, 0, 0);
-    let mut strongest = interior.iter();
-    while places > 0 && placed < viewers {
-        let seated = places.min(viewers - placed);
-        let next: u64 = strongest.by_ref().take(seated as usize).sum();
-        placed += seated;
-        sum += seated * depth;
-        places = next;
-        depth += 1;
-    }
-    (sum, placed)
 }
 
 #[cfg(test)]
@@ -121,10 +142,12 @@ mod tests {
     #[test]
     fn the_least_depth_by_hand() {
         // One tree, the source feeds 2, the strongest feeds 3, the next 1: depths 1 1 2 2 2 2.
-        assert_eq!(least_depth(2, 1, &[0, 3, 1, 0, 0, 0]), 10.0 / 6.0);
+        assert_eq!(least_depth(2, 1, &[0, 3, 1, 0, 0, 0], &[]), 10.0 / 6.0);
         // Two trees with a root seat each: in either, one interior viewer of 3, then the others.
-        assert_eq!(least_depth(2, 2, &[3, 3, 0, 0]), 7.0 / 4.0);
-        assert_eq!(least_depth(4, 2, &[]), 0.0);
+        assert_eq!(least_depth(2, 2, &[3, 3, 0, 0], &[]), 7.0 / 4.0);
+        // And one who plays less, and hangs from the source.
+        assert_eq!(least_depth(3, 2, &[3, 3, 0, 0], &[0]), 15.0 / 9.0);
+        assert_eq!(least_depth(4, 2, &[], &[]), 0.0);
     }
 
     #[test]
@@ -138,7 +161,10 @@ mod tests {
             checks.attached.insert(child, vec![(stripe, parent)]);
             assert_eq!(checks.no_ring(0, child), Ok(()));
         }
-        assert_eq!(checks.mean_depth(TierId(1), &[1, 2, 3, 4]), Some(2.0));
+        assert_eq!(
+            checks.mean_depth((1..=4).map(|node| (node, TierId(1)))),
+            Some(2.0)
+        );
         checks.attached.insert(1, vec![(stripe, 3)]);
         let broken = checks.no_ring(5, 2).unwrap_err();
         assert_eq!(broken.at, 5);

@@ -29,9 +29,9 @@ pub struct SimResult {
     pub slots_served: f64,
     /// What there could be.
     pub slots_ceiling: f64,
-    /// Mean depth of those who have the full stream.
+    /// Mean depth over the stripes that viewers play.
     pub depth_mean: f64,
-    /// The least that it could be.
+    /// The least that it could be; reckoned greedily, every viewer being interior in one tree.
     pub depth_least: f64,
     /// 95 % began to play within so many milliseconds.
     pub startup_ms_p95: u64,

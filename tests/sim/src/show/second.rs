@@ -5,12 +5,16 @@ use crate::check::{Broken, least_depth};
 use crate::net::{Micros, SECOND};
 use crate::score::{SimResult, percentile};
 use crate::world::NodeIndex;
+use banyan_protocol::media::TierId;
 
 /// So long after the last fault everybody must be at the live edge.
 const SETTLED_WITHIN: Micros = 10 * SECOND;
 
 /// So long after the last fault the coordinator's picture is what is.
 const AGREED_WITHIN: Micros = 30 * SECOND;
+
+/// So many hundredths of what is needed are more than enough.
+const AMPLE_PERCENT: u64 = 130;
 
 /// Slots are counted over the last so much of the time without faults.
 const SLOTS_WINDOW: Micros = 120 * SECOND;
@@ -37,7 +41,31 @@ impl Show {
         self.world.watch.broken()?;
         self.sample();
         self.everybody_is_live()?;
-        self.everybody_is_by_plan()
+        self.everybody_is_by_plan()?;
+        self.everybody_has_what_there_is()
+    }
+
+    /// When the uplinks that anybody can reach are more than enough, everybody has the full stream.
+    fn everybody_has_what_there_is(&mut self) -> Result<(), Broken> {
+        let now = self.world.now();
+        if now <= self.quiet_from() + AGREED_WITHIN {
+            return Ok(());
+        }
+        let prices = self.world.watch.prices.clone();
+        let (top, slot) = (prices.top(), prices.slot(prices.top()));
+        let open = |node: &NodeIndex| Some(&self.world.watch.seats[node].person).filter(|person| !person.nat);
+        let reachable = self
+            .watching()
+            .filter_map(|node| Some(open(&node)?.uplink.slots(slot)));
+        let slots = self.source_uplink.slots(slot) + reachable.sum::<u64>();
+        let demand = self.watching().count() as u64 * u64::from(prices.stripes(top));
+        let less: Vec<_> = self.playing().filter(|(_, tier)| *tier < top).collect();
+        self.checks.count += 1;
+        if less.is_empty() || slots * 100 < demand * AMPLE_PERCENT {
+            return Ok(());
+        }
+        let what = format!("{slots} slots for {demand}, and yet these play less (node, tier): {less:?}");
+        Err(Broken { at: now, what })
     }
 
     fn everybody_is_by_plan(&mut self) -> Result<(), Broken> {
@@ -54,6 +82,15 @@ impl Show {
     fn watching(&self) -> impl Iterator<Item = NodeIndex> + '_ {
         let nodes = self.cast.iter().copied();
         nodes.filter(|node| self.world.node(*node).is_here())
+    }
+
+    /// Viewers who play what is live, and which tier.
+    fn playing(&self) -> impl Iterator<Item = (NodeIndex, TierId)> + '_ {
+        let now = self.world.now();
+        self.watching().filter_map(move |node| {
+            let seat = &self.world.watch.seats[&node];
+            Some((node, seat.tier.filter(|_| seat.is_live(now))?))
+        })
     }
 
     fn sample(&mut self) {
@@ -119,22 +156,14 @@ impl Show {
     pub(super) fn result(&self, wall_ms: u64) -> SimResult {
         let (now, score) = (self.world.now(), &self.world.watch);
         let top = score.prices.top();
-        let plays = |node: &NodeIndex| {
-            score.seats[node]
-                .is_live(now)
-                .then(|| score.seats[node].tier)
-                .flatten()
+        let playing: Vec<(NodeIndex, TierId)> = self.playing().collect();
+        let uplinks = |full: bool| -> Vec<u64> {
+            let slots = |node| score.seats[node].person.uplink.slots(score.prices.slot(top));
+            let some = playing.iter().filter(|(_, tier)| (*tier == top) == full);
+            some.map(|(node, _)| slots(node)).collect()
         };
-        let full: Vec<NodeIndex> = self.watching().filter(|node| plays(node) == Some(top)).collect();
-        let degraded = self
-            .watching()
-            .filter(|node| plays(node).is_some_and(|tier| tier < top))
-            .count();
-        let slot = score.prices.slot(top);
-        let uplinks: Vec<u64> = full
-            .iter()
-            .map(|node| score.seats[node].person.uplink.slots(slot))
-            .collect();
+        let (full, degraded) = (uplinks(true), uplinks(false));
+        let source_slots = self.source_uplink.slots(score.prices.slot(top));
         let seconds = self.samples.seconds.max(1) as f64;
         let due: u64 = score.seats.values().map(|seat| seat.due(now)).sum();
         let in_time: u64 = score.seats.values().map(|seat| seat.in_time).sum();
@@ -146,16 +175,12 @@ impl Show {
             wall_ms,
             trace_hash: format!("{:016x}", self.world.trace()),
             served_full: full.len(),
-            degraded,
+            degraded: degraded.len(),
             refused: score.refused,
             slots_served: self.samples.served / seconds,
             slots_ceiling: self.samples.ceiling / seconds,
-            depth_mean: self.checks.mean_depth(top, &full).unwrap_or(0.0),
-            depth_least: least_depth(
-                self.source_uplink.slots(slot),
-                score.prices.stripes(top),
-                &uplinks,
-            ),
+            depth_mean: self.checks.mean_depth(playing.iter().copied()).unwrap_or(0.0),
+            depth_least: least_depth(source_slots, score.prices.stripes(top), &full, &degraded),
             startup_ms_p95: percentile(&score.startups_ms, 95),
             continuity: if due == 0 {
                 1.0
