@@ -270,6 +270,37 @@ async fn a_vanished_peer_is_noticed_by_what_is_sent_to_it_where_pings_are_rare()
 }
 
 #[tokio::test]
+async fn a_silent_link_costs_the_coordinator_nothing() {
+    let mut coordinator = Puppet::new();
+    let mut viewer = Puppet::with(Config {
+        coordinator: Some(coordinator.id),
+        ..Config::default()
+    });
+    viewer.dial(NAME, coordinator.id, &[coordinator.address]).await;
+    viewer.hear_linked().await;
+    coordinator.hear_linked().await;
+    // Path MTU discovery ends by itself.
+    let (mut settled, mut quiet) = (0, 0);
+    while quiet < 15 {
+        let sent = hear_sent(&mut coordinator).await;
+        quiet = if sent == settled { quiet + 1 } else { 0 };
+        settled = sent;
+    }
+    // Six seconds: a neighbour would have been pinged, and would have acknowledged it.
+    for _ in 0..60 {
+        assert_eq!(hear_sent(&mut coordinator).await, settled);
+    }
+}
+
+async fn hear_sent(puppet: &mut Puppet) -> u64 {
+    loop {
+        if let Input::Wire { sent, .. } = puppet.hear_any().await {
+            return sent;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_peer_that_restarted_says_that_its_links_are_gone() {
     let key = identity::generate();
     let mut survivor = Puppet::new();
