@@ -245,7 +245,9 @@ pub enum ScenarioError {
 }
 
 /// The names of our own scenarios.
-pub const NAMES: [&str; 5] = ["churn", "flash", "killer", "large", "scarce"];
+pub const NAMES: [&str; 8] = [
+    "churn", "flash", "killer", "large", "liars", "restart", "scarce", "signed",
+];
 
 fn built_in(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -253,6 +255,9 @@ fn built_in(name: &str) -> Option<&'static str> {
         "flash" => include_str!("../scenarios/flash.toml"),
         "killer" => include_str!("../scenarios/killer.toml"),
         "large" => include_str!("../scenarios/large.toml"),
+        "liars" => include_str!("../scenarios/liars.toml"),
+        "restart" => include_str!("../scenarios/restart.toml"),
+        "signed" => include_str!("../scenarios/signed.toml"),
         "scarce" => include_str!("../scenarios/scarce.toml"),
         _ => return None,
     })
