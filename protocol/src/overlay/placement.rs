@@ -50,8 +50,10 @@ impl Overlay {
             .all()
             .filter(unsent)
             .map(|other| self.stripes.slot(other))
-            .sum();
-        member.free().saturating_sub(reserve)
+            .sum::<Bitrate>();
+        // One whole copy comes before any reserve.
+        let beyond = member.granted.saturating_sub(self.stripes.top_copy());
+        member.free().saturating_sub(beyond.min(reserve))
     }
 
     fn is_reserved(&self, stripe: StripeIndex) -> bool {

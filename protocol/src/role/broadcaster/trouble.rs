@@ -244,10 +244,7 @@ impl Broadcaster {
                 .contacts
                 .get_mut(&member)
                 .expect("every viewer has a contact");
-            if !contact
-                .late_since
-                .is_some_and(|since| now.since(since) >= patience)
-            {
+            if contact.late_since.is_none_or(|since| now.since(since) < patience) {
                 continue;
             }
             contact.late_since = Some(now + LATE_AGAIN);
