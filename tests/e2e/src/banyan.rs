@@ -16,6 +16,9 @@ use std::time::Duration;
 /// How long a broadcaster may take to print its link: it looks at ten seconds of the input at most.
 const READY: Duration = Duration::from_secs(20);
 
+/// Two seconds of buffer, a keyframe's distance, and a second for the encoder to begin.
+const SETTLED_MS: u64 = 5_000;
+
 /// A running `banyan broadcast`.
 pub struct Broadcast {
     /// The program.
@@ -39,6 +42,14 @@ impl Broadcast {
         let ready = program.wait("ready", READY, |_| true)?;
         let link = ready.text("link").to_owned();
         Ok(Self { program, link })
+    }
+
+    /// Waits until it has been on the air for longer than a viewer's buffer: before that there is nothing old enough to
+    /// begin with.
+    pub fn settle(&self) -> Result<()> {
+        self.program
+            .wait("stats", READY, |stats| stats.number("t") >= SETTLED_MS)?;
+        Ok(())
     }
 
     /// What a slot of the top tier costs, as the coordinator says.

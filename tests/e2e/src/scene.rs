@@ -19,9 +19,8 @@ pub const STRIPES: u64 = 5;
 /// The clip's full quality is the second of two tiers.
 pub const TOP: u64 = 1;
 
-/// A broadcaster is on the air for longer than a viewer's buffer before the first one joins: before that there is nothing
-/// old enough to begin with.
-const WARM_UP_MS: u64 = 5_000;
+/// What a viewer of a two-second buffer has ready once it is at rest: less what is still under way to it.
+const SETTLED_BUFFER_MS: u64 = 1_300;
 
 /// How long a viewer may take to leave: two seconds for its children to move, and some.
 const LEAVES: Duration = Duration::from_secs(8);
@@ -92,9 +91,7 @@ impl Scene {
         let cap = uplink(slot, slots).as_bps().to_string();
         let options = [&["--loop", "--uplink", &cap], options].concat();
         let broadcast = Broadcast::start(&stage, &broadcaster, &clip.argument(), &options)?;
-        broadcast
-            .program
-            .wait("stats", PLAYS, |stats| stats.number("t") >= WARM_UP_MS)?;
+        broadcast.settle()?;
         Ok(Self {
             broadcast,
             broadcaster,
@@ -202,6 +199,17 @@ impl Viewer {
         };
         let again = self.watch.program.wait_from(mark, "stats", within, full);
         again.with_context(|| format!("{} is not at full quality again", self.name()))?;
+        Ok(())
+    }
+
+    /// Waits until it has its buffer and all stripes of the top tier, so that it is no newcomer any more.
+    pub fn settled(&self, within: Duration) -> Result<()> {
+        let at_rest = |stats: &crate::Event| {
+            stats.fields["buffer_ms"].as_u64() >= Some(SETTLED_BUFFER_MS)
+                && stats.fields["stripes_receiving"].as_u64() >= Some(STRIPES)
+        };
+        let waited = self.watch.program.wait("stats", within, at_rest);
+        waited.with_context(|| format!("{} does not settle", self.name()))?;
         Ok(())
     }
 

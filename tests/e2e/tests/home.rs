@@ -25,12 +25,13 @@ fn eight_viewers_of_unequal_uplinks_see_everything() -> Result<()> {
     scene.close(verdict)
 }
 
-/// One after the other, each when the one before plays.
+/// One after the other, each when the one before has settled: crowds are another scenario.
 fn join_all(scene: &Scene, verdict: &mut Verdict) -> Result<Vec<Viewer>> {
     let (mut viewers, mut startups) = (Vec::new(), Vec::new());
     for (n, slots) in SLOTS.into_iter().enumerate() {
         let viewer = scene.viewer(&format!("viewer{n}"), slots)?;
         startups.push(viewer.watch.playing(PLAYS)?);
+        verdict.check(viewer.settled(PLAYS));
         viewers.push(viewer);
     }
     verdict.p95_at_most("startup_ms", &startups, 1_000);

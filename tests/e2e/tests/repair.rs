@@ -74,6 +74,7 @@ fn run(scene: Scene, name: &str, startup_most: u64) -> Result<()> {
 fn join(scene: &Scene, n: usize, startups: &mut Vec<u64>) -> Result<Viewer> {
     let viewer = scene.viewer(&format!("viewer{n}"), SLOTS)?;
     startups.push(viewer.watch.playing(PLAYS)?);
+    viewer.settled(PLAYS)?;
     Ok(viewer)
 }
 

@@ -83,6 +83,7 @@ fn on_air(stage: Stage, clip: rig::clip::Clip, slot: Bitrate) -> Result<Channel>
     )?;
     println!("On the air: {}", broadcast.link);
     let since = Instant::now();
+    broadcast.settle()?;
     let mut viewers = Vec::new();
     for (name, slots) in HOMES {
         viewers.push(join(&stage, &net, name, slots, slot, &broadcast.link)?);
