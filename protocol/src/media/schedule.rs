@@ -337,10 +337,10 @@ impl Schedule {
         if !self.bucket.carries(now, wire) {
             return Step::Dry(wire);
         }
-        let held_up = line.is_held_up();
+        let telling = line.is_telling(now, entry.kind);
         line.sent(now, bytes, wire);
         self.bucket.charge(now, wire);
-        if entry.kind == Kind::Live && !held_up {
+        if telling {
             self.lateness.note(now, now.since(entry.queued));
         }
         send(self, index, chunk);

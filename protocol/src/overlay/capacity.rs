@@ -33,12 +33,13 @@ pub fn first_grant(cap: Option<Bitrate>, stripes: &Stripes) -> Bitrate {
     cap.unwrap_or(stripes.top_slot() * 2).min(stripes.top_copy())
 }
 
-/// Twice as much, within the cap; at least a slot more, so that a grant of nothing can grow. Where the uplink has once proved
-/// too weak, a slot or a tenth more than what was left then.
+/// Twice as much, within the cap; at least a slot more, so that a grant of nothing can grow. Where an uplink without
+/// a cap has once proved too weak, a slot or a tenth more than what was left then.
 fn raised(member: &Member, slot: Bitrate) -> Bitrate {
-    let more = match member.late {
-        None => (member.granted * 2).max(slot),
-        Some(_) => member.granted.percent(110).max(member.granted + slot),
+    let more = if member.late.is_some() && member.cap.is_none() {
+        member.granted.percent(110).max(member.granted + slot)
+    } else {
+        (member.granted * 2).max(slot)
     };
     member.cap.map_or(more, |cap| more.min(cap))
 }
@@ -58,11 +59,15 @@ impl Overlay {
             let calm = member.late.is_none_or(|late| now.since(late) > wait);
             let well_used = member.used * 4 >= member.granted * 3 && member.is_interior();
             let tried = wanted && member.free() < slot && member.is_interior();
-            if member.is_active() && calm && (well_used || tried) {
+            let recovers = member.late.is_some() && member.cap.is_some();
+            if member.is_active() && calm && (well_used || tried || recovers) {
                 let raised = raised(member, slot);
                 let member = self.member_mut(index);
                 member.granted = raised.max(member.granted);
-                member.late = member.late.map(|_| now);
+                member.late = member
+                    .late
+                    .filter(|_| member.cap != Some(member.granted))
+                    .map(|_| now);
             }
         }
     }

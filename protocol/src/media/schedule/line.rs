@@ -36,6 +36,9 @@ const STALE: Duration = Duration::from_secs(5);
 /// Likewise for a child that works off its backlog, and gets all in order but later: while the store keeps it.
 const STALE_BACKLOG: Duration = Duration::from_secs(8);
 
+/// A backlog of two or three seconds is worked off by then, if there is room for the child at all.
+const CATCH_UP: Duration = Duration::from_secs(5);
+
 /// Why a chunk waits for a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -71,6 +74,8 @@ pub struct Line {
     blocked: bool,
     /// Its credit was spent since its queue was last empty: what waits in it says nothing of our uplink, but of the child's line.
     held_up: bool,
+    /// Since when it works off a backlog.
+    behind_since: Option<Instant>,
     coalesce: Duration,
     stagger: Duration,
     stripes: u32,
@@ -87,6 +92,7 @@ impl Line {
             due: None,
             blocked: false,
             held_up: false,
+            behind_since: None,
             coalesce: Duration::ZERO,
             stagger: STAGGER * (index % GROUPS),
             stripes: 0,
@@ -160,8 +166,16 @@ impl Line {
         if self.queue.is_empty() {
             None
         } else {
+            self.behind_since.get_or_insert(now);
             self.be_due(now)
         }
+    }
+
+    /// Whether a chunk's wait says something of our uplink: a live one's does, and one behind a backlog if that should have been
+    /// worked off.
+    pub(super) fn is_telling(&self, now: Instant, kind: Kind) -> bool {
+        let long_behind = self.behind_since.is_some_and(|since| now.since(since) > CATCH_UP);
+        !self.held_up && (kind == Kind::Live || long_behind)
     }
 
     /// Is due at `at`, if not before, unless its credit is spent.
@@ -180,6 +194,7 @@ impl Line {
     pub(super) fn reset(&mut self) {
         self.queue.clear();
         self.held_up = false;
+        self.behind_since = None;
         self.due = None;
     }
 
@@ -251,6 +266,7 @@ impl Line {
         if self.queue.is_empty() {
             self.due = None;
             self.held_up = false;
+            self.behind_since = None;
         }
     }
 
@@ -276,12 +292,14 @@ impl Line {
         first.map_or(Duration::ZERO, |entry| now.since(entry.queued))
     }
 
-    /// How many live chunks have waited too long.
+    /// How many chunks have waited too long: live ones, and all once the backlog should have been worked off.
     pub(super) fn late(&self, now: Instant) -> u64 {
-        if self.waited(now) <= LATE {
+        if self.first_waited(now) <= LATE {
             return 0;
         }
-        let late = |entry: &&Entry| entry.kind == Kind::Live && now.since(entry.queued) > LATE;
+        let long_behind = self.behind_since.is_some_and(|since| now.since(since) > CATCH_UP);
+        let counts = |entry: &Entry| entry.kind == Kind::Live || long_behind;
+        let late = |entry: &&Entry| counts(entry) && now.since(entry.queued) > LATE;
         self.queue.iter().filter(late).count() as u64
     }
 
