@@ -22,6 +22,9 @@ pub const TOP: u64 = 1;
 /// What a viewer of a two-second buffer has ready once it is at rest: less what is still under way to it.
 const SETTLED_BUFFER_MS: u64 = 1_300;
 
+/// By then its uplink has shown what it carries besides its own start.
+const SETTLED_AFTER_MS: u64 = 4_000;
+
 /// How long a viewer may take to leave: two seconds for its children to move, and some.
 const LEAVES: Duration = Duration::from_secs(8);
 
@@ -205,7 +208,8 @@ impl Viewer {
     /// Waits until it has its buffer and all stripes of the top tier, so that it is no newcomer any more.
     pub fn settled(&self, within: Duration) -> Result<()> {
         let at_rest = |stats: &crate::Event| {
-            stats.fields["buffer_ms"].as_u64() >= Some(SETTLED_BUFFER_MS)
+            stats.number("t") >= SETTLED_AFTER_MS
+                && stats.fields["buffer_ms"].as_u64() >= Some(SETTLED_BUFFER_MS)
                 && stats.fields["stripes_receiving"].as_u64() >= Some(STRIPES)
         };
         let waited = self.watch.program.wait("stats", within, at_rest);
