@@ -9,12 +9,12 @@ use crate::net::{Micros, SECOND};
 use crate::prices::Prices;
 use crate::score::Score;
 use crate::world::{Life, Node, NodeIndex, World};
-use banyan_protocol::id::PeerId;
+use banyan_protocol::id::{PeerId, PeerTag};
 use banyan_protocol::limits::{DATA_FRAME_MAX, INBOUND_LINKS_MAX, LINK_BACKLOG_MAX};
 use banyan_protocol::media::StripeId;
 use banyan_protocol::units::Bitrate;
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -39,7 +39,8 @@ pub(crate) type Attachments = Vec<(StripeId, NodeIndex)>;
 /// The checks of one run.
 pub(crate) struct Checks {
     prices: Prices,
-    nodes: BTreeMap<PeerId, NodeIndex>,
+    /// By the first half of their keys.
+    nodes: HashMap<PeerTag, NodeIndex>,
     channel: PeerId,
     source: NodeIndex,
     attached: BTreeMap<NodeIndex, Attachments>,
@@ -53,7 +54,7 @@ impl Checks {
     pub(crate) fn new(prices: Prices, channel: PeerId) -> Self {
         Self {
             prices,
-            nodes: BTreeMap::new(),
+            nodes: HashMap::new(),
             channel,
             source: 0,
             attached: BTreeMap::new(),
@@ -65,7 +66,7 @@ impl Checks {
     /// The broadcaster is this node now.
     pub(crate) fn set_source(&mut self, node: NodeIndex) {
         self.source = node;
-        self.nodes.insert(self.channel, node);
+        self.nodes.insert(self.channel.tag(), node);
         // Whoever was attached to the former one is, as far as trees go, attached to the source.
         for attached in self.attached.values_mut() {
             for (_, parent) in attached.iter_mut().filter(|(_, parent)| *parent == 0) {
@@ -76,7 +77,7 @@ impl Checks {
 
     /// A viewer is new.
     pub(crate) fn add(&mut self, id: PeerId, node: NodeIndex) {
-        self.nodes.insert(id, node);
+        self.nodes.insert(id.tag(), node);
     }
 
     /// Looks at nodes whose attachments may have changed.
@@ -102,7 +103,7 @@ impl Checks {
             .unwrap_or_default();
         let known = parents.into_iter();
         known
-            .filter_map(|(stripe, id)| Some((stripe, *self.nodes.get(&id)?)))
+            .filter_map(|(stripe, id)| Some((stripe, *self.nodes.get(&id.tag())?)))
             .collect()
     }
 

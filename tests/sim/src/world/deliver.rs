@@ -1,5 +1,6 @@
 //! What the queue hands out: each happening goes where it belongs.
 
+use super::names::Place;
 use super::transport::Parcel;
 use super::{Happening, Life, NodeIndex, SideIndex, Watch, World};
 use crate::net::link::{End, EndState};
@@ -96,19 +97,18 @@ impl<W: Watch, A> World<W, A> {
     }
 
     fn report_round_trips(&mut self, node: NodeIndex) {
-        let links: Vec<(LinkId, u32)> = self.node(node).links.iter().map(|(id, at)| (*id, at.0)).collect();
-        for (id, link) in links {
-            if self.node(node).links.contains_key(&id) {
-                self.report_round_trip(node, id, link);
+        let links: Vec<(LinkId, Place)> = self.node(node).links.iter().collect();
+        for (id, place) in links {
+            if self.node(node).links.get(id).is_some() {
+                self.report_round_trip(node, id, place);
             }
         }
     }
 
     /// Tells a node of a link's round-trip time, unless it is what it was: transports smooth theirs.
-    pub(super) fn report_round_trip(&mut self, node: NodeIndex, id: LinkId, link: u32) {
+    pub(super) fn report_round_trip(&mut self, node: NodeIndex, id: LinkId, (link, side): Place) {
         let wait = self.node(node).uplink.wait(self.now);
         let time = 2 * self.links[link as usize].delay + wait;
-        let side = self.node(node).links[&id].1;
         let end = self.end_mut(link, side);
         if time.abs_diff(end.round_trip) < ROUND_TRIP_STEP {
             return;

@@ -143,15 +143,15 @@ impl<W: Watch, A> World<W, A> {
                 side: role,
             },
         );
-        if self.node(node).links.contains_key(&id) {
-            self.report_round_trip(node, id, link);
+        if self.node(node).links.get(id).is_some() {
+            self.report_round_trip(node, id, (link, side));
         }
         self.settle(node);
     }
 
     /// A machine closes its end; the other hears of it after what was sent before.
     pub(super) fn close(&mut self, node: NodeIndex, id: LinkId, code: CloseCode) {
-        if let Some((link, side)) = self.node_mut(node).links.remove(&id) {
+        if let Some((link, side)) = self.node_mut(node).links.remove(id) {
             self.close_end(link, side, LinkEnd::Closed(code));
         }
     }
@@ -187,7 +187,7 @@ impl<W: Watch, A> World<W, A> {
             return self.lay(node, Happening::LinkDown { link, side, why });
         }
         self.end_mut(link, side).close();
-        if self.node_mut(node).links.remove(&id).is_some() {
+        if self.node_mut(node).links.remove(id).is_some() {
             self.tell(node, Input::Unlinked { link: id, why });
         }
     }

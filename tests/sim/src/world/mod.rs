@@ -8,6 +8,7 @@ mod deliver;
 mod dial;
 mod fate;
 mod follow;
+mod names;
 mod node;
 mod step;
 #[cfg(test)]

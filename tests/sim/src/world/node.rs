@@ -1,5 +1,6 @@
 //! A node: a machine, its uplink, and its driver's tables.
 
+use super::names::Names;
 use super::{Happening, SideIndex, Watch, World};
 use crate::net::uplink::Uplink;
 use crate::net::{Micros, WIRE_REPORTS};
@@ -72,7 +73,7 @@ pub struct Node {
     /// Wire bytes received.
     pub received: u64,
     pub(super) machine: Option<Box<dyn Role>>,
-    pub(super) links: BTreeMap<LinkId, (u32, SideIndex)>,
+    pub(super) links: Names,
     pub(super) accepted: u64,
     pub(super) ever_linked: Vec<(u32, SideIndex)>,
     pub(super) wake: Option<Micros>,
@@ -95,7 +96,7 @@ impl Node {
             sent: 0,
             received: 0,
             machine: Some(setup.machine),
-            links: BTreeMap::new(),
+            links: Names::default(),
             accepted: 0,
             ever_linked: Vec::new(),
             wake: None,

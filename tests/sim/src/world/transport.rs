@@ -30,7 +30,7 @@ type Route = (u32, SideIndex, Lane);
 impl<W: Watch, A> World<W, A> {
     /// Sends a frame; the data lanes' frames may have to wait.
     pub(super) fn send(&mut self, node: NodeIndex, link: LinkId, lane: Lane, frame: Bytes) {
-        let Some(&(link, side)) = self.node(node).links.get(&link) else {
+        let Some((link, side)) = self.node(node).links.get(link) else {
             return;
         };
         let frame = self.maybe_forged(node, lane, frame);
@@ -44,7 +44,7 @@ impl<W: Watch, A> World<W, A> {
 
     /// Gives up what waits on a lane.
     pub(super) fn reset(&mut self, node: NodeIndex, link: LinkId, lane: Lane) {
-        let Some(&(link, side)) = self.node(node).links.get(&link) else {
+        let Some((link, side)) = self.node(node).links.get(link) else {
             return;
         };
         self.end_mut(link, side).reset(lane);
