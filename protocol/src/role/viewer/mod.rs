@@ -258,11 +258,11 @@ impl Viewer {
         }
     }
 
-    /// The transport took something, and nothing else is due: most inputs are of that kind, and concern the forwarder
+    /// The transport took or sent something, and nothing else is due: most inputs are of that kind, and concern the forwarder
     /// alone.
     fn is_mere_progress(&self, now: Instant, input: &Input) -> bool {
         let early = self.wake.is_some_and(|wake| now < wake);
-        early && self.epoch > 0 && matches!(input, Input::Drained { .. })
+        early && self.epoch > 0 && matches!(input, Input::Drained { .. } | Input::Wire { .. })
     }
 
     fn note_progress(&mut self, now: Instant, input: Input, out: &mut Outbox) {
