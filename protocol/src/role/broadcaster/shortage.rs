@@ -43,6 +43,9 @@ impl Broadcaster {
         }
         if self.overlay.member(member).tier.is_some() {
             self.newly_served.insert(member);
+        } else {
+            // Whatever was decided, it was not that this one sees nothing.
+            self.decided.remove(&member);
         }
     }
 
