@@ -179,6 +179,14 @@ impl Forwarder {
         }
     }
 
+    /// A child answers nothing: its seats are for others. Its link stays, and it may ask again.
+    pub fn take_back(&mut self, now: Instant, link: LinkId, out: &mut Outbox) {
+        self.now = now;
+        if let Some(index) = self.children.find(link) {
+            self.unseat_where(out, |_, seat| (seat.child == index).then_some(DetachReason::Shed));
+        }
+    }
+
     /// Takes in a verified chunk, to be stored and passed on to the children of its stripe. Whether it was new.
     pub fn chunk(&mut self, now: Instant, chunk: &Chunk) -> bool {
         self.now = now;

@@ -2,6 +2,10 @@
 //!
 //! A block is due at its capture time and the buffer; it is handed over then, and never later blocks before it. What is
 //! due and not there makes a stall. What comes late is handed over at once, so that the latency stays what it was.
+//!
+//! A stall ends with the next block that is handed over, also when that is late: the screen shows it, and has run out
+//! only when the block after it is later still. Whoever works off a backlog at little more than its rate plays on, behind
+//! time, until the buffer fills again.
 
 mod arrival;
 mod leap;
@@ -35,6 +39,10 @@ pub const GIVE_UP: Duration = Duration::from_secs(3);
 /// it would stall at once where its parents catch up themselves.
 const START_PATIENCE: Duration = Duration::from_secs(2);
 
+/// Blocks that lie ready, at most half a buffer of them, when a screen that was behind is in time again: what comes just
+/// in time may come just too late the next moment.
+const IN_TIME: u64 = 5;
+
 /// A viewer's output, driven by the channel's clock. Call [`poll`](Self::poll) after each [`insert`](Self::insert) and
 /// when [`next_wake`](Self::next_wake) has come.
 #[derive(Debug)]
@@ -49,6 +57,8 @@ pub struct Playout {
     switch: Option<Switch>,
     /// When the stall began.
     stall: Option<ChannelTime>,
+    /// How far behind time the screen is; nothing when it is [in time](Self::is_in_time).
+    lag: Duration,
     started: bool,
     stats: PlayoutStats,
     events: Vec<PlayoutEvent>,
@@ -64,6 +74,7 @@ impl Playout {
             shown: None,
             switch: None,
             stall: None,
+            lag: Duration::ZERO,
             started: false,
             stats: PlayoutStats::default(),
             events: Vec::new(),
@@ -163,7 +174,9 @@ impl Playout {
             self.note_start(&out[before..]);
             before = out.len();
         }
-        self.end_stall(now);
+        if self.lag > Duration::ZERO && self.is_in_time(now) {
+            self.lag = Duration::ZERO;
+        }
     }
 
     /// When [`poll`](Self::poll) has something to do, if nothing comes before.
@@ -172,8 +185,10 @@ impl Playout {
         let give_up = next.map(|due| due + GIVE_UP);
         let plan = self.switch.and_then(|switch| switch.plan).map(|plan| plan.due);
         let lag = plan.map(|due| due + switch::SWITCH_PATIENCE);
+        let runs_out = next.map(|due| due + self.lag);
         let times = [
             next,
+            runs_out,
             give_up,
             plan,
             lag,
@@ -240,6 +255,18 @@ impl Playout {
         Some(shown.due(captured, self.buffer))
     }
 
+    /// Whether all that is due has been handed over, and what comes next lies ready.
+    fn is_in_time(&self, now: ChannelTime) -> bool {
+        let (Some(shown), Some(run)) = (&self.shown, self.runs.front()) else {
+            return false;
+        };
+        let ready = run
+            .ring(shown.tier)
+            .map_or(0, |ring| ring.complete_from(shown.next));
+        let enough = IN_TIME.min(ticks(self.buffer) / 2);
+        self.next_due().is_some_and(|due| due > now) && ready >= enough
+    }
+
     /// Does the next thing that is due; says whether there was one.
     fn step(&mut self, now: ChannelTime, out: &mut Vec<Play>) -> bool {
         if self.shown.is_none() {
@@ -304,7 +331,7 @@ impl Playout {
         shown.output.release(out);
         let ring = run.ring(shown.tier).expect("the tier shown is collected");
         let Some(next) = ring.get(shown.next) else {
-            self.begin_stall(due);
+            self.run_out(now, due);
             return now >= due + GIVE_UP && self.skip(now);
         };
         let layout = run
@@ -317,23 +344,25 @@ impl Playout {
             .expect("the tier shown is collected")
             .advance(done);
         self.stats.latency = now.since(next.block.captured);
+        self.lag = self.lag.max(now.since(due));
+        self.end_stall(now);
         true
     }
 
-    fn begin_stall(&mut self, since: ChannelTime) {
-        if self.started && self.stall.is_none() {
+    /// A block that was due at `due` is not there: the screen may have something to show yet.
+    fn run_out(&mut self, now: ChannelTime, due: ChannelTime) {
+        let since = due + self.lag;
+        if self.started && self.stall.is_none() && since <= now {
             self.stall = Some(since);
             self.stats.stalls += 1;
             self.events.push(PlayoutEvent::Stall);
         }
     }
 
-    /// Ends the stall, if all that is due has been handed over.
+    /// Something was handed over.
     fn end_stall(&mut self, now: ChannelTime) {
-        let Some(since) = self.stall else { return };
-        if self.next_due().is_some_and(|due| due > now) {
+        if let Some(since) = self.stall.take() {
             let stood = now.since(since);
-            self.stall = None;
             self.stats.stalled += stood;
             let ms = stood.as_millis() as u64;
             self.events.push(PlayoutEvent::Resumed { ms });

@@ -18,6 +18,7 @@ impl Playout {
         let ring = run.ring_mut(shown.tier).expect("the tier shown is collected");
         self.stats.blocks_lost += ring.advance(start.0);
         shown.skip_to(start.0);
+        self.lag = Duration::ZERO;
         true
     }
 

@@ -152,6 +152,39 @@ fn what_is_due_and_missing_stalls_and_what_comes_late_is_made_up() {
 }
 
 #[test]
+fn a_backlog_that_comes_at_little_more_than_its_rate_is_one_stall() {
+    let (mut ms, mut station) = (0, Station::new(1, 1));
+    let mut viewer = Viewer::new(&station.layout, LOW, 0);
+    let mut coming = VecDeque::new();
+    for _ in 0..130 {
+        ms += 100;
+        for chunk in station.tick(ms) {
+            if chunk.header.stripe.tier == LOW {
+                let after = chunk.header.block.checked_sub(35);
+                let held_up = after.map_or(0, |after| 6_150 + 90 * after);
+                coming.push_back((held_up.max(ms + 50), chunk));
+            }
+        }
+        for now in (ms + 50..ms + 150).step_by(10) {
+            while let Some((_, chunk)) = coming.pop_front_if(|(at, _)| *at <= now) {
+                viewer.insert(now, &chunk);
+            }
+            viewer.run(now, now + 9);
+        }
+    }
+    let stall = (5_500, PlayoutEvent::Stall);
+    let resumed = (6_150, PlayoutEvent::Resumed { ms: 650 });
+    assert_eq!(viewer.events, [(2_000, PlayoutEvent::Started), stall, resumed]);
+    let stats = viewer.playout.stats(at(ms + 149));
+    assert_eq!(
+        (stats.latency.as_millis() / 100, viewer.gaps()),
+        (20, 0),
+        "it is made up"
+    );
+    assert_identical(&viewer.packets(), &station.sent[0], 4 * 100);
+}
+
+#[test]
 fn what_never_comes_is_given_up_and_play_goes_on_at_a_keyframe() {
     let (mut ms, mut station) = (0, Station::new(1, 2));
     let mut viewer = Viewer::new(&station.layout, LOW, 0);

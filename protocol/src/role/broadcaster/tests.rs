@@ -6,7 +6,7 @@ use crate::role::config::WhenFull;
 use crate::time::ChannelTime;
 use crate::units::Bitrate;
 use crate::wire::control::{
-    Accusation, Assign, DetachReason, Moved, Orphaned, RefuseReason, Report, Welcome,
+    Accusation, Assign, Attach, DetachReason, Moved, Orphaned, RefuseReason, Report, Welcome,
 };
 use crate::wire::layout::Layout;
 use crate::wire::link::JoinSecret;
@@ -138,6 +138,18 @@ impl Studio {
         let link = self.link(n);
         self.say(link, &Message::Hello(hello));
         link
+    }
+
+    /// Asks for the seats at the broadcaster that it was granted.
+    fn attach(&mut self, link: LinkId) {
+        let (assign, ticket) = self.last_assign(link).unwrap();
+        let source = key(200).id().tag();
+        let ours = ticket.grants.iter().filter(|grant| grant.parent == source);
+        let attach = Attach {
+            stripes: ours.map(|grant| (grant.stripe, assign.from_block)).collect(),
+            ticket: Some(assign.ticket.clone()),
+        };
+        self.say(link, &Message::Attach(attach));
     }
 
     fn last_assign(&self, link: LinkId) -> Option<(Assign, Ticket)> {
@@ -277,6 +289,14 @@ fn when_nobody_sponsors_a_joiner_is_refused_after_all_were_asked() {
 fn a_silent_parent_loses_its_children_when_it_gives_no_sign_of_life() {
     let mut studio = Studio::new(config());
     let strong = studio.join(1, hello(20_000));
+    studio.attach(strong);
+    let is_fed = |studio: &Studio| {
+        studio
+            .broadcaster
+            .children()
+            .any(|(child, _)| child == key(1).id())
+    };
+    assert!(is_fed(&studio));
     studio.pass(1_000);
     let children: Vec<_> = (2..=4).map(|n| studio.join(n, hello(0))).collect();
     let parent = key(1).id();
@@ -321,6 +341,7 @@ fn a_silent_parent_loses_its_children_when_it_gives_no_sign_of_life() {
     );
     studio.pass(1_500);
     assert!(children.iter().all(|link| fed(&studio, *link).is_empty()));
+    assert!(!is_fed(&studio), "its seats are for those that are to take them");
     studio.say(
         strong,
         &Message::Echoed {

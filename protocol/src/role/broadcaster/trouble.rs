@@ -224,6 +224,8 @@ impl Broadcaster {
             if silent {
                 let orphans = self.overlay.evacuate(now, member, false);
                 self.overlay.set_state(member, State::Absent);
+                // The plan gives its seats to others; it cannot give them back itself.
+                self.forwarder.take_back(now, self.contacts[&member].link, out);
                 self.reseat(now, orphans);
             } else if agreed {
                 self.blame(member, "does not forward", by, out);
