@@ -1,7 +1,7 @@
 //! What children ask for: seats and single chunks, and by which right.
 
 use super::Forwarder;
-use super::children::{Seat, Shown};
+use super::children::{Patience, Seat, Shown};
 use super::send::backlog_entry;
 use super::tickets;
 use crate::io::{LinkId, Outbox, Output};
@@ -122,9 +122,13 @@ impl Forwarder {
         let Some(index) = self.children.find(link) else {
             return Ok(());
         };
-        let patient = self.children.get_mut(index).requests.try_take(now);
-        let asked = patient.then_some(()).ok_or(CloseCode::Unexpected);
-        asked.and_then(|()| ask(self, index, out)).inspect_err(|code| {
+        let asked = match self.children.get_mut(index).patience(now) {
+            Patience::Fine => ask(self, index, out),
+            // It asks again when nothing comes; a whole family of stripes may have failed at once.
+            Patience::Short => Ok(()),
+            Patience::Gone => Err(CloseCode::Unexpected),
+        };
+        asked.inspect_err(|code| {
             self.forget(index);
             out.push(Output::Close { link, code: *code });
         })

@@ -20,6 +20,20 @@ const REQUESTS: u64 = 100;
 /// How long it may save them up.
 const REQUESTS_SAVED: Duration = Duration::from_secs(5);
 
+/// Requests beyond its due that are passed over before its link is closed.
+const EXCESS_MAX: u32 = 2000;
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// It is answered.
+    Fine,
+    /// It is passed over.
+    Short,
+    /// It was one too many.
+    Gone,
+}
+
 /// Chunks a second that a child may pull in the long run: a whole stripe's at ten times its pace.
 const PULLED: u64 = 100;
 
@@ -41,7 +55,9 @@ pub(super) struct Child {
     pub(super) heard: [Instant; STRIPES],
     /// Tiers whose lane was reset, and that go on at their next keyframe.
     pub(super) skipping: [bool; TIERS_MAX],
-    pub(super) requests: Tokens,
+    requests: Tokens,
+    /// Requests beyond its due, all of them.
+    excess: u32,
     pub(super) pulls: Tokens,
 }
 
@@ -63,7 +79,21 @@ impl Child {
             heard: [Instant::ZERO; STRIPES],
             skipping: [false; TIERS_MAX],
             requests: Tokens::new(REQUESTS, REQUESTS_SAVED),
+            excess: 0,
             pulls: Tokens::new(PULLED, PULLED_SAVED),
+        }
+    }
+
+    /// It asks for something: whether that is within its due.
+    pub(super) fn patience(&mut self, now: Instant) -> Patience {
+        if self.requests.try_take(now) {
+            return Patience::Fine;
+        }
+        self.excess += 1;
+        if self.excess > EXCESS_MAX {
+            Patience::Gone
+        } else {
+            Patience::Short
         }
     }
 

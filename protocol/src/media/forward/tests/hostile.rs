@@ -87,7 +87,11 @@ fn a_storm_of_requests_closes_the_link() {
     let mut rig = Rig::new(None);
     rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
     let storm = (1..).find(|_| rig.pull(1, 0, []).is_err());
-    assert_eq!(storm, Some(500), "five seconds' worth, the attach among them");
+    assert_eq!(
+        storm,
+        Some(2500),
+        "five seconds' worth, the attach among them, and two thousand that are passed over"
+    );
     assert_eq!(rig.used(), 0, "with all that it had");
 }
 
