@@ -37,7 +37,7 @@ pub const GIVE_UP: Duration = Duration::from_secs(3);
 
 /// How long a joiner waits for a start after which nothing that is due is missing. Then it begins with what there is; sooner, and
 /// it would stall at once where its parents catch up themselves.
-const START_PATIENCE: Duration = Duration::from_secs(2);
+const START_PATIENCE: Duration = GIVE_UP;
 
 /// Blocks that lie ready, at most half a buffer of them, when a screen that was behind is in time again: what comes just
 /// in time may come just too late the next moment.

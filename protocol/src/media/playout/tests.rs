@@ -94,17 +94,17 @@ fn a_joiner_begins_at_a_due_keyframe_as_soon_as_what_is_due_is_there() {
 }
 
 #[test]
-fn a_joiner_begins_after_two_seconds_with_what_there_is() {
+fn a_joiner_begins_after_three_seconds_with_what_there_is() {
     let (mut ms, mut station) = (0, Station::new(1, 1));
     let mut viewer = Viewer::new(&station.layout, LOW, 0);
     // A viewer that is due to play what has only just been cut never has all that is due.
     viewer.playout = Playout::new(Duration::from_millis(100));
     viewer.playout.layout(station.layout.clone());
     viewer.playout.show(LOW, 0);
-    run(&mut station, &mut viewer, &mut ms, 30, |_| true);
+    run(&mut station, &mut viewer, &mut ms, 40, |_| true);
     let (started, event) = viewer.events[0];
     assert_eq!(event, PlayoutEvent::Started);
-    assert!((2_150..=2_250).contains(&started), "{started}");
+    assert!((3_150..=3_250).contains(&started), "{started}");
 }
 
 #[test]

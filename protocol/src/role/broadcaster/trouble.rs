@@ -19,6 +19,9 @@ const SHUNNED: Duration = Duration::from_secs(30);
 /// A pair that did not come about for a reason of the moment is tried again after so long.
 const APART_FOR_NOW: Duration = Duration::from_secs(10);
 
+/// A parent whose seats are all sat on is asked again after so long: those who have moved away have left by then.
+const FULL_FOR_NOW: Duration = Duration::from_secs(2);
+
 /// An uplink with a cap is late for so long before its grant is cut: longer than a moment's congestion. One without is being
 /// found out by trying, and there the first sign counts.
 const LATE_FOR: Duration = Duration::from_secs(2);
@@ -100,6 +103,7 @@ impl Broadcaster {
         }
         match why {
             DetachReason::Replaced | DetachReason::Leaving => {}
+            DetachReason::Full => self.overlay.keep_apart(now, child, parent, FULL_FOR_NOW),
             _ if parent == MemberIndex::SOURCE => {}
             DetachReason::Silent | DetachReason::Unreachable => {
                 self.overlay.keep_apart(now, child, parent, BadPairs::KEPT)
