@@ -11,6 +11,8 @@ pub(crate) enum What {
     E2e,
     /// One forwarding process: `banyan bench relay`.
     Relay,
+    /// The simulator's whole suite: 200 seeds and more, some tens of minutes.
+    Sim,
 }
 
 /// Measures `what`; `options` are passed on.
@@ -20,6 +22,10 @@ pub(crate) fn run(what: What, options: &[String]) -> Result<()> {
         What::E2e => end_to_end(options),
         What::Relay => {
             let command = ["run", "--release", "--package", "banyan", "--", "bench", "relay"];
+            shell::run(shell::cargo(&command).args(options))
+        }
+        What::Sim => {
+            let command = ["run", "--package", "banyan-sim", "--", "--suite", "ci"];
             shell::run(shell::cargo(&command).args(options))
         }
     }

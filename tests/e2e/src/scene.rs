@@ -237,7 +237,7 @@ impl Viewer {
         Ok(())
     }
 
-    /// Checks that it never stalled and lost nothing.
+    /// Checks that it lost nothing; in the long form, that it never stalled either.
     pub fn check_unharmed(&self) -> Result<()> {
         self.check_no_panic()?;
         let stats = self.watch.stats()?;
