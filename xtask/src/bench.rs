@@ -33,7 +33,7 @@ pub(crate) fn run(what: What, options: &[String]) -> Result<()> {
 
 fn end_to_end(options: &[String]) -> Result<()> {
     shell::run(&mut shell::cargo(&["build", "--workspace", "--all-targets"]))?;
-    let mut tests = test::runner(&["--package", "banyan-e2e"]);
+    let mut tests = test::runner(&["--package", "banyan-e2e", "--features", "long"]);
     tests.env("BANYAN_E2E", "long").args(options);
     shell::run(test::as_root(&mut tests)?)
 }

@@ -6,6 +6,7 @@ use rig::program::argument;
 use rig::scene::{PLAYS, Scene, Viewer};
 use rig::verdict::Verdict;
 use rig::{Program, Wire};
+#[cfg(feature = "long")]
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -85,13 +86,11 @@ fn get(viewer: &Viewer, path: &str) -> Result<String> {
     Ok(answer)
 }
 
-/// A page that Chromium opens headless, and a picture that moves in it.
+/// A page that Chromium opens headless, and a picture that moves in it. Chromium is no part of the set-up: only the long form
+/// asks for it.
+#[cfg(feature = "long")]
 #[test]
 fn chromium_plays_the_page() -> Result<()> {
-    if !rig::scene::is_long() {
-        // It is no part of the set-up: the long form asks for it.
-        return Ok(());
-    }
     let scene = Scene::open("chromium", Wire::Bridge, 15, &[])?;
     let viewer = scene.viewer_with("viewer", 5, &["--sponsor", "never", "--http", HTTP])?;
     viewer.watch.playing(PLAYS)?;
