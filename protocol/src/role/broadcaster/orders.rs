@@ -118,16 +118,24 @@ impl Broadcaster {
     /// catches up too, or is one of many.
     fn hurries(&self, now: Instant, member: MemberIndex) -> bool {
         let recent = |index: MemberIndex| now.since(self.overlay.member(index).joined) < CATCHING_UP;
-        let below_recent = |parent: MemberIndex| parent != MemberIndex::SOURCE && recent(parent);
+        let slow =
+            |parent: MemberIndex| parent != MemberIndex::SOURCE && (recent(parent) || self.is_thin(parent));
         let mut places = self.overlay.member(member).places_with_index();
-        let hard =
-            places.any(|(_, place)| place.replaces.is_some() || place.parent.is_some_and(below_recent));
+        let hard = places.any(|(_, place)| place.replaces.is_some() || place.parent.is_some_and(slow));
         hard || self
             .overlay
             .viewers()
             .filter(|index| recent(*index))
             .nth(CATCHING_UP_MAX)
             .is_some()
+    }
+
+    /// Whether a parent's uplink has little to spare beside what its children are owed: a backlog would trickle.
+    fn is_thin(&self, parent: MemberIndex) -> bool {
+        let member = self.overlay.member(parent);
+        // Slots are reckoned at the highest rate: some of what is used is to spare most of the time.
+        let spare = member.free() + member.used.percent(15);
+        spare * 2 < self.overlay.stripes().top_slot()
     }
 
     fn tier_reason(&self, member: MemberIndex, tier: TierId) -> TierReason {
