@@ -104,16 +104,6 @@ impl Overlay {
         }
     }
 
-    /// A member said that its uplink is spent: it is granted no more than it has in use now.
-    pub fn lower_grant(&mut self, now: Instant, member: MemberIndex) {
-        if member == MemberIndex::SOURCE {
-            return;
-        }
-        let member = self.member_mut(member);
-        member.granted = member.granted.min(member.used);
-        member.late = Some(now);
-    }
-
     /// Takes all children from a member, which keeps its own places. Returns them: orphans, to be seated elsewhere.
     pub fn release_children(&mut self, now: Instant, member: MemberIndex) -> Vec<(MemberIndex, StripeIndex)> {
         self.release_until(now, member, Bitrate::ZERO)

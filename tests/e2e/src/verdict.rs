@@ -47,6 +47,13 @@ impl Verdict {
             .ok()
     }
 
+    /// Notes what went wrong, if it did, where that depends on how fast this machine is; see [`promise`](Self::promise).
+    pub fn check_promise<T>(&mut self, result: Result<T>) -> Option<T> {
+        result
+            .inspect_err(|error| self.promise(false, || format!("{error:#}")))
+            .ok()
+    }
+
     /// Keeps a figure, and promises that it is not above `most`.
     pub fn at_most<N: PartialOrd + Display>(&mut self, what: &str, value: N, most: N) {
         self.keep(what, &value, &format!("at most {most}"));

@@ -83,9 +83,6 @@ impl Broadcaster {
             return;
         }
         self.overlay.detach(child, stripe, None);
-        if let Some(parent) = parent.filter(|_| orphaned.why == DetachReason::Full) {
-            self.overlay.lower_grant(now, parent);
-        }
         self.reseat(now, alloc::vec![(child, stripe)]);
         self.say_again(child);
     }
