@@ -1,6 +1,6 @@
 //! The broadcaster: source of every tree, and the coordinator that decides who hangs where.
 //!
-//! Split by concern: [`source`] makes chunks, `membership` lets people in and out, `orders` tells members their places,
+//! Split by concern: `source` makes chunks, `membership` lets people in and out, `orders` tells members their places,
 //! `trouble` deals with failures, `shortage` with too little uplink. This file takes inputs apart and keeps the time.
 
 mod membership;
