@@ -1,7 +1,8 @@
 //! A case: a scenario, its size and a seed; run and judged.
 
 use crate::args::Args;
-use crate::scenario::{Expect, Scenario, ScenarioError};
+use crate::promise::{self, Shortfall, Weight};
+use crate::scenario::{Scenario, ScenarioError};
 use crate::score::SimResult;
 use crate::show::{Look, Show};
 use std::fmt;
@@ -26,8 +27,10 @@ pub struct Case {
 pub struct Verdict {
     /// What came of it, up to where it broke.
     pub result: SimResult,
-    /// What is wrong with it, each in a sentence.
+    /// What is wrong with it, each in a sentence: the run has failed.
     pub complaints: Vec<String>,
+    /// What is promised and not kept yet, each in a sentence: the run has not failed by that.
+    pub told: Vec<String>,
 }
 
 impl fmt::Display for Case {
@@ -66,14 +69,15 @@ impl Case {
     pub fn run(&self) -> Result<Verdict, ScenarioError> {
         let scenario = self.scenario()?;
         let outcome = Show::run(&scenario, self.seed, self.look);
-        let mut complaints: Vec<String> = outcome.broken.iter().map(ToString::to_string).collect();
-        if complaints.is_empty() {
-            complaints.extend(complaints_about(&outcome.result, &scenario.expect));
-        }
-        Ok(Verdict {
+        let mut verdict = Verdict {
             result: outcome.result,
-            complaints,
-        })
+            complaints: outcome.broken.iter().map(ToString::to_string).collect(),
+            told: outcome.late.into_iter().collect(),
+        };
+        if verdict.complaints.is_empty() {
+            verdict.judge(&self.scenario, scenario.viewers);
+        }
+        Ok(verdict)
     }
 
     fn scenario(&self) -> Result<Scenario, ScenarioError> {
@@ -82,52 +86,40 @@ impl Case {
             scenario.viewers = viewers;
         }
         if let Some(minutes) = self.minutes {
-            scenario.minutes = minutes;
+            scenario.last(minutes);
         }
         Ok(scenario)
     }
 }
 
-/// What falls short of what the scenario expects.
-fn complaints_about(result: &SimResult, expect: &Expect) -> Vec<String> {
-    let slots = result.slots_served / result.slots_ceiling.max(1.0);
-    let depth = result.depth_mean / result.depth_least.max(1.0);
-    let least = [
-        ("served slots over the ceiling", slots, expect.slots_of_ceiling),
-        ("continuity", result.continuity, expect.continuity),
-    ];
-    let most = [
-        ("mean depth over the least", depth, expect.depth_of_least),
-        (
-            "control bit/s a viewer",
-            result.control_bps_per_viewer,
-            expect.control_bps,
-        ),
-        (
-            "start-up ms (p95)",
-            result.startup_ms_p95 as f64,
-            expect.startup_ms_p95,
-        ),
-        (
-            "repair ms (p95)",
-            result.repair_ms_p95 as f64,
-            expect.repair_ms_p95,
-        ),
-    ];
-    let too_little = least.into_iter().filter_map(|(name, value, bound)| {
-        let bound = bound.filter(|bound| value < *bound)?;
-        Some(format!("{name}: {value:.4}, and at least {bound} is promised"))
-    });
-    let too_much = most.into_iter().filter_map(|(name, value, bound)| {
-        let bound = bound.filter(|bound| value > *bound)?;
-        Some(format!("{name}: {value:.4}, and at most {bound} is promised"))
-    });
-    too_little.chain(too_much).collect()
+impl Verdict {
+    /// Holds a run to what is promised of it.
+    fn judge(&mut self, scenario: &str, viewers: usize) {
+        for Shortfall { weight, what } in promise::shortfalls(scenario, viewers, &self.result) {
+            match weight {
+                Weight::Gate => self.complaints.push(what),
+                Weight::Told => self.told.push(what),
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_shorter_than_its_quiet_time_comes_to_its_end() {
+        let case = Case {
+            scenario: "churn".into(),
+            viewers: Some(3),
+            minutes: Some(0.5),
+            seed: 1,
+            look: Look::default(),
+        };
+        let verdict = case.run().unwrap();
+        assert_eq!((verdict.result.sim_s, verdict.complaints), (30.0, vec![]));
+    }
 
     #[test]
     fn a_case_names_the_command_that_runs_it() {

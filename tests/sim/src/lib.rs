@@ -13,6 +13,7 @@ pub mod keys;
 pub mod media;
 pub mod net;
 pub mod prices;
+pub mod promise;
 mod roles;
 pub mod scenario;
 pub mod score;

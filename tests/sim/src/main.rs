@@ -28,6 +28,9 @@ fn one(args: &Args) -> anyhow::Result<bool> {
     } else {
         println!("{}", verdict.result);
     }
+    for shortfall in &verdict.told {
+        eprintln!("falls short: {shortfall}");
+    }
     for complaint in &verdict.complaints {
         eprintln!("{complaint}");
     }

@@ -66,9 +66,6 @@ pub struct Scenario {
     /// What lies between them.
     #[serde(default)]
     pub network: Network,
-    /// What must come out.
-    #[serde(default)]
-    pub expect: Expect,
 }
 
 /// The channel.
@@ -215,24 +212,6 @@ impl Default for Network {
     }
 }
 
-/// What must come out; what is not named is not judged.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Expect {
-    /// Served slots over the ceiling, mean over the last two minutes.
-    pub slots_of_ceiling: Option<f64>,
-    /// Mean depth over the least possible.
-    pub depth_of_least: Option<f64>,
-    /// What the broadcaster sends on control lanes, bits a second and viewer.
-    pub control_bps: Option<f64>,
-    /// The share of blocks played in time.
-    pub continuity: Option<f64>,
-    /// 95 % start within so many milliseconds.
-    pub startup_ms_p95: Option<f64>,
-    /// 95 % of repairs take at most so many milliseconds.
-    pub repair_ms_p95: Option<f64>,
-}
-
 /// A scenario that cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
@@ -275,6 +254,17 @@ impl Scenario {
         };
         toml::from_str(&text).map_err(|error| ScenarioError::Malformed(name.to_owned(), error.into()))
     }
+
+    /// Has it last `minutes`. When they leave no time between the first and the last fault, both times shrink with it.
+    pub fn last(&mut self, minutes: f64) {
+        let Faults { from_s, quiet_s, .. } = &mut self.faults;
+        if *from_s + *quiet_s >= minutes * 60.0 {
+            let share = minutes / self.minutes;
+            *from_s *= share;
+            *quiet_s *= share;
+        }
+        self.minutes = minutes;
+    }
 }
 
 #[cfg(test)]
@@ -292,6 +282,19 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn a_short_run_has_its_faults_in_the_same_proportions() {
+        let mut scenario = Scenario::load("churn").unwrap();
+        scenario.last(2.0);
+        assert_eq!(
+            (scenario.faults.from_s, scenario.faults.quiet_s),
+            (40.0, 70.0),
+            "they fit"
+        );
+        scenario.last(1.0);
+        assert_eq!((scenario.faults.from_s, scenario.faults.quiet_s), (20.0, 35.0));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::fmt;
 
 /// What came of a run. Serialises to the contract's JSON object.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(tag = "event", rename = "sim-result")]
 pub struct SimResult {
     /// Milliseconds of simulated time, as in all events.
@@ -17,6 +17,8 @@ pub struct SimResult {
     pub sim_s: f64,
     /// How long it took.
     pub wall_ms: u64,
+    /// How long its thread ran: less than that on a busy computer.
+    pub cpu_ms: u64,
     /// Equal for equal runs.
     pub trace_hash: String,
     /// Viewers who play the full stream at the end.
@@ -29,6 +31,8 @@ pub struct SimResult {
     pub slots_served: f64,
     /// What there could be.
     pub slots_ceiling: f64,
+    /// Seconds from when faults stopped until everybody who had time to was at the live edge.
+    pub live_after_s: f64,
     /// Mean depth over the stripes that viewers play.
     pub depth_mean: f64,
     /// The least that it could be; reckoned greedily, every viewer being interior in one tree.
@@ -51,20 +55,39 @@ pub struct SimResult {
     pub invariant_checks: u64,
 }
 
+impl SimResult {
+    /// Simulated seconds for each second of the thread that ran it.
+    pub fn speed(&self) -> f64 {
+        self.sim_s * 1000.0 / self.cpu_ms.max(1) as f64
+    }
+
+    /// Served slots over those that there could be.
+    pub fn slots_of_ceiling(&self) -> f64 {
+        self.slots_served / self.slots_ceiling.max(1.0)
+    }
+
+    /// Mean depth over the least possible.
+    pub fn depth_of_least(&self) -> f64 {
+        self.depth_mean / self.depth_least.max(1.0)
+    }
+}
+
 impl fmt::Display for SimResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let speed = self.sim_s * 1000.0 / self.wall_ms.max(1) as f64;
         writeln!(
             f,
-            "seed {}: {} s of simulated time at {speed:.0} times its speed, {} faults",
-            self.seed, self.sim_s, self.faults
+            "seed {}: {} s of simulated time at {:.1} times its speed in one thread, {} faults",
+            self.seed,
+            self.sim_s,
+            self.speed(),
+            self.faults
         )?;
         writeln!(
             f,
             "  viewers      {:6}   full {}, less {}, refused {}",
             self.viewers, self.served_full, self.degraded, self.refused
         )?;
-        let share = 100.0 * self.slots_served / self.slots_ceiling.max(1.0);
+        let share = 100.0 * self.slots_of_ceiling();
         writeln!(
             f,
             "  slots        {:6.0}   of {:.0} that there could be ({share:.1} %)",
@@ -74,6 +97,11 @@ impl fmt::Display for SimResult {
             f,
             "  depth        {:6.2}   least possible {:.2}",
             self.depth_mean, self.depth_least
+        )?;
+        writeln!(
+            f,
+            "  live edge    {:6.0} s after faults stopped",
+            self.live_after_s
         )?;
         writeln!(f, "  start-up     {:6} ms 95th percentile", self.startup_ms_p95)?;
         writeln!(f, "  continuity   {:8.4} {} stalls", self.continuity, self.stalls)?;

@@ -3,6 +3,7 @@
 mod build;
 mod faults;
 mod second;
+mod stop_watch;
 
 use crate::audience::Audience;
 use crate::check::{Broken, Checks, panic_words};
@@ -18,7 +19,7 @@ use banyan_protocol::units::Bitrate;
 use std::collections::BTreeSet;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
-use std::time::Instant as WallClock;
+use stop_watch::StopWatch;
 
 /// What happens at a set time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub struct Outcome {
     pub result: SimResult,
     /// What was broken, if anything: the run ended there.
     pub broken: Option<Broken>,
+    /// Who was not at the live edge when everybody had to be, in a sentence.
+    pub late: Option<String>,
 }
 
 /// A run under way.
@@ -87,7 +90,7 @@ pub struct Show {
 impl Show {
     /// Runs `scenario` with `seed` to its end, or to the first thing that is broken: a machine that panics is.
     pub fn run(scenario: &Scenario, seed: u64, look: Look) -> Outcome {
-        let began = WallClock::now();
+        let watch = StopWatch::start();
         let mut show = Self::new(scenario.clone(), seed);
         if let Some(node) = look.follow {
             show.world.follow(node);
@@ -106,10 +109,10 @@ impl Show {
                 Some(Broken { at, what })
             }
         };
-        let wall_ms = began.elapsed().as_millis() as u64;
         Outcome {
-            result: show.result(wall_ms),
+            result: show.result(&watch),
             broken,
+            late: show.late(),
         }
     }
 

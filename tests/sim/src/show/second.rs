@@ -1,5 +1,6 @@
 //! Once a simulated second: everything is checked, and what the result needs is sampled.
 
+use super::stop_watch::StopWatch;
 use super::{Alarm, Show};
 use crate::check::{Broken, least_depth};
 use crate::net::{Micros, SECOND};
@@ -16,6 +17,9 @@ const AGREED_WITHIN: Micros = 30 * SECOND;
 /// So many hundredths of what is needed are more than enough.
 const AMPLE_PERCENT: u64 = 130;
 
+/// So many of those who are not at the live edge are named.
+const LATE_NAMED: usize = 8;
+
 /// Slots are counted over the last so much of the time without faults.
 const SLOTS_WINDOW: Micros = 120 * SECOND;
 
@@ -28,6 +32,8 @@ pub(super) struct Samples {
     viewer_seconds: u64,
     data_bytes: u64,
     copies_max: f64,
+    /// The last time after faults had stopped that somebody was not at the live edge, and who.
+    late: Option<(Micros, Vec<NodeIndex>)>,
 }
 
 impl Show {
@@ -40,7 +46,7 @@ impl Show {
         self.checks.whole(&self.world)?;
         self.world.watch.broken()?;
         self.sample();
-        self.everybody_is_live()?;
+        self.see_who_is_live();
         self.everybody_is_by_plan()?;
         self.everybody_has_what_there_is()
     }
@@ -129,31 +135,49 @@ impl Show {
         (served, slots.min(demand) as f64)
     }
 
-    /// When faults have stopped for long enough, everybody plays what is live.
-    fn everybody_is_live(&mut self) -> Result<(), Broken> {
+    /// When faults have stopped, notes who does not play what is live though it had the time to.
+    fn see_who_is_live(&mut self) {
         let now = self.world.now();
-        if now <= self.quiet_from() + SETTLED_WITHIN {
-            return Ok(());
+        if now <= self.quiet_from() {
+            return;
         }
-        let mut late = Vec::new();
-        for node in self.watching() {
-            let seat = &self.world.watch.seats[&node];
-            if seat.joined + SETTLED_WITHIN < now && !seat.is_live(now) {
-                late.push((node, seat.tier, seat.last));
-            }
-        }
+        let late = self.watching().filter(|node| {
+            let seat = &self.world.watch.seats[node];
+            seat.joined + SETTLED_WITHIN < now && !seat.is_live(now)
+        });
+        let late: Vec<NodeIndex> = late.collect();
         self.checks.count += 1;
-        if late.is_empty() {
-            return Ok(());
+        if !late.is_empty() {
+            self.samples.late = Some((now, late));
         }
-        let faults_stopped = self.quiet_from() / SECOND;
-        let what = format!(
-            "faults stopped at {faults_stopped} s, and not at the live edge are (node, tier, last played) {late:?}"
-        );
-        Err(Broken { at: now, what })
     }
 
-    pub(super) fn result(&self, wall_ms: u64) -> SimResult {
+    /// How long after the end of faults somebody was still not at the live edge.
+    fn live_after(&self) -> Micros {
+        let last = self.samples.late.as_ref().map(|(at, _)| *at);
+        last.map_or(0, |at| at - self.quiet_from())
+    }
+
+    /// Who was not at the live edge when everybody had to be, in a sentence; the last time that it was so.
+    pub(super) fn late(&self) -> Option<String> {
+        let (at, nodes) = self.samples.late.as_ref()?;
+        if self.live_after() <= SETTLED_WITHIN {
+            return None;
+        }
+        let seen = |node: &NodeIndex| {
+            let seat = &self.world.watch.seats[node];
+            (*node, seat.tier, seat.last)
+        };
+        let some: Vec<_> = nodes.iter().take(LATE_NAMED).map(seen).collect();
+        let (at, stopped) = (at / SECOND, self.quiet_from() / SECOND);
+        Some(format!(
+            "faults stopped at {stopped} s, and at {at} s {} were not at the live edge, among them (node, tier, last \
+             played) {some:?}",
+            nodes.len()
+        ))
+    }
+
+    pub(super) fn result(&self, watch: &StopWatch) -> SimResult {
         let (now, score) = (self.world.now(), &self.world.watch);
         let top = score.prices.top();
         let playing: Vec<(NodeIndex, TierId)> = self.playing().collect();
@@ -172,13 +196,15 @@ impl Show {
             seed: self.seed,
             viewers: self.watching().count(),
             sim_s: now as f64 / SECOND as f64,
-            wall_ms,
+            wall_ms: watch.wall_ms(),
+            cpu_ms: watch.thread_ms(),
             trace_hash: format!("{:016x}", self.world.trace()),
             served_full: full.len(),
             degraded: degraded.len(),
             refused: score.refused,
             slots_served: self.samples.served / seconds,
             slots_ceiling: self.samples.ceiling / seconds,
+            live_after_s: self.live_after() as f64 / SECOND as f64,
             depth_mean: self.checks.mean_depth(playing.iter().copied()).unwrap_or(0.0),
             depth_least: least_depth(source_slots, score.prices.stripes(top), &full, &degraded),
             startup_ms_p95: percentile(&score.startups_ms, 95),

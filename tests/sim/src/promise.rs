@@ -1,0 +1,208 @@
+//! What is promised of runs beyond that nothing breaks, scenario by scenario: one table, a line a promise.
+
+use crate::score::SimResult;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+/// A figure of a run that something is promised of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// Seconds after faults stopped until everybody is at the live edge.
+    LiveAfter,
+    /// Served slots over the ceiling, mean over the last two minutes without faults.
+    SlotsOfCeiling,
+    /// Mean depth over the least possible.
+    DepthOfLeast,
+    /// What the broadcaster sends on control lanes, bits a second and viewer.
+    Control,
+    /// The share of pictures played in time.
+    Continuity,
+    /// 95 % start within so many milliseconds.
+    Startup,
+    /// 95 % of repairs take at most so many milliseconds.
+    Repair,
+    /// Simulated seconds for each second of one thread.
+    Speed,
+}
+
+impl Figure {
+    /// What it was in a run.
+    pub fn of(self, result: &SimResult) -> f64 {
+        match self {
+            Self::LiveAfter => result.live_after_s,
+            Self::SlotsOfCeiling => result.slots_of_ceiling(),
+            Self::DepthOfLeast => result.depth_of_least(),
+            Self::Control => result.control_bps_per_viewer,
+            Self::Continuity => result.continuity,
+            Self::Startup => result.startup_ms_p95 as f64,
+            Self::Repair => result.repair_ms_p95 as f64,
+            Self::Speed => result.speed(),
+        }
+    }
+
+    /// Whether more of it is better.
+    const fn more_is_better(self) -> bool {
+        matches!(self, Self::SlotsOfCeiling | Self::Continuity | Self::Speed)
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LiveAfter => "s from the last fault until all are at the live edge",
+            Self::SlotsOfCeiling => "of the ceiling's slots served",
+            Self::DepthOfLeast => "times the least possible depth",
+            Self::Control => "bit/s of control a viewer",
+            Self::Continuity => "of the pictures played in time",
+            Self::Startup => "ms of start-up (p95)",
+            Self::Repair => "ms of repair (p95)",
+            Self::Speed => "times real time in one thread",
+        })
+    }
+}
+
+/// What follows when a promise is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// The run has failed.
+    Gate,
+    /// The run's result says so: some seeds do not keep it yet.
+    Told,
+}
+
+/// A promise: a figure's bound, in a scenario, with so many viewers.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    scenario: &'static str,
+    viewers: RangeInclusive<usize>,
+    figure: Figure,
+    bound: f64,
+    weight: Weight,
+}
+
+const fn promise(
+    scenario: &'static str,
+    viewers: RangeInclusive<usize>,
+    figure: Figure,
+    bound: f64,
+    weight: Weight,
+) -> Promise {
+    Promise {
+        scenario,
+        viewers,
+        figure,
+        bound,
+        weight,
+    }
+}
+
+const ANY: RangeInclusive<usize> = 0..=usize::MAX;
+const SMALL: RangeInclusive<usize> = 0..=60;
+const MIDDLE: RangeInclusive<usize> = 61..=200;
+const LARGE: RangeInclusive<usize> = 201..=400;
+
+use Figure::{Continuity, Control, DepthOfLeast, LiveAfter, Repair, SlotsOfCeiling, Speed};
+use Weight::{Gate, Told};
+
+/// All promises: the scenario, its viewers at the start, the figure, its bound, and whether a run fails by it.
+/// A promise that all seeds of `--suite ci` keep is a gate.
+#[rustfmt::skip]
+const PROMISES: &[Promise] = &[
+    promise("churn",   SMALL,  LiveAfter,      10.0,  Told),
+    promise("churn",   MIDDLE, LiveAfter,      10.0,  Told),
+    promise("churn",   LARGE,  LiveAfter,      10.0,  Told),
+    promise("churn",   ANY,    Control,        100.0, Told),
+    promise("churn",   ANY,    DepthOfLeast,   1.5,   Told),
+    promise("churn",   LARGE,  Speed,          25.0,  Told),
+    promise("flash",   ANY,    LiveAfter,      10.0,  Gate),
+    promise("flash",   ANY,    DepthOfLeast,   1.5,   Told),
+    promise("killer",  SMALL,  LiveAfter,      10.0,  Gate),
+    promise("killer",  MIDDLE, LiveAfter,      10.0,  Told),
+    promise("killer",  ANY,    DepthOfLeast,   1.5,   Told),
+    promise("killer",  SMALL,  Continuity,     0.999, Gate),
+    promise("killer",  SMALL,  Repair,         700.0, Gate),
+    promise("killer",  MIDDLE, Continuity,     0.999, Told),
+    promise("killer",  MIDDLE, Repair,         700.0, Told),
+    promise("large",   ANY,    LiveAfter,      10.0,  Told),
+    promise("liars",   ANY,    LiveAfter,      10.0,  Gate),
+    promise("restart", ANY,    LiveAfter,      10.0,  Gate),
+    promise("scarce",  ANY,    LiveAfter,      10.0,  Told),
+    promise("scarce",  ANY,    SlotsOfCeiling, 0.92,  Told),
+    promise("scarce",  ANY,    DepthOfLeast,   1.5,   Told),
+    promise("signed",  ANY,    LiveAfter,      10.0,  Gate),
+];
+
+/// A promise that a run did not keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// What follows.
+    pub weight: Weight,
+    /// What it is, in a sentence.
+    pub what: String,
+}
+
+/// The promises that a run of `scenario` with `viewers` at its start did not keep.
+pub fn shortfalls(scenario: &str, viewers: usize, result: &SimResult) -> Vec<Shortfall> {
+    let ours = PROMISES
+        .iter()
+        .filter(|promise| promise.scenario == scenario && promise.viewers.contains(&viewers));
+    ours.filter_map(|promise| promise.judge(result)).collect()
+}
+
+impl Promise {
+    fn judge(&self, result: &SimResult) -> Option<Shortfall> {
+        let value = self.figure.of(result);
+        let (kept, words) = if self.figure.more_is_better() {
+            (value >= self.bound, "at least")
+        } else {
+            (value <= self.bound, "at most")
+        };
+        let (figure, bound) = (self.figure, self.bound);
+        (!kept).then(|| Shortfall {
+            weight: self.weight,
+            what: format!("{value:.3} {figure}, and {words} {bound} is promised"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::NAMES;
+
+    #[test]
+    fn a_bound_is_kept_from_its_own_side() {
+        let result = SimResult {
+            live_after_s: 11.0,
+            continuity: 0.9,
+            ..SimResult::default()
+        };
+        let of = |figure, bound| promise("churn", ANY, figure, bound, Gate).judge(&result);
+        assert_eq!(of(LiveAfter, 11.0), None);
+        assert_eq!(of(Continuity, 0.9), None);
+        assert!(of(Continuity, 0.91).is_some());
+        let what = of(LiveAfter, 10.0).map(|shortfall| shortfall.what);
+        assert_eq!(
+            what.as_deref(),
+            Some("11.000 s from the last fault until all are at the live edge, and at most 10 is promised")
+        );
+    }
+
+    #[test]
+    fn promises_are_of_our_own_scenarios_and_said_once() {
+        for (at, one) in PROMISES.iter().enumerate() {
+            assert!(NAMES.contains(&one.scenario), "{}", one.scenario);
+            for other in &PROMISES[..at] {
+                let apart =
+                    one.viewers.start() > other.viewers.end() || one.viewers.end() < other.viewers.start();
+                let same = (one.scenario, one.figure) == (other.scenario, other.figure);
+                assert!(!same || apart, "{one:?} is said twice");
+            }
+        }
+        assert!(
+            NAMES
+                .iter()
+                .all(|name| PROMISES.iter().any(|one| one.scenario == *name))
+        );
+    }
+}
