@@ -23,8 +23,14 @@ pub enum SignedError {
 
 /// `body ‖ signature` for `message`.
 pub fn seal<T: Serialize>(key: &dyn Sign, context: Context, message: &T) -> Bytes {
+    seal_for(key, context, &[], message)
+}
+
+/// `body ‖ signature` for `message`, where the signature is over `whom ‖ body`: what both ends know is signed, and does not
+/// travel.
+pub fn seal_for<T: Serialize>(key: &dyn Sign, context: Context, whom: &[u8], message: &T) -> Bytes {
     let mut bytes: Vec<u8> = codec::encode(message);
-    let signature = key.sign(context, &bytes);
+    let signature = key.sign(context, &[whom, &bytes].concat());
     bytes.extend_from_slice(&signature.0);
     bytes.into()
 }
@@ -36,10 +42,22 @@ pub fn open<T: DeserializeOwned>(
     context: Context,
     bytes: &[u8],
 ) -> Result<T, SignedError> {
+    open_for(verify, signer, context, &[], bytes)
+}
+
+/// The message in `bytes`, if `signer` signed it in `context` for `whom`.
+pub fn open_for<T: DeserializeOwned>(
+    verify: &dyn Verify,
+    signer: &PeerId,
+    context: Context,
+    whom: &[u8],
+    bytes: &[u8],
+) -> Result<T, SignedError> {
     let (body, signature) = bytes
         .split_last_chunk::<{ Signature::LEN }>()
         .ok_or(SignedError::Short)?;
-    if !verify.verify(signer, context, body, &Signature(*signature)) {
+    let signed = [whom, body].concat();
+    if !verify.verify(signer, context, &signed, &Signature(*signature)) {
         return Err(SignedError::Forged);
     }
     Ok(codec::decode(body)?)

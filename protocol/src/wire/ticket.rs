@@ -1,11 +1,14 @@
 //! Tickets: the broadcaster's signed permission to be a viewer (`docs/protocol.md` §7).
 
+mod form;
+
 use crate::id::{Context, PeerId, PeerTag, Sign, Verify};
 use crate::media::StripeId;
 use crate::time::ChannelTime;
 use crate::wire::signed::{self, SignedError};
 use alloc::vec::Vec;
 use bytes::Bytes;
+use form::Form;
 use serde::{Deserialize, Serialize};
 
 /// In what order peers are served when there is not enough for all; first is best.
@@ -26,8 +29,23 @@ pub enum Class {
 }
 
 /// A peer's place in the order of one stripe's tree: a parent's rank is less than its child's. The source has rank 0.
+///
+/// On the wire its bits are in reverse: ranks are far apart, and so their low bits are zero as a rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
 pub struct Rank(pub u64);
+
+impl From<u64> for Rank {
+    fn from(reversed: u64) -> Self {
+        Self(reversed.reverse_bits())
+    }
+}
+
+impl From<Rank> for u64 {
+    fn from(rank: Rank) -> Self {
+        rank.0.reverse_bits()
+    }
+}
 
 impl Rank {
     /// The broadcaster's, on every stripe.
@@ -35,7 +53,7 @@ impl Rank {
 }
 
 /// What a ticket grants on one stripe.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The stripe.
     pub stripe: StripeId,
@@ -52,7 +70,9 @@ pub struct Grant {
 }
 
 /// Permission to be a viewer, for one key and ten minutes. Worthless under another TLS key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Tickets are most of what the coordinator sends, so what both ends know does not travel: the child's key is signed, and left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     /// The run of the broadcaster that gave it.
     pub epoch: u64,
@@ -62,7 +82,7 @@ pub struct Ticket {
     pub child: PeerId,
     /// How it is served when there is not enough.
     pub class: Class,
-    /// When it ends.
+    /// When it ends, in whole seconds: what is beyond them does not travel.
     pub expires: ChannelTime,
     /// The stripes it is good for, each once, in ascending order. They may include stripes of a tier that the child does not
     /// show: it carries those for others.
@@ -70,14 +90,23 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// Signs it: `body ‖ signature`.
+    /// Signs it: `body ‖ signature`, where the signature is over `child ‖ body`.
     pub fn seal(&self, channel: &dyn Sign) -> Bytes {
-        signed::seal(channel, Context::Ticket, self)
+        signed::seal_for(channel, Context::Ticket, &self.child.0, &Form::of(self))
     }
 
-    /// The ticket in `bytes`, if `channel` signed it.
-    pub fn open(bytes: &[u8], channel: &PeerId, verify: &dyn Verify) -> Result<Self, SignedError> {
-        signed::open(verify, channel, Context::Ticket, bytes)
+    /// The ticket in `bytes`, if `channel` signed it for `child`: shown by anybody else it is as good as forged.
+    ///
+    /// # Errors
+    /// If it is too short, signed by somebody else or for somebody else, or no ticket.
+    pub fn open(
+        bytes: &[u8],
+        child: &PeerId,
+        channel: &PeerId,
+        verify: &dyn Verify,
+    ) -> Result<Self, SignedError> {
+        let form: Form = signed::open_for(verify, channel, Context::Ticket, &child.0, bytes)?;
+        Ok(form.ticket_of(*child)?)
     }
 
     /// What it grants on `stripe`.
@@ -92,3 +121,6 @@ impl Ticket {
             .is_some_and(|grant| grant.parent == tag || grant.spare == Some(tag))
     }
 }
+
+#[cfg(test)]
+mod tests;

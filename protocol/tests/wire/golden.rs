@@ -122,7 +122,7 @@ fn signed_documents() {
         Ok(specimens::layout())
     );
     assert_eq!(
-        Ticket::open(&held[1].1, &channel, &Ed25519),
+        Ticket::open(&held[1].1, &specimens::child(), &channel, &Ed25519),
         Ok(specimens::ticket())
     );
 }

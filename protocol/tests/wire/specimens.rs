@@ -115,6 +115,11 @@ pub(crate) fn chunks() -> Vec<Chunk> {
     stripe::seal(&channel(), &block(), &tier(1, 4, true), 3, 1_800_000_000)
 }
 
+/// Whose [`ticket`] it is.
+pub(crate) fn child() -> PeerId {
+    peer(9)
+}
+
 /// A ticket for two stripes.
 pub(crate) fn ticket() -> Ticket {
     let grant = |index, spare| Grant {
@@ -128,9 +133,9 @@ pub(crate) fn ticket() -> Ticket {
     Ticket {
         epoch: 1_800_000_000,
         serial: 5,
-        child: peer(9),
+        child: child(),
         class: Class::Interior,
-        expires: NOW,
+        expires: ChannelTime::from_micros(1_800_000_600_000_000),
         grants: vec![
             grant(0, Some(peer(3).tag())),
             Grant {

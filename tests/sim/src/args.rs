@@ -31,6 +31,9 @@ pub struct Args {
     /// Print what travelled in each second, by kind, to standard error
     #[arg(long)]
     pub pulse: bool,
+    /// Print what the broadcaster said on control lanes, by kind, to standard error at the end
+    #[arg(long)]
+    pub ledger: bool,
     /// Run a whole suite of seeds on all cores: ci (all that is promised) or quick (a tenth of it)
     #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "viewers", "seed", "minutes", "follow"])]
     pub suite: Option<crate::suite::Size>,

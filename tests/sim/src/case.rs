@@ -58,6 +58,7 @@ impl Case {
             look: Look {
                 follow: args.follow,
                 pulse: args.pulse,
+                ledger: args.ledger,
             },
         }
     }

@@ -155,10 +155,8 @@ impl Forwarder {
         if child.ticket.as_ref().is_some_and(|shown| shown.sealed == sealed) {
             return Ok(());
         }
-        let ticket = Ticket::open(&sealed, &self.channel, &*self.verify).map_err(tickets::fault)?;
-        if ticket.child != child.peer {
-            return Err(CloseCode::NoTicket);
-        }
+        let ticket =
+            Ticket::open(&sealed, &child.peer, &self.channel, &*self.verify).map_err(tickets::fault)?;
         if self.serials.admit(&ticket) {
             self.children.get_mut(index).ticket = Some(Box::new(Shown { sealed, ticket }));
             self.renew(at, index, out);

@@ -23,6 +23,7 @@ struct Studio {
     events: Vec<Event>,
     closed: Vec<(LinkId, CloseCode)>,
     probes: Vec<PeerId>,
+    linked: BTreeMap<LinkId, PeerId>,
 }
 
 fn key(n: u8) -> SecretKey {
@@ -68,6 +69,7 @@ impl Studio {
             events: vec![],
             closed: vec![],
             probes: vec![],
+            linked: BTreeMap::new(),
         };
         let setup = |tier, kbps| TierSetup {
             tier: TierId(tier),
@@ -117,6 +119,7 @@ impl Studio {
     fn link(&mut self, n: u8) -> LinkId {
         let link = LinkId(u64::from(n) * 2 + 1);
         let address = SocketAddr::from(([192, 0, n, 1], 4000));
+        self.linked.insert(link, key(n).id());
         self.input(Input::Linked {
             link,
             peer: key(n).id(),
@@ -157,7 +160,8 @@ impl Studio {
             Message::Assign(assign) if *to == link => Some(assign.clone()),
             _ => None,
         })?;
-        let ticket = Ticket::open(&assign.ticket, &key(200).id(), &Ed25519).unwrap();
+        let child = self.linked[&link];
+        let ticket = Ticket::open(&assign.ticket, &child, &key(200).id(), &Ed25519).unwrap();
         Some((assign, ticket))
     }
 

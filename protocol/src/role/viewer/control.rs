@@ -163,11 +163,9 @@ impl Viewer {
         if self.phase == Phase::Joining {
             return Err(CloseCode::Unexpected);
         }
-        let ticket = Ticket::open(&assign.ticket, &self.config.channel, &*self.config.verify)
+        let Self { config, .. } = self;
+        let ticket = Ticket::open(&assign.ticket, &config.id, &config.channel, &*config.verify)
             .map_err(|_| CloseCode::Forged)?;
-        if ticket.child != self.config.id {
-            return Err(CloseCode::Forged);
-        }
         let newest = self
             .ticket
             .as_ref()

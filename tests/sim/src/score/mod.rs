@@ -1,5 +1,6 @@
 //! What came of a run: heard while it goes, summed up at its end.
 
+mod ledger;
 mod pulse;
 mod result;
 mod seat;
@@ -45,6 +46,7 @@ pub struct Score {
     /// What children asked of the broadcaster after a parent failed.
     pub(crate) unplanned_requests: u64,
     pub(crate) pulse: Option<pulse::Pulse>,
+    pub(crate) ledger: Option<ledger::Ledger>,
     broken: Option<Broken>,
 }
 
@@ -67,6 +69,7 @@ impl Score {
             data_bytes: 0,
             unplanned_requests: 0,
             pulse: None,
+            ledger: None,
             broken: None,
         }
     }
@@ -80,8 +83,14 @@ impl Score {
         self.pulse = Some(pulse::Pulse::default());
     }
 
+    /// From now on, books what the broadcaster says.
+    pub(crate) fn keep_ledger(&mut self) {
+        self.ledger = Some(ledger::Ledger::default());
+    }
+
     /// A viewer comes.
-    pub(crate) fn joins(&mut self, node: NodeIndex, seat: Seat) {
+    pub(crate) fn joins(&mut self, node: NodeIndex, viewer: PeerId, seat: Seat) {
+        self.tickets.expect(node, viewer);
         self.seats.insert(node, seat);
     }
 
@@ -153,8 +162,11 @@ impl Watch for Score {
         }
     }
 
-    fn sent(&mut self, now: Micros, from: NodeIndex, _to: NodeIndex, lane: Lane, frame: &Bytes) {
+    fn sent(&mut self, now: Micros, from: NodeIndex, to: NodeIndex, lane: Lane, frame: &Bytes) {
         if from == self.source {
+            if let Some(ledger) = self.ledger.as_mut().filter(|_| lane == Lane::Control) {
+                ledger.said(to, frame, &self.tickets);
+            }
             match lane {
                 Lane::Control => self.control_bytes += frame.len() as u64,
                 Lane::Data(_) => self.data_bytes += frame.len() as u64,

@@ -80,7 +80,7 @@ impl Pulse {
 }
 
 /// The first word of what it looks like.
-fn kind(message: &Message) -> String {
+pub(super) fn kind(message: &Message) -> String {
     let text = format!("{message:?}");
     let end = text
         .find(|letter: char| !letter.is_alphanumeric())

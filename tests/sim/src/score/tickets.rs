@@ -15,6 +15,7 @@ const FORMER: Micros = 20 * SECOND;
 pub(crate) struct Tickets {
     channel: PeerId,
     verify: Arc<dyn Verify>,
+    viewers: BTreeMap<NodeIndex, PeerId>,
     given: BTreeMap<NodeIndex, Vec<(Micros, Ticket)>>,
 }
 
@@ -23,13 +24,25 @@ impl Tickets {
         Self {
             channel,
             verify,
+            viewers: BTreeMap::new(),
             given: BTreeMap::new(),
         }
     }
 
+    /// A viewer comes.
+    pub(crate) fn expect(&mut self, node: NodeIndex, viewer: PeerId) {
+        self.viewers.insert(node, viewer);
+    }
+
+    /// The ticket in `sealed`, as the viewer reads it.
+    pub(super) fn read(&self, node: NodeIndex, sealed: &[u8]) -> Result<Ticket, String> {
+        let viewer = self.viewers.get(&node).ok_or("is for no viewer")?;
+        Ticket::open(sealed, viewer, &self.channel, &*self.verify).map_err(|error| error.to_string())
+    }
+
     /// A viewer is given a ticket.
     pub(crate) fn give(&mut self, now: Micros, node: NodeIndex, sealed: &[u8]) -> Result<(), String> {
-        let ticket = Ticket::open(sealed, &self.channel, &*self.verify).map_err(|error| error.to_string())?;
+        let ticket = self.read(node, sealed)?;
         let given = self.given.entry(node).or_default();
         let older = given.last().filter(|(_, last)| last.epoch == ticket.epoch);
         if older.is_some_and(|(_, last)| last.serial >= ticket.serial) {

@@ -131,7 +131,8 @@ impl Show {
         let node = self.add_viewer(person, self.keys);
         let buffer = self.scenario.stream.buffer_ms * MILLISECOND;
         let seat = Seat::new(person, self.world.now(), buffer);
-        self.world.watch.joins(node, seat);
+        let viewer = self.world.node(node).id;
+        self.world.watch.joins(node, viewer, seat);
         self.cast.insert(node);
     }
 

@@ -47,6 +47,8 @@ pub struct Look {
     pub follow: Option<NodeIndex>,
     /// What travels in each second, by kind.
     pub pulse: bool,
+    /// What the broadcaster said on control lanes, by kind, at the end.
+    pub ledger: bool,
 }
 
 /// How a run ended.
@@ -98,6 +100,9 @@ impl Show {
         if look.pulse {
             show.world.watch.feel_pulse();
         }
+        if look.ledger {
+            show.world.watch.keep_ledger();
+        }
         let played = panic::catch_unwind(AssertUnwindSafe(|| show.play()));
         let broken = match played {
             Ok(played) => played.err(),
@@ -109,6 +114,7 @@ impl Show {
                 Some(Broken { at, what })
             }
         };
+        show.print_ledger();
         Outcome {
             result: show.result(&watch),
             broken,

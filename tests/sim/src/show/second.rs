@@ -177,6 +177,12 @@ impl Show {
         ))
     }
 
+    pub(super) fn print_ledger(&self) {
+        if let Some(ledger) = &self.world.watch.ledger {
+            eprintln!("{}", ledger.table(self.samples.viewer_seconds.max(1) as f64));
+        }
+    }
+
     pub(super) fn result(&self, watch: &StopWatch) -> SimResult {
         let (now, score) = (self.world.now(), &self.world.watch);
         let top = score.prices.top();

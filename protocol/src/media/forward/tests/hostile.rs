@@ -28,7 +28,8 @@ fn a_forged_ticket_closes_the_link() {
 #[test]
 fn bytes_that_are_no_ticket_close_the_link() {
     let mut rig = Rig::new(None);
-    let signed_nonsense = crate::wire::signed::seal(&Seal(CHANNEL), Context::Ticket, &3u8);
+    let signed_nonsense =
+        crate::wire::signed::seal_for(&Seal(CHANNEL), Context::Ticket, &child_id(1).0, &3u8);
     for nonsense in [Bytes::from_static(b"short"), signed_nonsense] {
         rig.link(1);
         let ticket = Some(nonsense);
@@ -51,7 +52,7 @@ fn a_ticket_is_worthless_under_another_key() {
                 stripes
             }
         ),
-        Err(CloseCode::NoTicket)
+        Err(CloseCode::Forged)
     );
     assert_eq!(rig.engine.child_count(), 0);
 }
