@@ -3,7 +3,7 @@
 use crate::address::canonical;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
@@ -12,11 +12,15 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// Initials that a dial may send to an address that hasn't answered: a victim whose address we are given gets no more.
+/// Initials that may go to an address that hasn't answered: a victim whose address we are given gets no more, however often
+/// we are told to dial it.
 const INITIALS_MAX: usize = 3;
 
-/// How long the bound outlives the dial's begin: longer than its handshake may take.
-const DIAL_MAX: Duration = Duration::from_secs(10);
+/// How long such an address is left alone after the last of them.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// How many addresses that have answered are remembered. The oldest goes first; it is then new again.
+const ANSWERED_MAX: usize = 256;
 
 /// What a datagram costs on the wire beside its contents: Ethernet's, IP's and UDP's headers.
 const ETHERNET_AND_UDP: u64 = 14 + 8;
@@ -42,17 +46,61 @@ fn wire_bytes(address: SocketAddr, bytes: usize, datagrams: usize) -> u64 {
     bytes as u64 + datagrams as u64 * (ETHERNET_AND_UDP + ip)
 }
 
-/// Per address, Initials that are left and when the dial began. Bounded: the driver bounds dials under way, and who is
-/// silent is forgotten with the next dial.
-type Dialled = HashMap<SocketAddr, (usize, Instant)>;
+/// What dials may still send, and to whom.
+#[derive(Debug, Default)]
+struct Dialled {
+    /// Addresses that haven't answered. Bounded: the driver bounds dials under way, the machine those of a minute, and who
+    /// is silent is forgotten after another.
+    silent: HashMap<SocketAddr, Silent>,
+    answered: VecDeque<SocketAddr>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Silent {
+    initials_left: usize,
+    last: Instant,
+}
+
+impl Dialled {
+    fn dial(&mut self, now: Instant, address: SocketAddr) {
+        self.silent.retain(|_, silent| now - silent.last < QUIET);
+        if !self.answered.contains(&address) {
+            self.silent.entry(address).or_insert(Silent {
+                initials_left: INITIALS_MAX,
+                last: now,
+            });
+        }
+    }
+
+    fn answer(&mut self, address: SocketAddr) {
+        if self.silent.remove(&address).is_some() {
+            if self.answered.len() == ANSWERED_MAX {
+                self.answered.pop_front();
+            }
+            self.answered.push_back(address);
+        }
+    }
+
+    /// How many of so many Initials may go out now.
+    fn allow(&mut self, now: Instant, address: SocketAddr, initials: usize) -> usize {
+        let Some(silent) = self.silent.get_mut(&address) else {
+            return initials;
+        };
+        let allowed = initials.min(silent.initials_left);
+        silent.initials_left -= allowed;
+        if allowed > 0 {
+            silent.last = now;
+        }
+        allowed
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Socket {
     inner: Arc<dyn AsyncUdpSocket>,
     wire: Arc<Wire>,
-    /// What dials may still send to addresses that haven't answered.
     dialled: Mutex<Dialled>,
-    /// How many these are, so that the way of every other datagram is free of the lock.
+    /// How many addresses are silent, so that the way of every other datagram is free of the lock.
     silent: AtomicUsize,
 }
 
@@ -67,38 +115,25 @@ impl Socket {
         }))
     }
 
-    /// A dial to `address` begins.
+    /// A dial to `address` begins. Where nobody answered lately, nothing is sent.
     pub(crate) fn dial(&self, address: SocketAddr) {
-        let now = Instant::now();
-        self.change_dialled(|dialled| {
-            dialled.retain(|_, (_, begun)| now - *begun < DIAL_MAX);
-            dialled.insert(canonical(address), (INITIALS_MAX, now));
-        });
+        self.with_dialled(|dialled| dialled.dial(Instant::now(), canonical(address)));
     }
 
     fn answered(&self, address: SocketAddr) {
-        self.change_dialled(|dialled| {
-            dialled.remove(&canonical(address));
-        });
+        self.with_dialled(|dialled| dialled.answer(canonical(address)));
     }
 
-    fn change_dialled(&self, change: impl FnOnce(&mut Dialled)) {
-        let mut dialled = self.dialled.lock().expect("nobody panics while counting");
-        change(&mut dialled);
-        self.silent.store(dialled.len(), Relaxed);
+    /// How many of `initials` may go to `address`.
+    fn allowed(&self, address: SocketAddr, initials: usize) -> usize {
+        self.with_dialled(|dialled| dialled.allow(Instant::now(), canonical(address), initials))
     }
 
-    /// How many of `datagrams` may go to `address`.
-    fn allowed(&self, address: SocketAddr, datagrams: usize) -> usize {
+    fn with_dialled<T>(&self, work: impl FnOnce(&mut Dialled) -> T) -> T {
         let mut dialled = self.dialled.lock().expect("nobody panics while counting");
-        match dialled.get_mut(&canonical(address)) {
-            Some((left, _)) => {
-                let allowed = datagrams.min(*left);
-                *left -= allowed;
-                allowed
-            }
-            None => datagrams,
-        }
+        let done = work(&mut dialled);
+        self.silent.store(dialled.silent.len(), Relaxed);
+        done
     }
 
     fn send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
@@ -211,20 +246,46 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_has_not_answered_gets_three_initials_a_dial() {
+    async fn an_address_that_has_not_answered_gets_three_initials_however_often_it_is_dialled() {
         let (socket, receiver, address) = sender().await;
-        socket.dial(address);
-        for _ in 0..5 {
-            send(&socket, address, &[0xc3; 1200]).await;
+        for _ in 0..4 {
+            socket.dial(address);
+            for _ in 0..5 {
+                send(&socket, address, &[0xc3; 1200]).await;
+            }
         }
         assert_eq!(count(&receiver), 3);
-        socket.dial(address);
-        send(&socket, address, &[0xc3; 1200]).await;
         socket.answered(address);
-        for _ in 0..5 {
-            send(&socket, address, &[0xc3; 1200]).await;
+        for _ in 0..2 {
+            socket.dial(address);
+            for _ in 0..5 {
+                send(&socket, address, &[0xc3; 1200]).await;
+            }
         }
-        assert_eq!(count(&receiver), 6);
+        assert_eq!(count(&receiver), 10);
+    }
+
+    #[test]
+    fn a_silent_address_is_left_alone_for_a_minute_after_the_last_initial() {
+        let (mut dialled, here, begin) = (Dialled::default(), "192.0.2.1:9".parse().unwrap(), Instant::now());
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        dialled.dial(at(0), here);
+        assert_eq!(dialled.allow(at(2), here, 5), 3);
+        dialled.dial(at(61), here);
+        assert_eq!(dialled.allow(at(61), here, 1), 0);
+        dialled.dial(at(62), here);
+        assert_eq!(dialled.allow(at(62), here, 5), 3);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (mut dialled, now) = (Dialled::default(), Instant::now());
+        for port in 1..=3 * ANSWERED_MAX as u16 {
+            let address = SocketAddr::from(([192, 0, 2, 1], port));
+            dialled.dial(now, address);
+            dialled.answer(address);
+        }
+        assert_eq!((dialled.answered.len(), dialled.silent.len()), (ANSWERED_MAX, 0));
     }
 
     #[tokio::test]

@@ -1,171 +1,23 @@
 //! Peers that mean ill: a channel goes on as if they were not there.
 
+mod support;
+
 use anyhow::{Context, Result, ensure};
-use banyan_peer::{Clock, Config, Endpoint, Handle, identity, spawn};
-use banyan_protocol::io::{Command, Input, Lane, LinkEnd, LinkId, Machine, Outbox, Output};
+use banyan_protocol::io::{Lane, LinkEnd, LinkId, Output};
 use banyan_protocol::limits::{CONTROL_FRAME_MAX, DATA_FRAME_MAX, VERSION};
 use banyan_protocol::media::{StripeId, TierId};
 use banyan_protocol::rng::Rng;
-use banyan_protocol::time::Instant;
 use banyan_protocol::wire::close::CloseCode;
-use banyan_protocol::wire::control::{Assign, Attach, Hello, Message};
+use banyan_protocol::wire::control::{Assign, Attach, Message};
 use banyan_protocol::wire::framing;
 use banyan_protocol::wire::link::ChannelLink;
 use bytes::Bytes;
+use rig::Wire;
 use rig::scene::{PLAYS, Scene, is_long};
 use rig::verdict::Verdict;
-use rig::{Host, Wire};
-use std::net::SocketAddr;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
+use support::attack::{Attack, Shot, broadcaster, hello, turned_away};
 use tokio::runtime::Runtime;
-
-/// A frame to send, and on which lane.
-type Shot = (Lane, Bytes);
-
-/// How long a victim may take to end a link.
-const PATIENCE: Duration = Duration::from_secs(15);
-
-/// What a hostile peer saw of its victim.
-#[derive(Debug)]
-enum Seen {
-    Message(Message),
-    Ended(LinkEnd),
-}
-
-/// Dials its victim when told to, fires when the link is up, and tells the test what comes back.
-struct Hostile {
-    victim: Output,
-    shots: Vec<Shot>,
-    seen: SyncSender<Seen>,
-}
-
-impl Machine for Hostile {
-    fn handle(&mut self, _: Instant, input: Input, out: &mut Outbox) {
-        match input {
-            Input::Command(Command::Discontinuity) => out.push(self.victim.clone()),
-            Input::Linked { link, .. } => {
-                let shots = self.shots.drain(..);
-                shots.for_each(|(lane, frame)| out.push(Output::Send { link, lane, frame }));
-            }
-            Input::Frame {
-                lane: Lane::Control,
-                frame,
-                ..
-            } => {
-                if let Ok(message) = Message::parse(&frame) {
-                    self.tell(Seen::Message(message));
-                }
-            }
-            Input::Unlinked { why, .. } => self.tell(Seen::Ended(why)),
-            _ => {}
-        }
-    }
-
-    fn wake_at(&self) -> Option<Instant> {
-        None
-    }
-
-    fn check_invariants(&self) {}
-}
-
-impl Hostile {
-    fn tell(&self, seen: Seen) {
-        // A test that has seen enough listens no more.
-        let _ = self.seen.try_send(seen);
-    }
-}
-
-/// A running hostile peer.
-struct Attack {
-    seen: Receiver<Seen>,
-    _handle: Handle<Hostile>,
-}
-
-impl Attack {
-    fn start(runtime: &Runtime, host: &Host, victim: Output, shots: Vec<Shot>) -> Result<Self> {
-        let listen = Some((host.address(), 0).into());
-        let endpoint = host.inside(|| {
-            let _context = runtime.enter();
-            Endpoint::bind(
-                &identity::generate(),
-                Config {
-                    listen,
-                    ..Config::default()
-                },
-            )
-        })??;
-        let (tell, seen) = sync_channel(256);
-        let _context = runtime.enter();
-        let handle = spawn(
-            Hostile {
-                victim,
-                shots,
-                seen: tell,
-            },
-            endpoint,
-            Clock::start(),
-        );
-        handle
-            .commands
-            .blocking_send(Command::Discontinuity)
-            .ok()
-            .context("the driver runs")?;
-        Ok(Self {
-            seen,
-            _handle: handle,
-        })
-    }
-
-    /// How its link ended.
-    fn end(&self) -> Result<LinkEnd> {
-        loop {
-            let seen = self
-                .seen
-                .recv_timeout(PATIENCE)
-                .context("the victim keeps the link")?;
-            if let Seen::Ended(end) = seen {
-                return Ok(end);
-            }
-        }
-    }
-
-    /// The first message that `pick` takes.
-    fn hear<T>(&self, mut pick: impl FnMut(Message) -> Option<T>) -> Result<T> {
-        loop {
-            match self.seen.recv_timeout(PATIENCE).context("no such message came")? {
-                Seen::Message(message) => {
-                    if let Some(found) = pick(message) {
-                        return Ok(found);
-                    }
-                }
-                Seen::Ended(end) => anyhow::bail!("the link ended: {end:?}"),
-            }
-        }
-    }
-}
-
-fn broadcaster(link: &str) -> Result<Output> {
-    let link: ChannelLink = link.parse()?;
-    Ok(Output::Dial {
-        link: LinkId(2),
-        peer: link.channel,
-        addresses: link.addresses,
-    })
-}
-
-fn hello(version: u8, candidates: Vec<SocketAddr>) -> Message {
-    Message::Hello(Hello {
-        version,
-        secret: None,
-        uplink: Some(banyan_protocol::units::Bitrate::ZERO),
-        buffer_ms: 2_000,
-        candidates,
-        relay_only: false,
-        may_sponsor: false,
-        resume: None,
-    })
-}
 
 fn garbage(seed: u64, length: usize) -> Vec<u8> {
     let mut rng = Rng::new(seed);
@@ -300,22 +152,6 @@ fn a_member_with_a_forged_ticket_gets_nothing() -> Result<()> {
     verdict.check(honest.check_unharmed());
     drop((member, honest));
     scene.close(verdict)
-}
-
-/// It is told that it gets no stripe, or the link is closed.
-fn turned_away(attack: &Attack) -> Result<()> {
-    loop {
-        match attack
-            .seen
-            .recv_timeout(PATIENCE)
-            .context("neither refused nor shown out")?
-        {
-            Seen::Message(Message::Detached { .. }) | Seen::Ended(LinkEnd::Closed(_)) => return Ok(()),
-            Seen::Message(Message::Attached { .. }) => anyhow::bail!("it was given the stripe"),
-            Seen::Message(_) => {}
-            Seen::Ended(end) => anyhow::bail!("the link ended: {end:?}"),
-        }
-    }
 }
 
 /// Hundreds of keys from one house: they fill their own share of places only, and a newcomer from elsewhere gets in.

@@ -1,15 +1,13 @@
-//! Whom a viewer may dial, so that no coordinator can make its viewers flood a victim (`docs/protocol.md` §3.4).
+//! Whom a viewer may dial, so that no coordinator can make its viewers flood a victim (`docs/protocol.md` §6.6).
 
 use crate::time::{Duration, Instant};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// New addresses that may be dialled at once: the parents and spares of a first assignment.
-const FIRST_MAX: u32 = 48;
-
-/// New addresses that may be dialled in a minute after that.
-const PER_MINUTE: u32 = 20;
+/// New addresses that may be dialled within a minute.
+const PER_MINUTE: usize = 20;
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// How long an address that did not answer is left alone.
 const QUIET: Duration = Duration::from_secs(60);
@@ -81,19 +79,18 @@ pub(super) enum Leave {
 #[derive(Clone, Debug)]
 pub(super) struct Dials {
     reach: Reach,
-    /// New addresses that may still be dialled.
-    tokens: u32,
-    filled: Instant,
+    /// When new addresses were dialled within the last minute.
+    lately: VecDeque<Instant>,
+    /// Addresses that did not answer, or did not yet, and until when they are left alone.
     silent: VecDeque<(SocketAddr, Instant)>,
     answered: VecDeque<SocketAddr>,
 }
 
 impl Dials {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             reach: Reach::Global,
-            tokens: FIRST_MAX,
-            filled: now,
+            lately: VecDeque::with_capacity(PER_MINUTE),
             silent: VecDeque::new(),
             answered: VecDeque::new(),
         }
@@ -104,9 +101,10 @@ impl Dials {
         self.reach = Reach::of(coordinator);
     }
 
-    /// Which of a peer's addresses may be dialled; they count from now on.
+    /// Which of a peer's addresses may be dialled. They count from now on: one that has not answered yet is not dialled for
+    /// another peer as well, however many are said to be there.
     pub(super) fn ask(&mut self, now: Instant, addresses: &[SocketAddr]) -> Leave {
-        self.refill(now);
+        self.lately.retain(|dialled| now.since(*dialled) < MINUTE);
         self.silent.retain(|(_, until)| *until > now);
         let mut allowed: Vec<SocketAddr> = addresses
             .iter()
@@ -116,7 +114,7 @@ impl Dials {
         if allowed.is_empty() {
             return Leave::Never;
         }
-        allowed.retain(|address| self.pay(address));
+        allowed.retain(|address| self.pay(now, *address));
         if allowed.is_empty() {
             Leave::Later
         } else {
@@ -128,15 +126,21 @@ impl Dials {
     pub(super) fn failed(&mut self, now: Instant, addresses: &[SocketAddr]) {
         for address in addresses {
             self.answered.retain(|known| known != address);
-            push_bounded(&mut self.silent, (*address, now + QUIET));
+            self.fall_silent(now, *address);
         }
     }
 
     /// Somebody answered there.
     pub(super) fn answered(&mut self, address: SocketAddr) {
+        self.called(address);
         if !self.answered.contains(&address) {
             push_bounded(&mut self.answered, address);
         }
+    }
+
+    /// Somebody called from there, and has shown by that to be no victim.
+    pub(super) fn called(&mut self, address: SocketAddr) {
+        self.silent.retain(|(known, _)| *known != address);
     }
 
     fn may(&self, address: &SocketAddr) -> bool {
@@ -144,26 +148,28 @@ impl Dials {
         Reach::of(address) <= self.reach && Reach::of(address) != Reach::Nowhere && !silent
     }
 
-    fn pay(&mut self, address: &SocketAddr) -> bool {
-        if self.answered.contains(address) {
+    fn pay(&mut self, now: Instant, address: SocketAddr) -> bool {
+        if self.answered.contains(&address) {
             return true;
         }
-        let paid = self.tokens > 0;
-        self.tokens = self.tokens.saturating_sub(1);
-        paid
+        if self.lately.len() == PER_MINUTE {
+            return false;
+        }
+        self.lately.push_back(now);
+        self.fall_silent(now, address);
+        true
     }
 
-    fn refill(&mut self, now: Instant) {
-        let every = Duration::from_secs(60) / PER_MINUTE;
-        let new = (now.since(self.filled).as_micros() / every.as_micros()) as u32;
-        self.filled += every * new;
-        if self.tokens < PER_MINUTE {
-            self.tokens = self.tokens.saturating_add(new).min(PER_MINUTE);
-        }
+    fn fall_silent(&mut self, now: Instant, address: SocketAddr) {
+        self.called(address);
+        push_bounded(&mut self.silent, (address, now + QUIET));
     }
 
     pub(super) fn check_invariants(&self) {
-        assert!(self.tokens <= FIRST_MAX, "more dials than a first assignment has");
+        assert!(
+            self.lately.len() <= PER_MINUTE,
+            "more dials than a minute may have"
+        );
         assert!(self.silent.len() <= REMEMBERED_MAX && self.answered.len() <= REMEMBERED_MAX);
     }
 }
@@ -185,7 +191,7 @@ mod tests {
     }
 
     fn dials(coordinator: &str) -> Dials {
-        let mut dials = Dials::new(Instant::ZERO);
+        let mut dials = Dials::new();
         dials.reached(&at(coordinator));
         dials
     }
@@ -236,21 +242,35 @@ mod tests {
     }
 
     #[test]
-    fn twenty_new_addresses_a_minute() {
+    fn an_address_is_dialled_for_one_peer_until_it_answers() {
         let mut dials = dials("127.0.0.1:1");
-        let mut dialled = 0;
-        let mut last_minute = 0;
+        let (here, now) = ([at("127.0.0.1:7")], Instant::ZERO);
+        assert_eq!(dials.ask(now, &here), Leave::Dial(here.to_vec()));
+        assert_eq!(dials.ask(now, &here), Leave::Never, "for a second peer");
+        dials.called(here[0]);
+        assert_eq!(dials.ask(now, &here), Leave::Dial(here.to_vec()));
+        dials.answered(here[0]);
+        for _ in 0..30 {
+            assert_eq!(dials.ask(now, &here), Leave::Dial(here.to_vec()));
+        }
+    }
+
+    #[test]
+    fn twenty_new_addresses_in_any_minute() {
+        let mut dials = dials("127.0.0.1:1");
+        let mut dialled = Vec::new();
         for tenth in 0..6000u64 {
             let now = Instant::from_micros(tenth * 100_000);
             let there = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1 + tenth as u16);
-            let allowed = dials.ask(now, &[there]) != Leave::Later;
-            dialled += u32::from(allowed);
-            last_minute += u32::from(allowed && tenth >= 5400);
-            dials.failed(now, &[there]);
+            if dials.ask(now, &[there]) != Leave::Later {
+                dialled.push(now);
+                dials.failed(now, &[there]);
+            }
             dials.check_invariants();
         }
-        assert!(dialled <= FIRST_MAX + 10 * PER_MINUTE, "{dialled}");
-        assert_eq!(last_minute, PER_MINUTE);
+        assert_eq!(dialled.len(), 10 * PER_MINUTE);
+        let mut windows = dialled.windows(PER_MINUTE + 1);
+        assert!(windows.all(|window| window[PER_MINUTE].since(window[0]) >= MINUTE));
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Viewer {
     ) {
         match side {
             Side::Dialler => self.on_dialled(now, id, peer, address, out),
-            Side::Acceptor => self.on_accepted(now, id, peer, out),
+            Side::Acceptor => self.on_accepted(now, id, peer, address, out),
         }
     }
 
@@ -114,7 +114,7 @@ impl Viewer {
         self.on_up(now, peer, out);
     }
 
-    fn on_accepted(&mut self, now: Instant, id: LinkId, peer: PeerId, out: &mut Outbox) {
+    fn on_accepted(&mut self, now: Instant, id: LinkId, peer: PeerId, address: SocketAddr, out: &mut Outbox) {
         let code = if peer == self.config.channel || peer == self.config.id {
             // The coordinator looks whether we can be reached; its link is the one that we dialled.
             Some(CloseCode::Duplicate)
@@ -126,6 +126,7 @@ impl Viewer {
         if let Some(code) = code {
             return out.push(Output::Close { link: id, code });
         }
+        self.dials.called(address);
         if peer < self.config.id
             && let Some(dial) = self.links.dial_to(&peer).map(|link| link.id)
         {

@@ -114,7 +114,7 @@ impl Viewer {
             layout: None,
             ticket: None,
             links: links::Links::default(),
-            dials: dials::Dials::new(now),
+            dials: dials::Dials::new(),
             book: book::Book::new(config.channel),
             feeds: feed::Feeds::new(),
             pulls: pulls::Pulls::new(now),
