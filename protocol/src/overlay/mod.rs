@@ -7,6 +7,7 @@
 
 pub mod admission;
 pub mod capacity;
+pub mod exchange;
 pub mod forest;
 pub mod improve;
 pub mod member;

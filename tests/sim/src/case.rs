@@ -59,6 +59,7 @@ impl Case {
                 follow: args.follow,
                 pulse: args.pulse,
                 ledger: args.ledger,
+                room: args.room,
             },
         }
     }

@@ -21,6 +21,10 @@ pub enum Figure {
     Startup,
     /// 95 % of repairs take at most so many milliseconds.
     Repair,
+    /// Seconds for which a viewer lacked the full stream while the coordinator counted room for it, at most.
+    KeptLow,
+    /// Viewers refused.
+    Refused,
     /// Simulated seconds for each second of one thread.
     Speed,
 }
@@ -36,6 +40,8 @@ impl Figure {
             Self::Continuity => result.continuity,
             Self::Startup => result.startup_ms_p95 as f64,
             Self::Repair => result.repair_ms_p95 as f64,
+            Self::KeptLow => result.kept_low_s as f64,
+            Self::Refused => result.refused as f64,
             Self::Speed => result.speed(),
         }
     }
@@ -56,6 +62,8 @@ impl fmt::Display for Figure {
             Self::Continuity => "of the pictures played in time",
             Self::Startup => "ms of start-up (p95)",
             Self::Repair => "ms of repair (p95)",
+            Self::KeptLow => "s with less than there is room for",
+            Self::Refused => "viewers refused",
             Self::Speed => "times real time in one thread",
         })
     }
@@ -101,7 +109,7 @@ const SMALL: RangeInclusive<usize> = 0..=60;
 const MIDDLE: RangeInclusive<usize> = 61..=200;
 const LARGE: RangeInclusive<usize> = 201..=400;
 
-use Figure::{Continuity, Control, DepthOfLeast, LiveAfter, Repair, SlotsOfCeiling, Speed};
+use Figure::{Continuity, Control, DepthOfLeast, KeptLow, LiveAfter, Refused, Repair, SlotsOfCeiling, Speed};
 use Weight::{Gate, Told};
 
 /// All promises: the scenario, its viewers at the start, the figure, its bound, and whether a run fails by it.
@@ -114,6 +122,9 @@ const PROMISES: &[Promise] = &[
     promise("churn",   ANY,    Control,        100.0, Told),
     promise("churn",   ANY,    DepthOfLeast,   1.5,   Told),
     promise("churn",   LARGE,  Speed,          25.0,  Told),
+    promise("exodus",  ANY,    LiveAfter,      10.0,  Told),
+    promise("exodus",  ANY,    KeptLow,        5.0,   Told),
+    promise("exodus",  ANY,    Refused,        0.0,   Told),
     promise("flash",   ANY,    LiveAfter,      10.0,  Gate),
     promise("flash",   ANY,    DepthOfLeast,   1.5,   Told),
     promise("killer",  SMALL,  LiveAfter,      10.0,  Gate),
@@ -129,6 +140,8 @@ const PROMISES: &[Promise] = &[
     promise("scarce",  ANY,    LiveAfter,      10.0,  Told),
     promise("scarce",  ANY,    SlotsOfCeiling, 0.92,  Told),
     promise("scarce",  ANY,    DepthOfLeast,   1.5,   Told),
+    promise("scarce",  ANY,    KeptLow,        5.0,   Told),
+    promise("scarce",  ANY,    Refused,        0.0,   Told),
     promise("signed",  ANY,    LiveAfter,      10.0,  Gate),
 ];
 

@@ -3,12 +3,17 @@
 use crate::world::Role;
 use banyan_protocol::id::PeerId;
 use banyan_protocol::media::StripeId;
+use banyan_protocol::overlay::Overlay;
 use banyan_protocol::role::broadcaster::Broadcaster;
 use banyan_protocol::role::viewer::Viewer;
 
 impl Role for Broadcaster {
     fn children(&self) -> Vec<(PeerId, StripeId)> {
         Self::children(self).collect()
+    }
+
+    fn plan(&self) -> Option<&Overlay> {
+        Some(self.overlay())
     }
 }
 

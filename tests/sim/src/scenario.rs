@@ -60,6 +60,8 @@ pub struct Scenario {
     pub arrival: Arrival,
     /// A crowd that joins later.
     pub crowd: Option<Crowd>,
+    /// Many that leave at once.
+    pub exodus: Option<Crowd>,
     /// What goes wrong.
     #[serde(default)]
     pub faults: Faults,
@@ -132,7 +134,7 @@ pub struct Arrival {
     pub per_s: Range,
 }
 
-/// A crowd that joins later.
+/// A crowd that joins later, or leaves.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Crowd {
@@ -224,13 +226,14 @@ pub enum ScenarioError {
 }
 
 /// The names of our own scenarios.
-pub const NAMES: [&str; 8] = [
-    "churn", "flash", "killer", "large", "liars", "restart", "scarce", "signed",
+pub const NAMES: [&str; 9] = [
+    "churn", "exodus", "flash", "killer", "large", "liars", "restart", "scarce", "signed",
 ];
 
 fn built_in(name: &str) -> Option<&'static str> {
     Some(match name {
         "churn" => include_str!("../scenarios/churn.toml"),
+        "exodus" => include_str!("../scenarios/exodus.toml"),
         "flash" => include_str!("../scenarios/flash.toml"),
         "killer" => include_str!("../scenarios/killer.toml"),
         "large" => include_str!("../scenarios/large.toml"),

@@ -422,6 +422,8 @@ impl Broadcaster {
             if self.short.is_empty() {
                 self.overlay.improve(now);
             }
+            let moves = self.overlay.viewer_count().div_ceil(10).max(2);
+            self.overlay.exchange(now, moves);
             self.overlay.change_all();
         }
     }

@@ -38,13 +38,16 @@ impl Checks {
         Ok(())
     }
 
-    /// How deep a node is in a stripe's tree: 1 below the source. `None` if its way up does not reach it.
+    /// How deep a node is in a stripe's tree: 1 below the source. `None` if its way up does not reach it, because of a ring, too.
     fn depth(&self, node: NodeIndex, stripe: StripeId) -> Option<u64> {
         let mut depth = 0;
         let mut at = node;
         while at != self.source {
             at = self.parent(at, stripe)?;
             depth += 1;
+            if depth > self.attached.len() as u64 {
+                return None;
+            }
         }
         Some(depth)
     }
@@ -65,71 +68,27 @@ impl Checks {
     }
 }
 
-/// A tree that has yet to be built: who is to get it, and what uplink it has so far, in slots.
-#[derive(Clone, Debug, Default)]
-struct Plan {
-    receivers: u64,
-    root: u64,
-    supply: u64,
-    interior: Vec<u64>,
-}
-
-impl Plan {
-    /// How little it has for each receiver, from none at all; trees that need nothing come last.
-    fn wealth(&self, has: u64) -> u64 {
-        (has * 1000).checked_div(self.receivers).unwrap_or(u64::MAX)
-    }
-
-    /// Fills it level by level, the strongest highest; the sum of depths, and how many were placed.
-    fn fill(&self) -> (u64, u64) {
-        let (mut places, mut depth, mut sum, mut placed) = (self.root, 1, 0, 0);
-        let mut strongest = self.interior.iter();
-        while places > 0 && placed < self.receivers {
-            let seated = places.min(self.receivers - placed);
-            placed += seated;
-            sum += seated * depth;
-            places = strongest.by_ref().take(seated as usize).sum();
-            depth += 1;
-        }
-        (sum, placed)
-    }
-}
-
-/// The least mean depth for viewers who play the full stream, in `stripes` trees, and others who play one stripe of the
-/// lowest tier, given their uplinks and the source's in slots.
+/// The least mean depth over `seats`: no forest in which the source and viewers have so many slots has a lesser one.
 ///
-/// It is reckoned greedily, as in a forest in which everybody is interior in one tree: the source's slots go one by one
-/// to the tree that has least of them a receiver; then viewers, the strongest first, each to the tree that has least
-/// uplink a receiver; within a tree the strongest sit highest. Viewers that find no place are not counted.
-pub(crate) fn least_depth(source_slots: u64, stripes: u8, full: &[u64], degraded: &[u64]) -> f64 {
-    let of = |receivers: usize| Plan {
-        receivers: receivers as u64,
-        ..Plan::default()
-    };
-    let mut trees = vec![of(full.len()); stripes.into()];
-    trees.push(of(degraded.len()));
-    for _ in 0..source_slots {
-        let poorest = trees.iter_mut().min_by_key(|tree| tree.wealth(tree.root));
-        poorest.expect("there is a tree").root += 1;
-    }
-    let mut strongest = full.to_vec();
+/// Below the source there are as many seats as it has slots. Whoever is to feed others sits in one of them, or deeper, and has
+/// no more slots than it has: so the next level has most seats if the strongest sit in this one, each in one tree. That
+/// goes on until all seats are filled; whether a real forest can be so well balanced over its trees, is not asked.
+pub(crate) fn least_depth(source_slots: u64, viewers: &[u64], seats: u64) -> f64 {
+    let mut strongest = viewers.to_vec();
     strongest.sort_unstable_by(|a, b| b.cmp(a));
-    for slots in strongest {
-        let poorest = trees
-            .iter_mut()
-            .min_by_key(|tree| tree.wealth(tree.root + tree.supply));
-        let poorest = poorest.expect("there is a tree");
-        poorest.supply += slots;
-        poorest.interior.push(slots);
+    let mut strongest = strongest.into_iter();
+    let (mut level, mut depth, mut sum, mut filled) = (source_slots, 1, 0, 0);
+    while level > 0 && filled < seats {
+        let seated = level.min(seats - filled);
+        filled += seated;
+        sum += seated * depth;
+        level = strongest.by_ref().take(seated as usize).sum();
+        depth += 1;
     }
-    let (sum, count) = trees
-        .iter()
-        .map(Plan::fill)
-        .fold((0, 0), |all, tree| (all.0 + tree.0, all.1 + tree.1));
-    if count == 0 {
+    if filled == 0 {
         0.0
     } else {
-        sum as f64 / count as f64
+        sum as f64 / filled as f64
     }
 }
 
@@ -141,13 +100,13 @@ mod tests {
 
     #[test]
     fn the_least_depth_by_hand() {
-        // One tree, the source feeds 2, the strongest feeds 3, the next 1: depths 1 1 2 2 2 2.
-        assert_eq!(least_depth(2, 1, &[0, 3, 1, 0, 0, 0], &[]), 10.0 / 6.0);
-        // Two trees with a root seat each: in either, one interior viewer of 3, then the others.
-        assert_eq!(least_depth(2, 2, &[3, 3, 0, 0], &[]), 7.0 / 4.0);
-        // And one who plays less, and hangs from the source.
-        assert_eq!(least_depth(3, 2, &[3, 3, 0, 0], &[0]), 15.0 / 9.0);
-        assert_eq!(least_depth(4, 2, &[], &[]), 0.0);
+        // The source feeds 2, the strongest feeds 3, the next 1: depths 1 1 2 2 2 2.
+        assert_eq!(least_depth(2, &[0, 3, 1, 0, 0, 0], 6), 10.0 / 6.0);
+        // Two stripes for four viewers, two of whom feed 3 each: two seats below the source, the other six below those.
+        assert_eq!(least_depth(2, &[3, 3, 0, 0], 8), 14.0 / 8.0);
+        // Three levels: 1, 2, and one more.
+        assert_eq!(least_depth(1, &[2, 1, 0], 4), 8.0 / 4.0);
+        assert_eq!(least_depth(4, &[], 0), 0.0);
     }
 
     #[test]
@@ -169,5 +128,6 @@ mod tests {
         let broken = checks.no_ring(5, 2).unwrap_err();
         assert_eq!(broken.at, 5);
         assert!(broken.what.contains("ring"));
+        assert_eq!(checks.mean_depth([(2, TierId(1))].into_iter()), None);
     }
 }

@@ -27,6 +27,8 @@ pub struct SimResult {
     pub degraded: usize,
     /// Viewers refused since the start.
     pub refused: u64,
+    /// The longest, in seconds, that a viewer lacked the full stream while the coordinator counted room for it.
+    pub kept_low_s: u64,
     /// Slots of the full stream that reach viewers, mean over the last two minutes without faults.
     pub slots_served: f64,
     /// What there could be.
@@ -35,7 +37,7 @@ pub struct SimResult {
     pub live_after_s: f64,
     /// Mean depth over the stripes that viewers play.
     pub depth_mean: f64,
-    /// The least that it could be; reckoned greedily, every viewer being interior in one tree.
+    /// A bound that no forest of these uplinks goes below.
     pub depth_least: f64,
     /// 95 % began to play within so many milliseconds.
     pub startup_ms_p95: u64,

@@ -63,6 +63,7 @@ impl Show {
             samples: second::Samples::default(),
             rng,
             scenario,
+            tells_room: false,
         };
         show.start_source();
         show.plan();
@@ -74,18 +75,23 @@ impl Show {
         self.world.set_alarm(SECOND, Alarm::Second);
         let per_s = self.scenario.arrival.per_s.draw(&mut self.rng);
         let over = (self.scenario.viewers as f64 / per_s * 1e6) as Micros;
-        self.plan_joins(2 * SECOND, over, self.scenario.viewers);
+        self.plan_all(Alarm::Join, 2 * SECOND, over, self.scenario.viewers);
         if let Some(crowd) = self.scenario.crowd.clone() {
             let over = (crowd.over_s * 1e6) as Micros;
-            self.plan_joins((crowd.at_s * 1e6) as Micros, over, crowd.viewers);
+            self.plan_all(Alarm::Join, (crowd.at_s * 1e6) as Micros, over, crowd.viewers);
+        }
+        if let Some(exodus) = self.scenario.exodus.clone() {
+            let over = (exodus.over_s * 1e6) as Micros;
+            let from = (exodus.at_s * 1e6) as Micros;
+            self.plan_all(Alarm::Leave, from, over, exodus.viewers);
         }
         self.plan_faults();
     }
 
-    fn plan_joins(&mut self, from: Micros, over: Micros, viewers: usize) {
+    fn plan_all(&mut self, alarm: Alarm, from: Micros, over: Micros, viewers: usize) {
         for _ in 0..viewers {
             let at = from + self.rng.below(over.max(1));
-            self.world.set_alarm(at, Alarm::Join);
+            self.world.set_alarm(at, alarm);
         }
     }
 

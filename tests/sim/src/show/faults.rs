@@ -90,12 +90,27 @@ impl Show {
         (!all.is_empty()).then(|| all[self.rng.below(all.len() as u64) as usize])
     }
 
-    fn gone(&mut self, node: NodeIndex) {
+    /// Somebody leaves for good.
+    pub(super) fn one_leaves(&mut self) {
+        let all: Vec<NodeIndex> = self.cast.iter().copied().collect();
+        if all.is_empty() {
+            return;
+        }
+        let node = all[self.rng.below(all.len() as u64) as usize];
+        self.world.tell(node, Input::Command(Command::Leave));
+        self.goes(node);
+    }
+
+    fn goes(&mut self, node: NodeIndex) {
         let now = self.world.now();
         if let Some(seat) = self.world.watch.seats.get_mut(&node) {
             seat.leave(now);
         }
         self.cast.remove(&node);
+    }
+
+    fn gone(&mut self, node: NodeIndex) {
+        self.goes(node);
         if self.rng.happens(self.scenario.faults.replaced) {
             let at = self.world.now() + self.rng.below(REPLACED_WITHIN);
             self.world.set_alarm(at, Alarm::Join);

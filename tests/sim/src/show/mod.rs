@@ -2,6 +2,7 @@
 
 mod build;
 mod faults;
+mod room;
 mod second;
 mod stop_watch;
 
@@ -28,6 +29,8 @@ pub(crate) enum Alarm {
     Frame,
     /// Somebody joins.
     Join,
+    /// Somebody of the exodus leaves.
+    Leave,
     /// Something goes wrong.
     Fault,
     /// A frozen viewer goes on.
@@ -49,6 +52,8 @@ pub struct Look {
     pub pulse: bool,
     /// What the broadcaster said on control lanes, by kind, at the end.
     pub ledger: bool,
+    /// Where the full stream's slots are in each second.
+    pub room: bool,
 }
 
 /// How a run ended.
@@ -66,6 +71,7 @@ pub struct Outcome {
 pub struct Show {
     seed: u64,
     scenario: Scenario,
+    tells_room: bool,
     world: World<Score, Alarm>,
     rng: Rng,
     media: Media,
@@ -97,6 +103,7 @@ impl Show {
         if let Some(node) = look.follow {
             show.world.follow(node);
         }
+        show.tells_room = look.room;
         if look.pulse {
             show.world.watch.feel_pulse();
         }
@@ -154,6 +161,7 @@ impl Show {
         match alarm {
             Alarm::Frame => self.capture(),
             Alarm::Join => self.join(),
+            Alarm::Leave => self.one_leaves(),
             Alarm::Fault => self.fault(),
             Alarm::Thaw(node) => self.world.thaw(node),
             Alarm::KillSource => self.kill_source(),

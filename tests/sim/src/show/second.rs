@@ -7,6 +7,8 @@ use crate::net::{Micros, SECOND};
 use crate::score::{SimResult, percentile};
 use crate::world::NodeIndex;
 use banyan_protocol::media::TierId;
+use banyan_protocol::overlay::Overlay;
+use std::collections::BTreeMap;
 
 /// So long after the last fault everybody must be at the live edge.
 const SETTLED_WITHIN: Micros = 10 * SECOND;
@@ -34,6 +36,9 @@ pub(super) struct Samples {
     copies_max: f64,
     /// The last time after faults had stopped that somebody was not at the live edge, and who.
     late: Option<(Micros, Vec<NodeIndex>)>,
+    /// Since when viewers lack the full stream while there is room.
+    kept_low: BTreeMap<NodeIndex, Micros>,
+    kept_low_max: Micros,
 }
 
 impl Show {
@@ -47,6 +52,10 @@ impl Show {
         self.world.watch.broken()?;
         self.sample();
         self.see_who_is_live();
+        self.sample_kept_low();
+        if self.tells_room {
+            self.tell_room();
+        }
         self.everybody_is_by_plan()?;
         self.everybody_has_what_there_is()
     }
@@ -85,7 +94,7 @@ impl Show {
     }
 
     /// Viewers who watch, as far as the world knows.
-    fn watching(&self) -> impl Iterator<Item = NodeIndex> + '_ {
+    pub(super) fn watching(&self) -> impl Iterator<Item = NodeIndex> + '_ {
         let nodes = self.cast.iter().copied();
         nodes.filter(|node| self.world.node(*node).is_here())
     }
@@ -114,6 +123,29 @@ impl Show {
             self.samples.served += served;
             self.samples.ceiling += ceiling;
         }
+    }
+
+    /// Who lacks the full stream by the coordinator's own plan while, as it counts, there is room for one more: and since
+    /// when.
+    fn sample_kept_low(&mut self) {
+        let now = self.world.now();
+        let plan = self
+            .world
+            .node(self.source)
+            .machine()
+            .and_then(|machine| machine.plan());
+        let roomy = |plan: &&Overlay| plan.room().free >= plan.stripes().top_len() as u64;
+        let low: BTreeMap<NodeIndex, Micros> = plan.filter(roomy).map_or_else(BTreeMap::new, |plan| {
+            let lacks = |node: &NodeIndex| {
+                let member = plan.find(&self.world.node(*node).id);
+                member.is_some_and(|member| plan.member(member).tier != plan.stripes().top())
+            };
+            let since = |node| (node, *self.samples.kept_low.get(&node).unwrap_or(&now));
+            self.watching().filter(lacks).map(since).collect()
+        });
+        let longest = low.values().map(|since| now - since).max().unwrap_or(0);
+        self.samples.kept_low_max = self.samples.kept_low_max.max(longest);
+        self.samples.kept_low = low;
     }
 
     /// Slots of the full stream that reach viewers now, and how many could.
@@ -187,12 +219,13 @@ impl Show {
         let (now, score) = (self.world.now(), &self.world.watch);
         let top = score.prices.top();
         let playing: Vec<(NodeIndex, TierId)> = self.playing().collect();
-        let uplinks = |full: bool| -> Vec<u64> {
-            let slots = |node| score.seats[node].person.uplink.slots(score.prices.slot(top));
-            let some = playing.iter().filter(|(_, tier)| (*tier == top) == full);
-            some.map(|(node, _)| slots(node)).collect()
-        };
-        let (full, degraded) = (uplinks(true), uplinks(false));
+        let slots = |node: &NodeIndex| score.seats[node].person.uplink.slots(score.prices.slot(top));
+        let uplinks: Vec<u64> = playing.iter().map(|(node, _)| slots(node)).collect();
+        let seats = playing
+            .iter()
+            .map(|(_, tier)| u64::from(score.prices.stripes(*tier)))
+            .sum();
+        let served_full = playing.iter().filter(|(_, tier)| *tier == top).count();
         let source_slots = self.source_uplink.slots(score.prices.slot(top));
         let seconds = self.samples.seconds.max(1) as f64;
         let due: u64 = score.seats.values().map(|seat| seat.due(now)).sum();
@@ -205,14 +238,15 @@ impl Show {
             wall_ms: watch.wall_ms(),
             cpu_ms: watch.thread_ms(),
             trace_hash: format!("{:016x}", self.world.trace()),
-            served_full: full.len(),
-            degraded: degraded.len(),
+            served_full,
+            degraded: playing.len() - served_full,
             refused: score.refused,
+            kept_low_s: self.samples.kept_low_max / SECOND,
             slots_served: self.samples.served / seconds,
             slots_ceiling: self.samples.ceiling / seconds,
             live_after_s: self.live_after() as f64 / SECOND as f64,
             depth_mean: self.checks.mean_depth(playing.iter().copied()).unwrap_or(0.0),
-            depth_least: least_depth(source_slots, score.prices.stripes(top), &full, &degraded),
+            depth_least: least_depth(source_slots, &uplinks, seats),
             startup_ms_p95: percentile(&score.startups_ms, 95),
             continuity: if due == 0 {
                 1.0

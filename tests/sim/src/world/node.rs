@@ -7,6 +7,7 @@ use crate::net::{Micros, WIRE_REPORTS};
 use banyan_protocol::id::PeerId;
 use banyan_protocol::io::{LinkId, Machine};
 use banyan_protocol::media::StripeId;
+use banyan_protocol::overlay::Overlay;
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -24,6 +25,11 @@ pub trait Role: Machine + Any {
     /// Whom it sends which stripe.
     fn children(&self) -> Vec<(PeerId, StripeId)> {
         Vec::new()
+    }
+
+    /// Who hangs where, by its plan, if it is the coordinator.
+    fn plan(&self) -> Option<&Overlay> {
+        None
     }
 }
 
