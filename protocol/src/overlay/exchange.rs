@@ -7,13 +7,14 @@
 //! `X` goes alone.
 //!
 //! What an exchange is worth is the sum of two edges' worth, so that the best of a pair of parents is the best child of each.
+//! Every exchange makes that sum greater, so they come to an end; and levels count only while the trees are deeper than need
+//! be, for each move costs tickets.
 
 use crate::overlay::Overlay;
-use crate::overlay::forest::Place;
 use crate::overlay::member::MemberIndex;
 use crate::overlay::stripes::StripeIndex;
 use crate::time::{Duration, Instant};
-use alloc::collections::BTreeSet;
+use crate::units::Bitrate;
 use alloc::vec::Vec;
 
 /// A newcomer has caught up with the live edge by then, and has proven that it stays.
@@ -24,6 +25,9 @@ const REST: Duration = Duration::from_secs(10);
 
 /// What a move must bring at least, in levels summed over all receivers below: each costs a ticket or two.
 const WORTH_LEAST: i64 = 4;
+
+/// Trees no deeper than so many hundredths of the least are left alone.
+const DEEP_PERCENT: u64 = 120;
 
 /// What a slot is worth in the same measure: more than any move brings levels, for serving comes before depth.
 const SLOT_WORTH: i64 = 100_000;
@@ -46,6 +50,16 @@ struct Exchange {
     worth: i64,
     there: Step,
     back: Option<Step>,
+}
+
+impl Exchange {
+    const fn of(there: Step, back: Option<Step>) -> Self {
+        Self {
+            worth: 0,
+            there,
+            back,
+        }
+    }
 }
 
 /// How many receive each stripe below each member, itself counted.
@@ -79,35 +93,38 @@ impl Sizes {
 impl Overlay {
     /// Makes the best exchanges, at most `moves` children being moved; how many were. `now` says who has settled and rested.
     pub fn exchange(&mut self, now: Instant, moves: usize) -> usize {
-        let mut found = self.exchanges(now);
+        let Some(worth_least) = self.worth_least() else {
+            return 0;
+        };
+        let mut sizes = Sizes::of(self);
+        let mut found = self.exchanges(now, &sizes, worth_least);
         found.sort_by_key(|exchange| core::cmp::Reverse(exchange.worth));
-        let mut touched = BTreeSet::new();
         let mut moved = 0;
         for exchange in found {
-            let steps = [Some(exchange.there), exchange.back].into_iter().flatten();
-            let parties: Vec<MemberIndex> = steps
-                .clone()
-                .flat_map(|step| [step.child, step.from, step.to])
+            let steps: Vec<Step> = [Some(exchange.there), exchange.back]
+                .into_iter()
+                .flatten()
                 .collect();
-            let again = parties.iter().any(|party| touched.contains(party));
-            if again
-                || moved + steps.clone().count() > moves
-                || !steps.clone().all(|step| self.may_step(step))
-            {
-                continue;
+            // What was made before may have changed what this one is worth.
+            let holds = steps
+                .iter()
+                .all(|step| self.is_rested(now, step.child) && self.may_step(*step))
+                && self.has_room(&exchange)
+                && self.worth(&sizes, &steps) >= worth_least;
+            if holds && moved + steps.len() <= moves {
+                moved += steps.len();
+                self.make(now, &steps);
+                sizes = Sizes::of(self);
             }
-            moved += steps.clone().count();
-            touched.extend(parties.into_iter().filter(|party| *party != MemberIndex::SOURCE));
-            self.make(now, steps.collect());
         }
         moved
     }
 
-    fn make(&mut self, now: Instant, steps: Vec<Step>) {
-        for step in &steps {
+    fn make(&mut self, now: Instant, steps: &[Step]) {
+        for step in steps {
             self.detach(step.child, step.stripe, Some(now));
         }
-        for step in &steps {
+        for step in steps {
             self.attach(step.child, step.stripe, step.to);
             self.member_mut(step.child).moved = Some(now);
         }
@@ -124,20 +141,65 @@ impl Overlay {
         }
     }
 
-    /// The best exchange of each pair of parents, if it is worth its moves.
-    fn exchanges(&self, now: Instant) -> Vec<Exchange> {
-        let sizes = Sizes::of(self);
+    /// What an exchange must be worth; `None` if nothing is to be made better.
+    fn worth_least(&self) -> Option<i64> {
+        let (depth, least) = self.depths();
+        if depth * 100 > least * DEEP_PERCENT {
+            return Some(WORTH_LEAST);
+        }
+        let carried = self.viewers().any(|member| self.carries_any(member));
+        carried.then_some(SLOT_WORTH / 100)
+    }
+
+    /// The best exchange of each parent, if it is worth its moves.
+    fn exchanges(&self, now: Instant, sizes: &Sizes, worth_least: i64) -> Vec<Exchange> {
         let parents: Vec<MemberIndex> = self.able_parents(now);
         let mut found = Vec::new();
         for from in &parents {
             let best = parents
                 .iter()
                 .filter(|to| *to != from)
-                .filter_map(|to| self.best_between(now, &sizes, *from, *to))
+                .filter_map(|to| self.best_between(now, sizes, *from, *to))
+                .filter(|exchange| exchange.worth >= worth_least)
                 .max_by_key(|exchange| exchange.worth);
             found.extend(best);
         }
         found
+    }
+
+    /// The depths of all places summed up, and the least that the sum could be: below the source as many places as it has slots, the
+    /// strongest there, below them as many as they have slots, and so on.
+    fn depths(&self) -> (u64, u64) {
+        let slot = self.stripes.top_slot();
+        let places = self
+            .viewers()
+            .flat_map(|member| self.member(member).places.iter().flatten());
+        let rooted = places.filter(|place| place.is_rooted());
+        let (mut depths, mut places) = (0, 0);
+        for place in rooted {
+            depths += u64::from(place.depth);
+            places += 1;
+        }
+        let mut slots: Vec<u64> = self
+            .viewers()
+            .map(|member| self.member(member).granted.slots(slot))
+            .collect();
+        slots.sort_unstable_by_key(|slots| core::cmp::Reverse(*slots));
+        let mut strongest = slots.into_iter();
+        let (mut level, mut depth, mut least) = (self.member(MemberIndex::SOURCE).granted.slots(slot), 1, 0);
+        while level > 0 && places > 0 {
+            let seated = level.min(places);
+            places -= seated;
+            least += seated * depth;
+            level = strongest.by_ref().take(seated as usize).sum();
+            depth += 1;
+        }
+        (depths, least + places * depth)
+    }
+
+    fn carries_any(&self, member: MemberIndex) -> bool {
+        let mut places = self.member(member).places_with_index();
+        places.any(|(stripe, _)| self.carries(member, stripe))
     }
 
     /// Parents in good order, the source first: all if they are few, else others each second.
@@ -164,53 +226,73 @@ impl Overlay {
         from: MemberIndex,
         to: MemberIndex,
     ) -> Option<Exchange> {
-        let (worth, there) = self.best_step(now, sizes, from, to)?;
-        let slot = self.stripes.slot(there.stripe);
-        let roomy = self.member(to).free() >= slot && self.free_for(to, there.stripe) >= slot;
+        let there = self.best_step(now, sizes, from, to)?;
+        let roomy = self.has_room(&Exchange::of(there, None));
         let back = self
             .best_step(now, sizes, to, from)
-            .filter(|(back, step)| step.child != there.child && (!roomy || *back > 0));
-        if back.is_none() && !roomy {
-            return None;
-        }
-        let exchange = Exchange {
-            worth: worth + back.map_or(0, |(back, _)| back),
-            there,
-            back: back.map(|(_, step)| step),
+            .filter(|back| back.child != there.child && (!roomy || self.worth(sizes, &[*back]) > 0));
+        let mut exchange = Exchange::of(there, back);
+        let steps: Vec<Step> = [Some(there), back].into_iter().flatten().collect();
+        exchange.worth = self.worth(sizes, &steps);
+        (roomy || self.has_room(&exchange)).then_some(exchange)
+    }
+
+    /// Whether either side has uplink for what it gets, once it is rid of what it gives.
+    fn has_room(&self, exchange: &Exchange) -> bool {
+        let there = exchange.there;
+        let fits = |member: MemberIndex, gets: StripeIndex, gives: Option<StripeIndex>| {
+            let given = gives.map_or(Bitrate::ZERO, |stripe| self.stripes.slot(stripe));
+            let free = self.member(member).free().min(self.free_for(member, gets)) + given;
+            free >= self.stripes.slot(gets)
         };
-        (exchange.worth >= WORTH_LEAST).then_some(exchange)
+        let back = exchange.back;
+        fits(there.to, there.stripe, back.map(|back| back.stripe))
+            && back.is_none_or(|back| fits(back.to, back.stripe, Some(there.stripe)))
     }
 
     /// The child of `from` whose going to `to` is worth most.
-    fn best_step(
-        &self,
-        now: Instant,
-        sizes: &Sizes,
-        from: MemberIndex,
-        to: MemberIndex,
-    ) -> Option<(i64, Step)> {
+    fn best_step(&self, now: Instant, sizes: &Sizes, from: MemberIndex, to: MemberIndex) -> Option<Step> {
         let mut best: Option<(i64, Step)> = None;
         for (stripe, place) in self.member(from).places_with_index() {
-            let Some(target) = self.member(to).place(stripe) else {
+            if self.member(to).place(stripe).is_none() {
                 continue;
-            };
-            let relief = self.relief(from, stripe, place) - self.burden(to, stripe, target);
-            let levels = i64::from(place.depth) - i64::from(target.depth);
-            for child in &place.children {
-                let worth = relief + levels * sizes.below(*child, stripe);
+            }
+            for child in place.children.iter().copied() {
                 let step = Step {
                     stripe,
-                    child: *child,
+                    child,
                     from,
                     to,
                 };
+                let worth = self.worth(sizes, &[step]);
                 let better = best.is_none_or(|(most, _)| worth > most);
-                if better && self.is_rested(now, *child) && self.may_step(step) {
+                if better && self.is_rested(now, child) && self.may_step(step) {
                     best = Some((worth, step));
                 }
             }
         }
-        best
+        best.map(|(_, step)| step)
+    }
+
+    /// What steps are worth together: the levels that receivers come nearer to the source, and the slots that come free because
+    /// fewer carry what they do not show.
+    fn worth(&self, sizes: &Sizes, steps: &[Step]) -> i64 {
+        let levels = |step: &Step| {
+            let depth = |member| {
+                self.member(member)
+                    .place(step.stripe)
+                    .map_or(0, |place| i64::from(place.depth))
+            };
+            (depth(step.from) - depth(step.to)) * sizes.below(step.child, step.stripe)
+        };
+        let back_in_the_same_tree = matches!(steps, [there, back] if there.stripe == back.stripe);
+        let relief = |step: &Step| self.relief(step.from, step.stripe) - self.burden(step.to, step.stripe);
+        let relieved = if back_in_the_same_tree {
+            0
+        } else {
+            steps.iter().map(relief).sum()
+        };
+        relieved + steps.iter().map(levels).sum::<i64>()
     }
 
     fn is_rested(&self, now: Instant, member: MemberIndex) -> bool {
@@ -233,21 +315,21 @@ impl Overlay {
 
     /// What it is worth that a member has a child less on a stripe: something if it carries the stripe for others only, and the
     /// more the fewer they are, for the last one frees a slot.
-    fn relief(&self, member: MemberIndex, stripe: StripeIndex, place: &Place) -> i64 {
-        match place.children.len() as i64 {
-            children if children > 0 && self.carries(member, stripe) => load(children) - load(children - 1),
-            _ => 0,
+    fn relief(&self, member: MemberIndex, stripe: StripeIndex) -> i64 {
+        if !self.carries(member, stripe) {
+            return 0;
         }
+        let children = self.children(member, stripe).len() as i64;
+        load(children) - load(children - 1)
     }
 
     /// What it costs that it has one more.
-    fn burden(&self, member: MemberIndex, stripe: StripeIndex, place: &Place) -> i64 {
-        let children = place.children.len() as i64;
-        if self.carries(member, stripe) {
-            load(children + 1) - load(children)
-        } else {
-            0
+    fn burden(&self, member: MemberIndex, stripe: StripeIndex) -> i64 {
+        if !self.carries(member, stripe) {
+            return 0;
         }
+        let children = self.children(member, stripe).len() as i64;
+        load(children + 1) - load(children)
     }
 
     /// Whether a member receives a stripe that it does not show.

@@ -172,3 +172,90 @@ fn degrading_frees_the_seats_of_free_riders_first() {
     assert_eq!(overlay.member(leaf).tier, Some(TOP));
     overlay.check_invariants();
 }
+
+fn later(round: u64) -> Instant {
+    Instant::from_micros(round * 10_000_000)
+}
+
+/// A crowd on full uplinks: some with the full stream, the rest with less, in the order of their coming.
+fn scarce(seed: u64) -> Overlay {
+    let mut rng = Rng::new(seed);
+    let mut overlay = overlay(10);
+    for n in 1..=40 {
+        let slots = [0, 1, 3, 5, 9][rng.below(5) as usize];
+        join(&mut overlay, n, slots);
+    }
+    overlay
+}
+
+fn carried(overlay: &Overlay) -> usize {
+    let places = overlay.viewers().flat_map(|member| {
+        let stripes = overlay.stripes.all();
+        stripes.filter(move |stripe| overlay.carries(member, *stripe))
+    });
+    places.count()
+}
+
+fn depths(overlay: &Overlay) -> u64 {
+    let places = overlay
+        .viewers()
+        .flat_map(|member| overlay.member(member).places.iter().flatten());
+    places.map(|place| u64::from(place.depth)).sum()
+}
+
+#[test]
+fn exchanges_between_full_parents_come_to_an_end_with_shorter_trees_and_less_carried() {
+    let (mut before, mut after) = ((0, 0), (0, 0));
+    for seed in 0..20 {
+        let mut overlay = scarce(seed);
+        let tiers: Vec<_> = overlay
+            .viewers()
+            .map(|member| overlay.member(member).tier)
+            .collect();
+        before = (before.0 + carried(&overlay), before.1 + depths(&overlay));
+        let mut round = 1;
+        while overlay.exchange(later(round), 4) > 0 {
+            overlay.check_invariants();
+            overlay.expire(later(round));
+            round += 1;
+            assert!(round < 200, "seed {seed}: it never ends");
+        }
+        after = (after.0 + carried(&overlay), after.1 + depths(&overlay));
+        let kept: Vec<_> = overlay
+            .viewers()
+            .map(|member| overlay.member(member).tier)
+            .collect();
+        assert_eq!(tiers, kept, "nobody lost anything by it");
+    }
+    assert!(after.0 * 2 < before.0, "carried {} of {}", after.0, before.0);
+    assert!(after.1 * 10 < before.1 * 9, "depths {} of {}", after.1, before.1);
+}
+
+/// Who hangs where: member, stripe, parent.
+fn edges(overlay: &Overlay) -> Vec<(MemberIndex, StripeIndex, MemberIndex)> {
+    let of = |member| {
+        let places = overlay.member(member).places_with_index();
+        places.filter_map(move |(stripe, place)| Some((member, stripe, place.parent?)))
+    };
+    overlay.viewers().flat_map(of).collect()
+}
+
+#[test]
+fn an_exchange_replaces_one_child_by_another_on_both_sides() {
+    let mut overlay = scarce(3);
+    let before = edges(&overlay);
+    assert_eq!(overlay.exchange(later(1), 2), 2);
+    let after = edges(&overlay);
+    let moved: Vec<_> = after.iter().filter(|edge| !before.contains(edge)).collect();
+    let left: Vec<_> = before.iter().filter(|edge| !after.contains(edge)).collect();
+    let [(x, s, m), (y, t, q)] = moved[..] else {
+        panic!("two children have moved, not {moved:?}")
+    };
+    for (child, stripe, to, other, on) in [(x, s, m, y, t), (y, t, q, x, s)] {
+        let place = overlay.member(*child).place(*stripe).unwrap();
+        let given_up = (overlay.stripes.id(*on), overlay.member(*other).id.tag());
+        assert_eq!(place.parent, Some(*to));
+        assert_eq!(place.replaces, Some(given_up), "it takes the other's seat");
+        assert!(left.contains(&&(*other, *on, *to)));
+    }
+}
