@@ -19,6 +19,7 @@ const PACKAGES: &[&str] = &[
     "libclang-dev",
     "libswresample-dev",
     "libswscale-dev",
+    "mpv",
     "nftables",
     "pkg-config",
     "procps",

@@ -8,6 +8,8 @@ use rig::scene::PLAYS;
 use rig::stage::built;
 use rig::{Broadcast, Host, Net, Program, Stage, Watch, Wire};
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 /// The exit codes of the command-line contract.
@@ -15,6 +17,29 @@ const USAGE: i32 = 2;
 const UNREACHABLE: i32 = 3;
 const INPUT: i32 = 5;
 const OTHER: i32 = 1;
+
+/// A disk of two megabytes; goes with its value.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: PathBuf) -> Result<Self> {
+        fs::create_dir(&at)?;
+        let mount = ["-t", "tmpfs", "-o", "size=2m", "small"];
+        ensure!(Command::new("mount").args(mount).arg(&at).status()?.success());
+        Ok(Self(at))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let status = Command::new("umount").arg(&self.0).status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "{} stays mounted",
+            self.0.display()
+        );
+    }
+}
 
 /// A broadcaster and its host, on a stage of its own.
 struct Bench {
@@ -52,6 +77,15 @@ fn files_that_are_missing_or_no_video() -> Result<()> {
     let bench = Bench::open("bad-files")?;
     bench.fails("missing", &["broadcast", "/nowhere/film.mkv"], INPUT, "film.mkv")?;
     bench.fails("folder", &["broadcast", "/proc"], INPUT, "/proc")?;
+    // A file that not even root may read.
+    let secret = "/proc/sys/vm/compact_memory";
+    bench.fails("unreadable", &["broadcast", secret], INPUT, "permission denied")?;
+    bench.fails(
+        "no-camera",
+        &["broadcast", "/dev/video99"],
+        INPUT,
+        "/dev/video99 does not exist",
+    )?;
     let text = bench.stage.path("text.mp4");
     fs::write(&text, "this is no film\n".repeat(1000))?;
     bench.fails("text", &["broadcast", &argument(&text)], INPUT, "text.mp4")?;
@@ -66,13 +100,7 @@ fn files_that_are_missing_or_no_video() -> Result<()> {
         "-c:a",
         "aac",
     ];
-    ensure!(
-        std::process::Command::new("ffmpeg")
-            .args(tone)
-            .arg(&sound)
-            .status()?
-            .success()
-    );
+    ensure!(Command::new("ffmpeg").args(tone).arg(&sound).status()?.success());
     bench.fails("sound", &["broadcast", &argument(&sound)], INPUT, "video")?;
     bench.stage.passed();
     Ok(())
@@ -134,12 +162,6 @@ fn options_and_places_that_do_not_work() -> Result<()> {
     bench.fails("budget", &["watch", link, "--sponsor", "yes"], USAGE, "--budget")?;
     bench.fails("rate", &["watch", link, "--uplink", "fast"], USAGE, "fast")?;
     bench.fails(
-        "full-disk",
-        &["watch", link, "--output", "/dev/full"],
-        OTHER,
-        "/dev/full",
-    )?;
-    bench.fails(
         "no-folder",
         &["watch", link, "--output", "/nowhere/a.ts"],
         OTHER,
@@ -154,6 +176,22 @@ fn options_and_places_that_do_not_work() -> Result<()> {
         "in use",
     )?;
     drop((taken, broadcast, source));
+    bench.stage.passed();
+    Ok(())
+}
+
+#[test]
+fn a_disk_that_fills_up_ends_the_recording_and_keeps_it() -> Result<()> {
+    let bench = Bench::open("bad-disk")?;
+    let disk = SmallDisk::mount(bench.stage.path("disk"))?;
+    let source = bench.net.host("source")?;
+    let broadcast = Broadcast::start(&bench.stage, &source, "test:", &[])?;
+    let film = disk.0.join("film.ts");
+    let watch = ["watch", &broadcast.link, "--output", &argument(&film)];
+    bench.fails("full-disk", &watch, OTHER, "what was written so far is kept")?;
+    let kept = rig::frames::Frames::of(&film)?;
+    ensure!(kept.video.len() > 50, "{} frames are kept", kept.video.len());
+    drop((broadcast, source, disk));
     bench.stage.passed();
     Ok(())
 }

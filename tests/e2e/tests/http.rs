@@ -6,8 +6,6 @@ use rig::program::argument;
 use rig::scene::{PLAYS, Scene, Viewer};
 use rig::verdict::Verdict;
 use rig::{Program, Wire};
-#[cfg(feature = "long")]
-use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -84,42 +82,4 @@ fn get(viewer: &Viewer, path: &str) -> Result<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
-}
-
-/// A page that Chromium opens headless, and a picture that moves in it. Chromium is no part of the set-up: only the long form
-/// asks for it.
-#[cfg(feature = "long")]
-#[test]
-fn chromium_plays_the_page() -> Result<()> {
-    let scene = Scene::open("chromium", Wire::Bridge, 15, &[])?;
-    let viewer = scene.viewer_with("viewer", 5, &["--sponsor", "never", "--http", HTTP])?;
-    viewer.watch.playing(PLAYS)?;
-    let shots = ["first.png", "second.png"].map(|name| argument(&scene.stage.path(name)));
-    for (shot, wait) in shots.iter().zip(["8000", "14000"]) {
-        let flags = [
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--autoplay-policy=no-user-gesture-required",
-        ];
-        let picture = [format!("--screenshot={shot}"), format!("--timeout={wait}")];
-        let words = ["chromium"]
-            .into_iter()
-            .chain(flags)
-            .chain(picture.iter().map(String::as_str));
-        let words: Vec<String> = words
-            .chain(["http://127.0.0.1:8080/"])
-            .map(str::to_owned)
-            .collect();
-        let chromium = Program::start(&scene.stage, &viewer.host, "chromium", &words)?;
-        ensure!(
-            chromium.wait_end(Duration::from_secs(60))?.success(),
-            "{}",
-            chromium.stderr()
-        );
-    }
-    let pictures: Vec<Vec<u8>> = shots.iter().map(fs::read).collect::<Result<_, _>>()?;
-    ensure!(pictures[0] != pictures[1], "the picture stands still");
-    drop(viewer);
-    scene.close(Verdict::of("chromium"))
 }
