@@ -78,7 +78,7 @@ impl Error {
                 RefuseReason::Capacity | RefuseReason::MaxViewers | RefuseReason::TooManyFromThere,
             ) => 4,
             Self::Input(_) => 5,
-            Self::Refused(RefuseReason::Version)
+            Self::Refused(RefuseReason::Version | RefuseReason::Namesake)
             | Self::Version
             | Self::Listen(_)
             | Self::Serve { .. }

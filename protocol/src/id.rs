@@ -48,14 +48,19 @@ impl<'de> Deserialize<'de> for PeerId {
     }
 }
 
-/// The first 64 bits of a [`PeerId`]: a second key with somebody's tag takes 2⁶⁴ tries, and would be worth little: peers link
-/// up by whole keys, which the coordinator names.
+/// The first 32 bits of a [`PeerId`]. The coordinator lets nobody in whose tag is a member's, so that a tag names one member;
+/// peers link up by whole keys.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct PeerTag(pub [u8; 8]);
+pub struct PeerTag(pub [u8; PeerTag::LEN]);
+
+impl PeerTag {
+    /// Bytes on the wire.
+    pub const LEN: usize = 4;
+}
 
 impl fmt::Debug for PeerTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&text::base32(&self.0[..5]))
+        f.write_str(&text::base32(&self.0))
     }
 }
 

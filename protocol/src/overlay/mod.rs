@@ -3,7 +3,7 @@
 //!
 //! [`Overlay`] holds the members and their places in the trees. Its operations are split by concern: [`forest`] changes
 //! single edges, [`placement`] chooses seats and spares, [`plan`] turns what happened (a join, a leave, a failure) into
-//! edges, [`capacity`] grants uplink as it is proven, [`admission`] runs the rounds of questions when it runs out.
+//! edges, [`orphans`] finds new parents, [`capacity`] grants uplink as it is proven, [`admission`] runs the rounds of questions when it runs out.
 
 pub mod admission;
 pub mod capacity;
@@ -11,13 +11,14 @@ pub mod exchange;
 pub mod forest;
 pub mod improve;
 pub mod member;
+pub mod orphans;
 pub mod placement;
 pub mod plan;
 pub mod reach;
 pub mod recover;
 pub mod stripes;
 
-use crate::id::PeerId;
+use crate::id::{PeerId, PeerTag};
 use crate::overlay::member::{Member, MemberIndex};
 use crate::overlay::reach::BadPairs;
 use crate::overlay::stripes::{StripeIndex, Stripes};
@@ -74,6 +75,15 @@ impl Overlay {
     /// Where the member of that key is, if there is one.
     pub fn find(&self, id: &PeerId) -> Option<MemberIndex> {
         self.by_id.get(id).copied()
+    }
+
+    /// Whether another member's tag is this key's.
+    pub fn is_tag_taken(&self, id: &PeerId) -> bool {
+        let mut first = PeerId([0; 32]);
+        first.0[..PeerTag::LEN].copy_from_slice(&id.tag().0);
+        let after = self.by_id.range(first..).map(|(other, _)| other);
+        let mut namesakes = after.take_while(|other| other.tag() == id.tag());
+        namesakes.any(|other| other != id)
     }
 
     /// The stripes of all tiers.

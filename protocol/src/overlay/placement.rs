@@ -183,7 +183,9 @@ impl Overlay {
     }
 
     /// Who is to take over when the parent of `child` on `stripe` fails: somebody with room whose path to the source
-    /// avoids that parent; the source itself last, so that a failure doesn't storm it.
+    /// avoids that parent; the source itself last, so that a failure doesn't storm it. Among them a neighbour of the child: it has a
+    /// link to it, need not be told of it, and loses fewer neighbours the fewer it has. But one neighbour is not to send it all
+    /// that a failure takes.
     pub fn best_spare(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
         let parent = self.member(child).place(stripe)?.parent?;
         let key = |spare: &MemberIndex| {
@@ -194,6 +196,7 @@ impl Overlay {
                 self.spare_is_short(parent, *spare, stripe, 1),
                 *spare == MemberIndex::SOURCE,
                 self.needs_rise(child, stripe, *spare),
+                !self.is_handy(child, parent, *spare),
                 self.opening(member, *spare, stripe),
                 depth,
                 load,
@@ -203,6 +206,13 @@ impl Overlay {
         let receives = |spare: &MemberIndex| self.member(*spare).place(stripe).is_some();
         let fits = |spare: &MemberIndex| self.may_be_spare(child, stripe, parent, *spare);
         least(self.present().filter(receives), key, fits)
+    }
+
+    /// Whether `spare` is a neighbour of `child`, and not asked by it already when that `parent` fails.
+    fn is_handy(&self, child: MemberIndex, parent: MemberIndex, spare: MemberIndex) -> bool {
+        let places = || self.member(child).places.iter().flatten();
+        places().any(|place| [place.parent, place.spare].contains(&Some(spare)))
+            && !places().any(|place| (place.parent, place.spare) == (Some(parent), Some(spare)))
     }
 
     /// Whether a spare could not seat all who count on it for the failure of `parent`, and `more`.

@@ -128,7 +128,7 @@ impl Overlay {
         })
     }
 
-    fn has_parent(&self, member: MemberIndex, stripe: StripeIndex) -> bool {
+    pub(crate) fn has_parent(&self, member: MemberIndex, stripe: StripeIndex) -> bool {
         self.member(member)
             .place(stripe)
             .is_some_and(|place| place.parent.is_some())
@@ -342,8 +342,9 @@ impl Overlay {
         free.or_else(|| self.leaf_seat(carrier, stripe).map(CarrierSeat::Taken))
     }
 
-    /// Takes all places from a member that goes (`lingers`: it forwards until its children have moved) or has failed.
-    /// Returns the places of its former children: orphans, to be seated again.
+    /// Takes all places from a member that goes (`lingers`: it forwards until its children have moved) or has failed: then its
+    /// children take their spares by themselves, and the plan follows them. Returns the places of its other former children:
+    /// orphans, to be seated again.
     pub fn evacuate(
         &mut self,
         now: Instant,
@@ -357,6 +358,9 @@ impl Overlay {
                 continue;
             };
             for child in place.children.clone() {
+                if lingers.is_none() && self.fail_over(child, stripe) {
+                    continue;
+                }
                 self.detach(child, stripe, lingers);
                 orphans.push((child, stripe));
             }
@@ -389,29 +393,6 @@ impl Overlay {
     /// A member is gone: its places have been given up.
     pub fn forget(&mut self, member: MemberIndex) {
         self.remove(member);
-    }
-
-    /// Finds seats for orphans, the well connected first: interior peers carry others. Returns those who found none.
-    pub fn reseat(&mut self, now: Instant, mut orphans: Vec<(MemberIndex, StripeIndex)>) -> Vec<MemberIndex> {
-        let children = |overlay: &Self, (member, stripe): (MemberIndex, StripeIndex)| {
-            overlay
-                .member(member)
-                .place(stripe)
-                .map_or(0, |place| place.children.len())
-        };
-        orphans.sort_by_key(|orphan| (core::cmp::Reverse(children(self, *orphan)), *orphan));
-        let mut left = Vec::new();
-        for (member, stripe) in orphans {
-            if !self.member(member).is_present() || self.has_parent(member, stripe) {
-                continue;
-            }
-            if self.member(member).place(stripe).is_some() && !self.seat(now, member, stripe) {
-                left.push(member);
-            }
-        }
-        left.sort_unstable();
-        left.dedup();
-        left
     }
 
     /// Makes room: takes the full stream from the weakest-placed viewer that has it, and gives it a lower tier if that

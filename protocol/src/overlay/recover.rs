@@ -76,17 +76,10 @@ impl Overlay {
             .all(|place| place.parent.is_some())
     }
 
-    /// Tries to find a parent wherever a member lacks one.
-    pub fn reseat_member(&mut self, now: Instant, member: MemberIndex) {
-        for stripe in self.stripes.all().collect::<Vec<_>>() {
-            let orphan = self
-                .member(member)
-                .place(stripe)
-                .is_some_and(|place| place.parent.is_none());
-            if orphan {
-                self.seat(now, member, stripe);
-            }
-        }
+    /// On how many stripes a member lacks a parent.
+    pub fn orphaned_places(&self, member: MemberIndex) -> usize {
+        let places = self.member(member).places.iter().flatten();
+        places.filter(|place| place.parent.is_none()).count()
     }
 
     /// A member that lacks a stripe of its tier has nothing to show of it: it gives the tier up, but keeps the places
@@ -104,8 +97,15 @@ impl Overlay {
         }
     }
 
-    /// Takes all children from a member, which keeps its own places. Returns them: orphans, to be seated elsewhere.
+    /// Takes all children from a member that fails them, and keeps its own places: they take their spares by themselves. Returns
+    /// those whose spares have no room: orphans, to be seated elsewhere.
     pub fn release_children(&mut self, now: Instant, member: MemberIndex) -> Vec<(MemberIndex, StripeIndex)> {
+        for stripe in self.stripes.all().collect::<Vec<_>>() {
+            let place = self.member(member).place(stripe);
+            for child in place.map(|place| place.children.clone()).unwrap_or_default() {
+                self.fail_over(child, stripe);
+            }
+        }
         self.release_until(now, member, Bitrate::ZERO)
     }
 

@@ -132,6 +132,66 @@ fn after_a_crash_the_orphans_find_seats_where_there_is_room() {
 }
 
 #[test]
+fn where_there_is_room_every_orphan_finds_a_seat_whatever_hangs_below_it() {
+    let mut rng = Rng::new(3);
+    let mut overlay = overlay(8);
+    for n in 1..600 {
+        let slots = [0, 4, 9, 14][rng.below(4) as usize];
+        let (index, full) = join(&mut overlay, n, slots);
+        if !full {
+            overlay.evacuate(NOW, index, false);
+            overlay.forget(index);
+        }
+        let viewers: Vec<_> = overlay.viewers().collect();
+        if viewers.len() > 40 {
+            let gone = viewers[rng.below(viewers.len() as u64) as usize];
+            let orphans = overlay.evacuate(NOW, gone, false);
+            overlay.forget(gone);
+            let ample = overlay.room().free >= 40;
+            let left = overlay.reseat(NOW, orphans);
+            assert!(left.is_empty() || !ample, "{left:?} of round {n}");
+            left.iter().for_each(|member| overlay.lose_tier(NOW, *member));
+            overlay.review_spares(true);
+            overlay.check_invariants();
+        }
+    }
+}
+
+#[test]
+fn children_of_a_failed_parent_are_planned_where_they_go_by_themselves_and_need_not_be_told() {
+    let mut overlay = overlay(16);
+    for n in 1..12 {
+        join(&mut overlay, n, 10);
+    }
+    overlay.review_spares(true);
+    overlay.take_changed();
+    let interior = |index: &MemberIndex| overlay.member(*index).is_interior();
+    let failed = overlay.viewers().find(interior).expect("somebody carries others");
+    let places = overlay.viewers().flat_map(|child| {
+        let places = overlay.member(child).places_with_index();
+        let below = places.filter(|(_, place)| place.parent == Some(failed));
+        below.map(move |(stripe, place)| (child, stripe, place.spare))
+    });
+    let mut below: Vec<_> = places.collect();
+    let orphans = overlay.evacuate(NOW, failed, false);
+    below.retain(|(child, stripe, _)| !orphans.contains(&(*child, *stripe)));
+    assert!(!below.is_empty(), "there is room at some spares: {orphans:?}");
+    for (child, stripe, spare) in below {
+        let parent = overlay.member(child).place(stripe).and_then(|place| place.parent);
+        assert!(parent.is_some() && parent == spare);
+    }
+    let told = overlay.take_changed();
+    let others = orphans.iter().map(|(child, _)| *child).chain([failed]);
+    assert_eq!(told, others.collect());
+    overlay.change_all();
+    assert!(
+        overlay.take_changed().len() > 1,
+        "they are told of new spares in time"
+    );
+    overlay.check_invariants();
+}
+
+#[test]
 fn a_spare_avoids_the_parent_it_stands_in_for() {
     let mut overlay = overlay(16);
     for n in 1..12 {

@@ -366,6 +366,8 @@ pub enum RefuseReason {
     Version,
     /// The join secret is missing or wrong.
     NotInvited,
+    /// A member's key begins as this one's does, by a chance of one in thousands of millions or by intent.
+    Namesake,
 }
 
 impl RefuseReason {
@@ -381,6 +383,7 @@ impl RefuseReason {
             Self::NotInvited => {
                 "this channel is private and the link's join secret is missing or wrong; ask for the whole link"
             }
+            Self::Namesake => "another viewer's key begins as yours does; start again with a new one",
         }
     }
 }

@@ -48,10 +48,12 @@ impl Broadcaster {
             .max_viewers
             .is_some_and(|max| self.overlay.viewer_count() >= max);
         let known = self.overlay.find(&peer).is_some();
+        let namesake = self.overlay.is_tag_taken(&peer);
         match () {
             () if hello.version != VERSION => Some(RefuseReason::Version),
             () if secret.is_some() && hello.secret != secret => Some(RefuseReason::NotInvited),
             () if full && !known => Some(RefuseReason::MaxViewers),
+            () if namesake => Some(RefuseReason::Namesake),
             () => None,
         }
     }

@@ -57,7 +57,12 @@ impl Broadcaster {
                 .overlay
                 .member(member)
                 .class(self.overlay.stripes().top_slot());
-            while class == Class::Interior && !self.overlay.is_seated(member) {
+            // Whoever is degraded has a seat on every stripe: one for each that is missing is enough, or else none helps.
+            let missing = self.overlay.orphaned_places(member);
+            for _ in 0..missing {
+                if class != Class::Interior || self.overlay.is_seated(member) {
+                    break;
+                }
                 let Some(victim) = self.overlay.degrade_one(now, member, class) else {
                     break;
                 };

@@ -240,6 +240,27 @@ fn strangers_are_turned_away_for_cause() {
 }
 
 #[test]
+fn nobody_is_let_in_whose_tag_is_a_members() {
+    let mut studio = Studio::new(config());
+    studio.join(1, hello(0));
+    let mut namesake = key(1).id();
+    namesake.0[31] ^= 1;
+    let mut refused = |number, peer| {
+        let link = LinkId(number);
+        studio.input(Input::Linked {
+            link,
+            peer,
+            address: SocketAddr::from(([192, 0, 9, 1], 4000)),
+            side: Side::Acceptor,
+        });
+        studio.say(link, &Message::Hello(hello(0)));
+        studio.refusal(link)
+    };
+    assert_eq!(refused(99, namesake), Some(RefuseReason::Namesake));
+    assert_eq!(refused(101, key(1).id()), None, "the same key may come again");
+}
+
+#[test]
 fn messages_out_of_turn_and_garbage_close_the_link() {
     let mut studio = Studio::new(config());
     let link = studio.link(1);

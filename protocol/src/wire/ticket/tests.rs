@@ -34,8 +34,8 @@ fn a_ticket_comes_back_and_is_small() {
     let sealed = ticket().seal(&key(7));
     let opened = Ticket::open(&sealed, &key(9).id(), &key(7).id(), &Ed25519);
     assert_eq!(opened, Ok(ticket()));
-    // The signature, three tags, and eleven bytes a stripe at most.
-    assert!(sealed.len() <= 64 + 3 * 8 + 5 * 11 + 18, "{} bytes", sealed.len());
+    // The signature, three tags, eight bytes a stripe at most, and a head.
+    assert!(sealed.len() <= 64 + 3 * 4 + 5 * 8 + 15, "{} bytes", sealed.len());
 }
 
 #[test]
