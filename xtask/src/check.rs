@@ -16,11 +16,22 @@ pub(crate) fn run() -> Result<()> {
     ]))?;
     let mut documentation = shell::cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
     shell::run(documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
-    if_installed(
-        &["cargo", "deny"],
-        &["cargo", "deny", "check"],
-        "cargo install --locked cargo-deny",
-    )?;
+    licences(&["check"])?;
+    spelling()
+}
+
+/// What takes a second, and needs no network: licences, sources and bans of the dependencies, and spelling.
+pub(crate) fn quick() -> Result<()> {
+    licences(&["--offline", "check", "bans", "licenses", "sources"])?;
+    spelling()
+}
+
+fn licences(words: &[&str]) -> Result<()> {
+    let command = [&["cargo", "deny"], words].concat();
+    if_installed(&["cargo", "deny"], &command, "cargo install --locked cargo-deny")
+}
+
+fn spelling() -> Result<()> {
     if_installed(&["typos"], &["typos"], "cargo install --locked typos-cli")
 }
 

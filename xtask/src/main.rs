@@ -24,7 +24,7 @@ enum Task {
     Demo,
     /// Install the system packages that Banyan needs, and say which.
     Setup,
-    /// Everything that must pass: set-up, formatting, unit tests, the simulator's suite, end-to-end tests.
+    /// Everything that must pass: set-up, formatting, licences, spelling, unit tests, the simulator's suite, end-to-end tests.
     Test {
         /// Only tests whose names contain this.
         filter: Option<String>,

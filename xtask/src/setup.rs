@@ -47,16 +47,20 @@ pub(crate) fn run() -> Result<()> {
         "These system packages are missing and will be installed: {}",
         missing.join(" ")
     );
-    apt(&["update"])?;
-    apt(&[
+    let as_root = shell::as_root()?;
+    if !as_root.is_empty() {
+        eprintln!("That needs root: sudo may ask for your password.");
+    }
+    apt(as_root, &["update"])?;
+    let install = [
         &["install", "--yes", "--no-install-recommends"],
         missing.as_slice(),
-    ]
-    .concat())
+    ];
+    apt(as_root, &install.concat())
 }
 
-fn apt(words: &[&str]) -> Result<()> {
-    let command = [shell::as_root()?, &["apt-get"], words].concat();
+fn apt(as_root: &[&str], words: &[&str]) -> Result<()> {
+    let command = [as_root, &["apt-get"], words].concat();
     shell::run(shell::command(&command).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 

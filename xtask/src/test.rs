@@ -1,6 +1,6 @@
 //! The test command of the README.
 
-use crate::{setup, shell};
+use crate::{check, setup, shell};
 use anyhow::Result;
 use std::path::Path;
 use std::process::Command;
@@ -12,11 +12,14 @@ const RUNNER: &str = if cfg!(target_arch = "aarch64") {
     "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER"
 };
 
-/// Set-up, formatting, then every test of the workspace: one profile and one set of features, so that each dependency
+/// Set-up, formatting, licences and spelling, then every test of the workspace: one profile and one set of features, so that each dependency
 /// is built once. The linker is Rust's default (`lld` since 1.90), so that no machine needs another.
 pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     setup::run()?;
     shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))?;
+    if filter.is_none() {
+        check::quick()?;
+    }
     // The end-to-end tests run programs that no test target pulls in by itself.
     shell::run(&mut shell::cargo(&["build", "--workspace", "--all-targets"]))?;
     let mut tests = filter.map_or_else(|| runner(&["--workspace"]), only);
