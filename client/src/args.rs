@@ -57,8 +57,10 @@ pub enum Command {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   banyan broadcast film.mkv --title \"Film night\" --uplink 10M
-  banyan broadcast rtmp://0.0.0.0:1935/live/key          (then push to it from OBS)
-  banyan broadcast srt://0.0.0.0:9000?mode=listener --private")]
+  banyan broadcast rtmp://127.0.0.1:1935/live/key        (then push to it from OBS on this machine)
+  banyan broadcast 'srt://0.0.0.0:9000?mode=listener&passphrase=…' --private
+
+Whoever reaches the port of an rtmp:// input can push to it, whatever stream key they name: listen at 127.0.0.1 where you can.")]
 pub struct Broadcast {
     /// What FFmpeg opens: a file, http(s)://, rtsp://, udp://, srt://…?mode=listener, rtmp:// (listens), a capture
     /// device, or test: (moving pattern and tone).

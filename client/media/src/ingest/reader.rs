@@ -179,11 +179,9 @@ impl Reader {
             Kind::Live | Kind::Remote => self.watch.expect_data(OPEN_MAX),
             _ => self.watch.expect_silence(),
         }
-        if self.source.kind.is_waited_for() && self.announced.is_empty() {
-            let text = format!("waiting for a stream at {}", self.source.name);
-            if self.pause(&text).is_err() {
-                self.watch.stop();
-            }
+        let waits = self.source.kind.is_waited_for() && self.announced.is_empty();
+        if waits && self.wait_for_first().is_err() {
+            self.watch.stop();
         }
         let mut input = self.input()?;
         let selection = Selection::of(&self.source.name, &input)?;
@@ -192,6 +190,14 @@ impl Reader {
             self.look_ahead()?;
         }
         Ok((input, selection))
+    }
+
+    /// Says once that it waits, and for whom.
+    fn wait_for_first(&mut self) -> Result<(), Gone> {
+        if let Some(caution) = self.source.caution().filter(|_| !self.waiting) {
+            self.outlet.warn(caution)?;
+        }
+        self.pause(&format!("waiting for a stream at {}", self.source.name))
     }
 
     fn input(&self) -> Result<context::Input, Error> {

@@ -6,7 +6,7 @@ use std::net::{TcpListener, ToSocketAddrs, UdpSocket};
 /// An input as FFmpeg is to open it.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
-    /// As the person gave it.
+    /// As the person gave it, but for secrets.
     pub(crate) name: String,
     /// What FFmpeg is given.
     pub(crate) url: String,
@@ -91,7 +91,7 @@ impl Source {
 
     fn new(name: &str, url: String, kind: Kind) -> Self {
         let source = Self {
-            name: name.into(),
+            name: without_secret(name),
             url,
             format: None,
             options: Vec::new(),
@@ -119,6 +119,23 @@ impl Source {
             }
             Kind::Test | Kind::Remote | Kind::Live | Kind::Device => Ok(()),
         }
+    }
+
+    /// What the person is to know about who else may push here. FFmpeg takes any RTMP stream key.
+    pub(crate) fn caution(&self) -> Option<String> {
+        let host = host(&self.name)?;
+        let instead = match self.kind {
+            Kind::ListenTcp => {
+                "the stream key is not checked; listen at 127.0.0.1 if it comes from this machine"
+            }
+            Kind::ListenUdp if !self.name.contains("passphrase=") => {
+                "add &passphrase=… to allow only those who know it"
+            }
+            _ => return None,
+        };
+        let mut addresses = with_default_port(host).to_socket_addrs().ok()?;
+        let is_open = addresses.any(|address| !address.ip().is_loopback());
+        is_open.then(|| format!("whoever reaches {host} can push a stream to it: {instead}"))
     }
 
     fn check_file(&self) -> Result<(), Error> {
@@ -163,6 +180,16 @@ impl Source {
             _ => invalid(&format!("{address}: {error}")),
         })
     }
+}
+
+/// An input's name as it may stand on a screen that is filmed.
+fn without_secret(name: &str) -> String {
+    const SECRET: &str = "passphrase=";
+    let Some((before, secret)) = name.split_once(SECRET) else {
+        return name.into();
+    };
+    let after = secret.find('&').map_or("", |end| &secret[end..]);
+    format!("{before}{SECRET}…{after}")
 }
 
 /// `host:port` of a URL, without user, path and query.
@@ -309,6 +336,28 @@ mod tests {
         assert!(source.url.starts_with("testsrc2=size=640x360:rate=25["));
         assert_eq!(source.wish.video_bps, Some(2_500_000));
         assert_eq!(source.wish.keyframe_ms, Some(500));
+    }
+
+    #[test]
+    fn who_else_may_push_is_told() {
+        let caution = |name| Source::parse(name).unwrap().caution().unwrap_or_default();
+        assert!(caution("rtmp://0.0.0.0:1935/live/key").contains("stream key is not checked"));
+        assert!(caution("srt://0.0.0.0:9000?mode=listener").contains("passphrase"));
+        for closed in [
+            "rtmp://127.0.0.1:1935/live/key",
+            "srt://0.0.0.0:9000?mode=listener&passphrase=0123456789",
+            "udp://0.0.0.0:5000",
+            "film.mkv",
+        ] {
+            assert_eq!(caution(closed), "", "{closed}");
+        }
+    }
+
+    #[test]
+    fn a_passphrase_is_for_ffmpeg_alone() {
+        let source = Source::parse("srt://:9000?mode=listener&passphrase=0123456789&x=1").unwrap();
+        assert_eq!(source.name, "srt://:9000?mode=listener&passphrase=…&x=1");
+        assert!(source.url.contains("passphrase=0123456789&"));
     }
 
     #[test]
