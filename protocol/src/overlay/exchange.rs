@@ -136,7 +136,7 @@ impl Overlay {
     /// Who has carried a stripe for others only, and has nobody to carry it for any more, lets go of it.
     fn put_down(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) {
         let idle = self.children(member, stripe).is_empty();
-        if idle && self.carries(member, stripe) {
+        if idle && self.carries(member, stripe) && member != MemberIndex::SOURCE {
             self.vacate(member, stripe, Some(now));
         }
     }
@@ -332,14 +332,18 @@ impl Overlay {
         load(children + 1) - load(children)
     }
 
-    /// Whether a member receives a stripe that it does not show.
+    /// Whether a member spends slots on a stripe that others could spend better: it receives it and does not show it. The source,
+    /// whose slots are best for the full stream, carries the lower tiers.
     pub(crate) fn carries(&self, member: MemberIndex, stripe: StripeIndex) -> bool {
         let info = self.member(member);
-        let shows = info.tier == Some(self.stripes.id(stripe).tier);
-        member != MemberIndex::SOURCE && info.place(stripe).is_some() && !shows
+        let shown = match member {
+            MemberIndex::SOURCE => self.stripes.top(),
+            _ => info.tier,
+        };
+        info.place(stripe).is_some() && shown != Some(self.stripes.id(stripe).tier)
     }
 
-    fn children(&self, member: MemberIndex, stripe: StripeIndex) -> &[MemberIndex] {
+    pub(crate) fn children(&self, member: MemberIndex, stripe: StripeIndex) -> &[MemberIndex] {
         let place = self.member(member).place(stripe);
         place.map_or(&[], |place| place.children.as_slice())
     }

@@ -3,7 +3,8 @@
 //!
 //! [`Overlay`] holds the members and their places in the trees. Its operations are split by concern: [`forest`] changes
 //! single edges, [`placement`] chooses seats and spares, [`plan`] turns what happened (a join, a leave, a failure) into
-//! edges, [`orphans`] finds new parents, [`capacity`] grants uplink as it is proven, [`admission`] runs the rounds of questions when it runs out.
+//! edges, [`orphans`] finds new parents, [`capacity`] grants uplink as it is proven, [`admission`] runs the rounds of questions when it runs
+//! out, [`ration`] says who has the full stream then, and [`exchange`] makes the most of full uplinks.
 
 pub mod admission;
 pub mod capacity;
@@ -14,6 +15,7 @@ pub mod member;
 pub mod orphans;
 pub mod placement;
 pub mod plan;
+pub mod ration;
 pub mod reach;
 pub mod recover;
 pub mod stripes;

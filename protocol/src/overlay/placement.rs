@@ -37,31 +37,32 @@ impl Overlay {
         reach::who_dials(below.reach, above.reach)
     }
 
-    /// Uplink that a member has free for one more child on `stripe`. The source keeps a slot for every stripe of the
-    /// lower tiers that it does not send yet: whatever happens, it must be able to send each stripe once.
+    /// Uplink that a member has free for one more child on `stripe`. The source keeps a slot for every other stripe that it does not
+    /// send yet: whatever happens, it must be able to send each stripe once, the full stream's first.
     pub(crate) fn free_for(&self, parent: MemberIndex, stripe: StripeIndex) -> Bitrate {
         let member = self.member(parent);
         if parent != MemberIndex::SOURCE {
             return member.free();
         }
-        let unsent = |other: &StripeIndex| *other != stripe && self.is_reserved(*other);
-        let reserve = self
-            .stripes
-            .all()
-            .filter(unsent)
-            .map(|other| self.stripes.slot(other))
-            .sum::<Bitrate>();
-        // One whole copy comes before any reserve.
+        let (mut top, mut lower) = (Bitrate::ZERO, Bitrate::ZERO);
+        for other in self.stripes.all().filter(|other| *other != stripe) {
+            if !member.place(other).is_some_and(|place| place.children.is_empty()) {
+                continue;
+            }
+            if Some(self.stripes.id(other).tier) == self.stripes.top() {
+                top += self.stripes.slot(other);
+            } else {
+                lower += self.stripes.slot(other);
+            }
+        }
+        // An uplink of less than a copy serves lower tiers only.
         let beyond = member.granted.saturating_sub(self.stripes.top_copy());
-        member.free().saturating_sub(beyond.min(reserve))
-    }
-
-    fn is_reserved(&self, stripe: StripeIndex) -> bool {
-        let source = self.member(MemberIndex::SOURCE);
-        let unsent = source
-            .place(stripe)
-            .is_some_and(|place| place.children.is_empty());
-        unsent && Some(self.stripes.id(stripe).tier) != self.stripes.top()
+        let reserve = if member.granted < self.stripes.top_copy() {
+            Bitrate::ZERO
+        } else {
+            top + beyond.min(lower)
+        };
+        member.free().saturating_sub(reserve)
     }
 
     /// Whether `parent` may take `child` on `stripe`, budgets aside.
@@ -149,7 +150,9 @@ impl Overlay {
             place.is_some_and(|place| place.children.is_empty())
         };
         let key = |seat: &Takeover| self.takeover_key(stripe, seat);
-        let fits = |seat: &Takeover| self.may_take(newcomer, stripe, seat);
+        let fits = |seat: &Takeover| {
+            self.may_take(newcomer, stripe, seat) && self.seat_for_sitter(newcomer, stripe, *seat).is_some()
+        };
         least(self.seats(stripe).filter(childless), key, fits)
     }
 

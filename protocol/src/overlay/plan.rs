@@ -9,7 +9,7 @@ use crate::overlay::placement::Takeover;
 use crate::overlay::stripes::{StripeIndex, Stripes};
 use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
-use crate::wire::ticket::{Class, Rank};
+use crate::wire::ticket::Rank;
 use alloc::vec::Vec;
 
 impl Overlay {
@@ -230,16 +230,10 @@ impl Overlay {
         stripe: StripeIndex,
         seat: Takeover,
     ) -> bool {
-        let slot = self.stripes.slot(stripe);
-        let adopts = self.member(newcomer).free() >= slot && self.may_adopt(newcomer, stripe, seat);
-        let other = if adopts {
-            None
-        } else {
-            self.free_seat(seat.sitter, stripe)
-        };
-        if !adopts && other.is_none() {
+        let Some(other) = self.seat_for_sitter(newcomer, stripe, seat) else {
             return false;
-        }
+        };
+        let adopts = other == newcomer;
         let sitter_place = self
             .member(seat.sitter)
             .place(stripe)
@@ -250,8 +244,47 @@ impl Overlay {
         if adopts && !sitter_childless {
             self.fit_rank_between(newcomer, stripe, seat.parent, sitter_rank);
         }
-        self.attach(seat.sitter, stripe, other.unwrap_or(newcomer));
+        self.attach(seat.sitter, stripe, other);
         true
+    }
+
+    /// Where the sitter goes if `newcomer` takes its seat: below it, if it has room, else to a free seat.
+    pub(crate) fn seat_for_sitter(
+        &self,
+        newcomer: MemberIndex,
+        stripe: StripeIndex,
+        seat: Takeover,
+    ) -> Option<MemberIndex> {
+        let room = self.member(newcomer).free() >= self.stripes.slot(stripe);
+        if room && self.may_adopt(newcomer, stripe, seat) {
+            return Some(newcomer);
+        }
+        self.free_seat(seat.sitter, stripe)
+            .or_else(|| self.seat_below(newcomer, stripe, seat.sitter))
+    }
+
+    /// Somebody with room below an orphan, for a childless sitter whose seat the orphan takes.
+    fn seat_below(
+        &self,
+        orphan: MemberIndex,
+        stripe: StripeIndex,
+        sitter: MemberIndex,
+    ) -> Option<MemberIndex> {
+        if !self.children(sitter, stripe).is_empty() {
+            return None;
+        }
+        let mut below = self.children(orphan, stripe).to_vec();
+        let mut next = 0;
+        while let Some(parent) = below.get(next).copied() {
+            next += 1;
+            let member = self.member(parent);
+            let roomy = member.is_active() && member.free() >= self.stripes.slot(stripe);
+            if roomy && self.link_between(sitter, parent).is_some() {
+                return Some(parent);
+            }
+            below.extend(self.children(parent, stripe));
+        }
+        None
     }
 
     fn may_adopt(&self, newcomer: MemberIndex, stripe: StripeIndex, seat: Takeover) -> bool {
@@ -393,35 +426,6 @@ impl Overlay {
     /// A member is gone: its places have been given up.
     pub fn forget(&mut self, member: MemberIndex) {
         self.remove(member);
-    }
-
-    /// Makes room: takes the full stream from the weakest-placed viewer that has it, and gives it a lower tier if that
-    /// fits. Free riders first, then leaves, the newest first; `spared` is not chosen. `None` if there is nobody.
-    pub fn degrade_one(&mut self, now: Instant, spared: MemberIndex, below: Class) -> Option<MemberIndex> {
-        let top = self.stripes.top()?;
-        let slot = self.stripes.top_slot();
-        let victims = self.viewers().filter(|index| {
-            let member = self.member(*index);
-            *index != spared && member.tier == Some(top) && member.class(slot) > below
-        });
-        let victim = victims.max_by_key(|index| {
-            (
-                self.member(*index).class(slot),
-                self.member(*index).joined,
-                *index,
-            )
-        })?;
-        self.give_up_tier(now, victim, top);
-        Some(victim)
-    }
-
-    /// A member gives up its seats on `tier`, its children there included; they are orphans.
-    fn give_up_tier(&mut self, now: Instant, member: MemberIndex, tier: TierId) {
-        self.member_mut(member).tier = None;
-        for stripe in self.stripes.of_tier(tier).collect::<Vec<_>>() {
-            self.detach(member, stripe, Some(now));
-            self.drop_if_empty(member, stripe);
-        }
     }
 
     /// Chooses spares for the places that lack one, and replaces those that are none any more.

@@ -73,6 +73,12 @@ impl BadPairs {
         !self.0.is_empty() && self.0.contains_key(&(a.min(b), a.max(b)))
     }
 
+    /// Whether they are kept apart, and not beyond `at`.
+    pub fn ends_by(&self, a: MemberIndex, b: MemberIndex, at: Instant) -> bool {
+        let until = self.0.get(&(a.min(b), a.max(b)));
+        until.is_some_and(|until| *until <= at)
+    }
+
     /// Forgives what is over.
     pub fn expire(&mut self, now: Instant) {
         self.0.retain(|_, until| *until > now);

@@ -76,27 +76,6 @@ impl Overlay {
             .all(|place| place.parent.is_some())
     }
 
-    /// On how many stripes a member lacks a parent.
-    pub fn orphaned_places(&self, member: MemberIndex) -> usize {
-        let places = self.member(member).places.iter().flatten();
-        places.filter(|place| place.parent.is_none()).count()
-    }
-
-    /// A member that lacks a stripe of its tier has nothing to show of it: it gives the tier up, but keeps the places
-    /// where it has children.
-    pub fn lose_tier(&mut self, now: Instant, member: MemberIndex) {
-        self.member_mut(member).tier = None;
-        for stripe in self.stripes.all().collect::<Vec<_>>() {
-            let empty = self
-                .member(member)
-                .place(stripe)
-                .is_some_and(|place| place.children.is_empty());
-            if empty {
-                self.vacate(member, stripe, Some(now));
-            }
-        }
-    }
-
     /// Takes all children from a member that fails them, and keeps its own places: they take their spares by themselves. Returns
     /// those whose spares have no room: orphans, to be seated elsewhere.
     pub fn release_children(&mut self, now: Instant, member: MemberIndex) -> Vec<(MemberIndex, StripeIndex)> {

@@ -150,7 +150,13 @@ fn where_there_is_room_every_orphan_finds_a_seat_whatever_hangs_below_it() {
             let ample = overlay.room().free >= 40;
             let left = overlay.reseat(NOW, orphans);
             assert!(left.is_empty() || !ample, "{left:?} of round {n}");
-            left.iter().for_each(|member| overlay.lose_tier(NOW, *member));
+            for member in left {
+                assert_eq!(
+                    overlay.degrade(NOW, member),
+                    [],
+                    "who found none has let its children go"
+                );
+            }
             overlay.review_spares(true);
             overlay.check_invariants();
         }
@@ -222,10 +228,9 @@ fn degrading_frees_the_seats_of_free_riders_first() {
     let (leaf, _) = join(&mut overlay, 2, 3);
     let (joiner, full) = join(&mut overlay, 3, 1);
     assert!(!full);
-    assert_eq!(
-        overlay.degrade_one(NOW, joiner, crate::wire::ticket::Class::Leaf),
-        Some(rider)
-    );
+    let weakest = overlay.weakest_full(|member| overlay.claim(member) < overlay.claim(joiner));
+    assert_eq!(weakest, Some(rider));
+    assert_eq!(overlay.degrade(NOW, rider), [], "it has no children");
     assert!(overlay.serve(NOW, joiner, TOP));
     assert!(!overlay.serve(NOW, rider, TOP));
     assert_eq!(overlay.member(rider).tier, Some(TierId(0)));

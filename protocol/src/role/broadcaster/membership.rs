@@ -259,6 +259,7 @@ impl Broadcaster {
         self.joining.remove(&member);
         self.decided.remove(&member);
         self.short.remove(&member);
+        self.awaiting.remove(&member);
         self.newly_served.remove(&member);
         self.admission.forget(&peer);
         for contact in self.contacts.values_mut() {

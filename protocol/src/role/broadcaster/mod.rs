@@ -1,10 +1,11 @@
 //! The broadcaster: source of every tree, and the coordinator that decides who hangs where.
 //!
 //! Split by concern: `source` makes chunks, `membership` lets people in and out, `orders` tells members their places,
-//! `trouble` deals with failures, `shortage` with too little uplink. This file takes inputs apart and keeps the time.
+//! `trouble` deals with failures, `ration` gives everybody what there is, `shortage` asks for more. This file takes inputs apart and keeps the time.
 
 mod membership;
 mod orders;
+mod ration;
 mod shortage;
 pub mod snapshot;
 mod source;
@@ -18,7 +19,7 @@ use crate::media::TierId;
 use crate::media::forward::{Config as ForwarderConfig, Forwarder};
 use crate::overlay::Overlay;
 use crate::overlay::admission::Admission;
-use crate::overlay::member::{Member, MemberIndex};
+use crate::overlay::member::{Member, MemberIndex, State};
 use crate::overlay::reach::{Prefix, Reach};
 use crate::overlay::stripes::Stripes;
 use crate::role::config::BroadcasterConfig;
@@ -31,7 +32,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::net::SocketAddr;
-use shortage::Cause;
+use ration::Cause;
 use source::Source;
 pub use source::stripes_for;
 
@@ -151,10 +152,12 @@ pub struct Broadcaster {
     short: BTreeMap<MemberIndex, Cause>,
     /// Those of them about whom it was decided that they stay so for now.
     decided: BTreeSet<MemberIndex>,
-    unserved: BTreeSet<MemberIndex>,
+    /// Orphans whose seats are about to come free, and since when they wait for them.
+    awaiting: BTreeMap<MemberIndex, Instant>,
     newly_served: BTreeSet<MemberIndex>,
     announced: BTreeSet<PeerId>,
-    degraded_at: Option<Instant>,
+    /// The first and the last time, not long ago, that somebody lost quality.
+    degraded: Option<(Instant, Instant)>,
     refused: usize,
     capacity: Option<Capacity>,
     next_tick: Instant,
@@ -194,10 +197,10 @@ impl Broadcaster {
             adoptions: BTreeMap::new(),
             short: BTreeMap::new(),
             decided: BTreeSet::new(),
-            unserved: BTreeSet::new(),
+            awaiting: BTreeMap::new(),
             newly_served: BTreeSet::new(),
             announced: BTreeSet::new(),
-            degraded_at: None,
+            degraded: None,
             refused: 0,
             capacity: None,
             next_tick: now + TICK,
@@ -372,6 +375,9 @@ impl Broadcaster {
         self.judge_suspects(now, out);
         self.end_adoption(now);
         self.shut_out_silent(now, out);
+        self.seat_awaiting(now);
+        self.promote(now);
+        self.feed_hungry(now);
         self.manage_shortage(now, out);
     }
 
@@ -396,7 +402,6 @@ impl Broadcaster {
         self.overlay.expire(now);
         self.judge_late(now);
         self.overlay.raise_grants(now, !self.short.is_empty());
-        self.promote(now);
         self.review_trees(now);
         self.renew_tickets(now);
         if self.source.adapt_rates() {
@@ -440,12 +445,14 @@ impl Broadcaster {
         let room = self.overlay.room();
         let top = self.overlay.stripes().top();
         let full = |member: &MemberIndex| top.is_some() && self.overlay.member(*member).tier == top;
+        let goes = |member: &MemberIndex| self.overlay.member(*member).state == State::Leaving;
         let viewers = self.announced.len();
         let full = self.overlay.viewers().filter(full).count();
+        let leaving = self.overlay.viewers().filter(goes).count();
         Capacity {
             viewers,
             full,
-            degraded: viewers.saturating_sub(full),
+            degraded: viewers.saturating_sub(full + leaving),
             refused: self.refused,
             slots_total: room.total,
             slots_used: room.used,

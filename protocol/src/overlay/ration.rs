@@ -1,0 +1,80 @@
+//! Who has the full stream when it does not reach everybody: the order in which it is given, and taken.
+//!
+//! Who carries others comes first, then who could, free riders last; within a class the stronger, then who came earlier.
+//! Everybody has something before anybody has more.
+
+use crate::overlay::Overlay;
+use crate::overlay::member::MemberIndex;
+use crate::overlay::stripes::StripeIndex;
+use crate::time::{Duration, Instant};
+use crate::units::Bitrate;
+use crate::wire::ticket::Class;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+/// How well a member is placed to have the full stream: the greater goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claim(Reverse<Class>, Bitrate, Reverse<Instant>, Reverse<MemberIndex>);
+
+impl Overlay {
+    /// The claim of a member.
+    pub fn claim(&self, index: MemberIndex) -> Claim {
+        let member = self.member(index);
+        let class = member.class(self.stripes.top_slot());
+        Claim(
+            Reverse(class),
+            member.granted,
+            Reverse(member.joined),
+            Reverse(index),
+        )
+    }
+
+    /// Who is first to give up the full stream, of the viewers that have it and that `fits` allows; `None` if there is nobody.
+    pub fn weakest_full(&self, fits: impl Fn(MemberIndex) -> bool) -> Option<MemberIndex> {
+        let top = self.stripes.top()?;
+        let full = self
+            .viewers()
+            .filter(|index| self.member(*index).tier == Some(top) && fits(*index));
+        full.min_by_key(|index| self.claim(*index))
+    }
+
+    /// Takes the tier that it shows from a member. It keeps the places at which it receives for others; from those that have lost
+    /// their own parent its children are taken. Returns them: orphans, to be seated elsewhere.
+    pub fn degrade(&mut self, now: Instant, member: MemberIndex) -> Vec<(MemberIndex, StripeIndex)> {
+        self.member_mut(member).tier = None;
+        let mut orphans = Vec::new();
+        for stripe in self.stripes.all().collect::<Vec<_>>() {
+            let Some(place) = self.member(member).place(stripe) else {
+                continue;
+            };
+            if place.parent.is_some() && !place.children.is_empty() {
+                continue;
+            }
+            for child in place.children.clone() {
+                self.detach(child, stripe, Some(now));
+                orphans.push((child, stripe));
+            }
+            self.vacate(member, stripe, Some(now));
+        }
+        orphans
+    }
+
+    /// Whether all that an orphan waits for is a parent that has turned it away a moment ago, and that it may ask again within
+    /// `time`: somebody is about to leave the seat that the plan has given to it.
+    pub fn seat_is_due(&self, now: Instant, member: MemberIndex, time: Duration) -> bool {
+        let places = self.member(member).places_with_index();
+        let mut orphaned = places.filter(|(_, place)| place.parent.is_none()).peekable();
+        orphaned.peek().is_some()
+            && orphaned.all(|(stripe, _)| {
+                let slot = self.stripes.slot(stripe);
+                let roomy = |parent: &MemberIndex| self.free_for(*parent, stripe) >= slot;
+                let rooted = |parent: &MemberIndex| {
+                    let place = self.member(*parent).place(stripe);
+                    place.is_some_and(|place| place.is_rooted())
+                };
+                let soon = |parent: &MemberIndex| self.bad_pairs.ends_by(member, *parent, now + time);
+                self.present()
+                    .any(|parent| roomy(&parent) && rooted(&parent) && soon(&parent))
+            })
+    }
+}
