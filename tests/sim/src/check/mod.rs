@@ -1,6 +1,7 @@
 //! What must hold, whatever happens. Attachments are looked at as soon as they may have changed, the rest once a
 //! simulated second.
 
+mod strangers;
 mod trees;
 
 pub(crate) use trees::least_depth;
@@ -48,6 +49,7 @@ pub(crate) struct Checks {
     pub(crate) count: u64,
     /// Attachments to viewers that failed, when they did.
     pub(crate) lost_attachments: u64,
+    strangers: strangers::Strangers,
 }
 
 impl Checks {
@@ -60,6 +62,7 @@ impl Checks {
             attached: BTreeMap::new(),
             count: 0,
             lost_attachments: 0,
+            strangers: strangers::Strangers::default(),
         }
     }
 
@@ -89,6 +92,7 @@ impl Checks {
         for node in changed {
             let fresh = self.attachments(world.node(*node));
             if self.attached.get(node) != Some(&fresh) {
+                self.strangers.look_at(world.now(), *node, &fresh);
                 self.attached.insert(*node, fresh);
                 self.no_ring(world.now(), *node)?;
             }
@@ -224,6 +228,17 @@ impl Checks {
             .iter()
             .filter(|(child, _)| world.node(**child).life == Life::Running);
         self.lost_attachments += here.map(|(_, attached)| lost(attached) as u64).sum::<u64>();
+        self.strangers.failed(world.now(), node, &self.attached);
+    }
+
+    /// Something happens, other than a failure, of which moves may come.
+    pub(crate) fn disturbed(&mut self) {
+        self.strangers.disturbed();
+    }
+
+    /// Stripes that moved after failures although their parents lived.
+    pub(crate) const fn strangers_moved(&self) -> u64 {
+        self.strangers.moved
     }
 }
 

@@ -47,6 +47,8 @@ pub struct SimResult {
     pub stalls: u64,
     /// 95 % of repairs took at most so many milliseconds.
     pub repair_ms_p95: u64,
+    /// Stripes that moved in the five seconds after a failure, or until somebody joined, although their parents lived.
+    pub strangers_moved: u64,
     /// What the broadcaster sent on control lanes, bits a second and viewer.
     pub control_bps_per_viewer: f64,
     /// The most copies that the broadcaster sent in any second.
@@ -107,7 +109,11 @@ impl fmt::Display for SimResult {
         )?;
         writeln!(f, "  start-up     {:6} ms 95th percentile", self.startup_ms_p95)?;
         writeln!(f, "  continuity   {:8.4} {} stalls", self.continuity, self.stalls)?;
-        writeln!(f, "  repair       {:6} ms 95th percentile", self.repair_ms_p95)?;
+        writeln!(
+            f,
+            "  repair       {:6} ms 95th percentile; {} stripes moved whose parents lived",
+            self.repair_ms_p95, self.strangers_moved
+        )?;
         writeln!(
             f,
             "  control      {:6.0} bit/s a viewer; the broadcaster sent {:.2} copies at most",

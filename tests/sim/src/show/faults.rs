@@ -64,6 +64,7 @@ impl Show {
         self.last_fault = self.world.now();
         let kind = self.rng.unit() * self.rates.sum();
         if kind < self.rates.leaves {
+            self.checks.disturbed();
             self.world.tell(victim, Input::Command(Command::Leave));
             self.gone(victim);
         } else if kind < self.rates.leaves + self.rates.crashes {

@@ -158,6 +158,12 @@ impl Show {
     }
 
     fn ring(&mut self, alarm: Alarm) -> Result<(), Broken> {
+        if matches!(
+            alarm,
+            Alarm::Join | Alarm::Thaw(_) | Alarm::KillSource | Alarm::StartSource
+        ) {
+            self.checks.disturbed();
+        }
         match alarm {
             Alarm::Frame => self.capture(),
             Alarm::Join => self.join(),
