@@ -3,7 +3,7 @@
 use super::feed::Feed;
 use super::{Held, Phase, Viewer};
 use crate::event::Event;
-use crate::id::PeerTag;
+use crate::id::{PeerId, PeerTag};
 use crate::io::{Ended, Lane, LinkId, Outbox};
 use crate::media::StripeId;
 use crate::time::{Duration, Instant};
@@ -247,6 +247,8 @@ impl Viewer {
             feed.main = feed.main.take().filter(|main| main.link.is_some());
         }
         feed.plan_waits = false;
+        let in_repair = feed.trouble.is_some() && self.is_asked(at);
+        let feed = &mut self.feeds[at];
         let is =
             |source: Option<&super::feed::Source>| source.is_some_and(|source| Some(source.peer) == parent);
         if is(feed.healthy()) {
@@ -255,15 +257,40 @@ impl Viewer {
             if let Some(next) = &mut feed.next {
                 next.planned = true;
             }
-        } else if feed.trouble.is_some() && feed.next.is_some() {
-            // The repair is faster than any plan.
-            feed.plan_waits = !is(feed.main.as_ref());
-            feed.forget_plan();
+        } else if in_repair {
+            self.let_plan_wait(now, at, parent, out);
         } else {
             feed.forget_plan();
             self.follow_plan(now, at, out);
         }
         self.adopt_rank(at, out);
+    }
+
+    /// Whether somebody was asked in a repair, who either has said yes or is a better bet than the parent that the plan names:
+    /// that one has no link yet.
+    fn is_asked(&self, at: usize) -> bool {
+        let feed = &self.feeds[at];
+        let parent = feed
+            .grant
+            .as_ref()
+            .ok()
+            .and_then(|grant| self.book.peer(&grant.parent));
+        let is_linked = parent.is_some_and(|parent| self.links.to(&parent).is_some());
+        let asked = feed.next.as_ref().filter(|next| next.link.is_some());
+        asked.is_some_and(|next| next.rank.is_some() || !is_linked)
+    }
+
+    /// The repair is faster than the plan. A parent of an earlier plan is not waited for longer than a spare any more.
+    fn let_plan_wait(&mut self, now: Instant, at: usize, parent: Option<PeerId>, out: &mut Outbox) {
+        let feed = &mut self.feeds[at];
+        feed.plan_waits = feed.main.as_ref().map(|main| main.peer) != parent || parent.is_none();
+        if let Some(next) = &mut feed.next {
+            next.planned = false;
+        }
+        feed.forget_plan();
+        if let Some(parent) = parent {
+            self.can_ask(now, parent, out);
+        }
     }
 
     /// Stripes that the ticket no longer grants are left when nothing shows them and no child hangs on them, or after a

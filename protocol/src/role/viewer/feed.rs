@@ -10,17 +10,26 @@ use crate::wire::control::DetachReason;
 use crate::wire::ticket::{Grant, Rank};
 use alloc::vec::Vec;
 
-/// How long a peer that was asked may take to send anything, beyond three half round trips.
-const ANSWER_PATIENCE: Duration = Duration::from_millis(500);
+/// How long a peer that was asked may take to say yes or no, beyond three half round trips: no longer than a busy computer's
+/// pause, for it may have failed as well.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(250);
 
-/// The same for whom the coordinator named: it may wait a second for a ticket of its own that is on its way.
+/// How long it may then take to send anything.
+const CHUNK_PATIENCE: Duration = Duration::from_millis(500);
+
+/// The same for whom the coordinator named: it may wait a second for a ticket of its own that is on its way. Where nobody sends
+/// meanwhile, as long as such tickets take as a rule.
 const PLAN_PATIENCE: Duration = Duration::from_millis(1500);
+const URGENT_PLAN_PATIENCE: Duration = Duration::from_millis(700);
 
 /// The same while the old parent sends.
 const MOVE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a link that is needed may take to come up.
 const LINK_PATIENCE: Duration = Duration::from_millis(2500);
+
+/// The same where nobody sends meanwhile: one lost packet of the handshake.
+const URGENT_LINK_PATIENCE: Duration = Duration::from_millis(1200);
 
 /// How long the coordinator may take to find a place for an orphan before it asks around again.
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(3);
@@ -209,10 +218,15 @@ impl Feed {
     /// How long `next` may take.
     pub(super) fn patience(&self, next: &Source, round_trip: impl Fn(LinkId) -> Duration) -> Duration {
         match next.link {
+            None if self.trouble.is_some() => URGENT_LINK_PATIENCE,
             None => LINK_PATIENCE,
             Some(_) if self.healthy().is_some() => MOVE_PATIENCE,
+            Some(link) if next.planned && self.main.is_some() => {
+                URGENT_PLAN_PATIENCE + round_trip(link) * 3 / 2
+            }
             Some(_) if next.planned => PLAN_PATIENCE,
-            Some(link) => ANSWER_PATIENCE + round_trip(link) * 3 / 2,
+            Some(link) if next.rank.is_none() => ANSWER_PATIENCE + round_trip(link) * 3 / 2,
+            Some(link) => CHUNK_PATIENCE + round_trip(link) * 3 / 2,
         }
     }
 

@@ -149,6 +149,7 @@ impl Viewer {
         if let Some(goes) = self.links.surplus(&self.config.id, &peer) {
             self.retire(now, goes, out);
         }
+        self.ask_spare(now, &peer, out);
     }
 
     /// Gives up one of two links to a peer: what comes on it is asked for on the other, and it is closed when what was

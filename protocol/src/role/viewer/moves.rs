@@ -289,7 +289,8 @@ impl Viewer {
         let Some(at) = self.feeds.find(stripe) else { return };
         let feed = &mut self.feeds[at];
         if let Some(next) = feed.next.as_mut().filter(|next| next.link == Some(link)) {
-            if matches!(why, DetachReason::NoTicket | DetachReason::Rank) {
+            // Ranks change while tickets are under way: that proves nothing against it.
+            if why == DetachReason::NoTicket {
                 self.reports.accuse(next.peer, Accusation::Refused);
             }
             // It has said so itself: there is nothing to detach from.

@@ -98,18 +98,33 @@ impl Viewer {
         }
     }
 
-    /// Asks whoever the grant names and was not tried yet; then it is for the coordinator to find somebody.
+    /// Asks whoever the grant names and was not tried yet; then it is for the coordinator to find somebody. A spare without
+    /// a link is dialled but not waited for: it is asked when the link is up, unless somebody else was found by then.
     pub(super) fn advance(&mut self, now: Instant, at: usize, out: &mut Outbox) {
         while let Some(tag) = self.feeds[at].untried() {
             let planned = self.feeds[at].is_parent(&tag);
             let Some(peer) = self.book.peer(&tag) else {
                 continue;
             };
-            if self.can_ask(now, peer, out) {
+            let can_ask = self.can_ask(now, peer, out);
+            if can_ask && (planned || self.links.to(&peer).is_some()) {
                 return self.choose(now, at, peer, planned, out);
             }
         }
         self.orphan(now, at, out);
+    }
+
+    /// A link to a peer is up: where it is the spare of a stripe that lacks a parent, it is asked.
+    pub(super) fn ask_spare(&mut self, now: Instant, peer: &PeerId, out: &mut Outbox) {
+        for at in 0..self.feeds.len() {
+            let feed = &self.feeds[at];
+            let waits = feed.trouble.is_some() && feed.next.as_ref().is_none_or(|next| next.link.is_none());
+            let spare = feed.grant.as_ref().ok().and_then(|grant| grant.spare);
+            if waits && spare == Some(peer.tag()) && feed.main.as_ref().is_none_or(|main| main.peer != *peer)
+            {
+                self.choose(now, at, *peer, false, out);
+            }
+        }
     }
 
     pub(super) fn can_ask(&mut self, now: Instant, peer: PeerId, out: &mut Outbox) -> bool {
