@@ -39,6 +39,10 @@ pub const ADDRESSES_MAX: usize = 8;
 /// How long peers keep chunks for repair and joiners.
 pub const STORE_KEPT: Duration = Duration::from_secs(10);
 
+/// How long who asks for a single chunk waits before it asks somebody else, and how long the chunk waits for uplink where it was asked
+/// for: it comes from one of them, and not from both.
+pub const PULL_PATIENCE: Duration = Duration::from_millis(300);
+
 /// How far in the future, in blocks beyond the newest one known, a chunk may be before it is refused.
 pub const BLOCKS_AHEAD_MAX: u64 = 600;
 

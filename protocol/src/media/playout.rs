@@ -151,13 +151,13 @@ impl Playout {
     }
 
     /// The chunks of `stripe`, in the newest epoch, that are wanted and not there, up to the newest block seen on any
-    /// stripe of its tier; oldest first. Those that parity stands in for are not among them.
-    pub fn missing(&self, stripe: StripeId) -> impl Iterator<Item = Missing> + '_ {
+    /// stripe of its tier, and in any case those before `until`; oldest first. Those that parity stands in for are not among them.
+    pub fn missing(&self, stripe: StripeId, until: u64) -> impl Iterator<Item = Missing> + '_ {
         let ring = self.runs.back().and_then(|run| run.ring(stripe.tier));
         ring.into_iter().flat_map(move |ring| {
-            ring.missing(stripe).map(move |block| Missing {
+            ring.missing(stripe, until).map(move |block| Missing {
                 block,
-                due: ring.captured(block).unwrap_or_default() + self.buffer,
+                due: ring.captured(block).map(|captured| captured + self.buffer),
             })
         })
     }

@@ -299,11 +299,12 @@ impl Reassembler {
         })
     }
 
-    /// The blocks up to the newest seen on any stripe that are wanted and lack `stripe`'s chunk, oldest first.
-    pub fn missing(&self, stripe: StripeId) -> impl Iterator<Item = u64> + '_ {
-        (self.first..)
-            .take(self.slots.len())
-            .filter(move |&block| !self.has(stripe, block))
+    /// The blocks up to the newest seen on any stripe, and in any case those before `until` within the window, that are
+    /// wanted and lack `stripe`'s chunk, oldest first.
+    pub fn missing(&self, stripe: StripeId, until: u64) -> impl Iterator<Item = u64> + '_ {
+        let seen = self.first + self.slots.len() as u64;
+        let end = seen.max(until.min(self.first.saturating_add(self.window)));
+        (self.first..end).filter(move |&block| !self.has(stripe, block))
     }
 
     /// How far `stripe` has come; `None` if nothing has.

@@ -2,8 +2,8 @@
 //!
 //! Every child has a [`Line`]: what waits for it, in order of capture. A line is owed the slots of its stripes. As the
 //! slots of all children together fit into the uplink, serving what is owed first keeps every child's live chunks on time,
-//! whatever backlog others have; what is left over goes to the line that is furthest behind. Within both, the better class
-//! goes first, and within a class the earliest deadline. Deadlines are capture times: all viewers play alike far behind.
+//! whatever backlog others have; what is left over goes to the line that is furthest behind, and to what was pulled. Within both, the better
+//! class goes first, and within a class the earliest deadline. Deadlines are capture times: all viewers play alike far behind.
 
 mod bucket;
 mod lateness;
@@ -27,9 +27,8 @@ use alloc::vec::Vec;
 /// in all, for some hops.
 const OVERLOAD_WAIT: Duration = Duration::from_secs(1);
 
-/// What has waited for so long is more than the unevenness of a keyframe, or the backlog of one who joins where there is
-/// room.
-const STRAINED: Duration = Duration::from_millis(500);
+/// So many children who take slowly what they are sent do not have slow lines each.
+const SLOW_MIN: usize = 2;
 
 /// Shares out the uplink. Lines are named by small indices, which the owner gives.
 #[derive(Debug)]
@@ -52,10 +51,8 @@ type Ready = (Class, ChannelTime, u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Sent,
-    /// Nothing waits, or the child's credit is spent: the line is out of this round.
+    /// Nothing waits, the child's credit is spent, or the line has had what it is owed: the line is out of this round.
     Done,
-    /// The line has had what it is owed.
-    Served,
     /// The budget does not carry a chunk of so many wire bytes yet.
     Dry(u64),
 }
@@ -123,11 +120,21 @@ impl Schedule {
         }
     }
 
-    /// Old chunks wait, which the child lacks; those that wait already are passed over.
+    /// What came before the child took a seat waits; what waits already is passed over.
     pub fn backlog(&mut self, now: Instant, index: u32, entries: impl Iterator<Item = Entry>) {
-        let line = self.lines[index as usize].as_mut().expect("the line is open");
+        self.add(index, |line| line.backlog(now, entries));
+    }
+
+    /// Chunks wait that the child asked for; those that wait already are passed over. They travel on uplink that nobody is owed, and
+    /// are given up after [`PULL_PATIENCE`](crate::limits::PULL_PATIENCE).
+    pub fn pull(&mut self, index: u32, entries: impl Iterator<Item = Entry>) {
+        self.add(index, |line| line.pull(entries));
+    }
+
+    fn add(&mut self, index: u32, add: impl FnOnce(&mut Line) -> Option<Instant>) {
+        let line = self.line_mut(index);
         let was_empty = line.is_empty();
-        let due = line.backlog(now, entries);
+        let due = add(line);
         if was_empty && !line.is_empty() {
             self.active.push(index);
         }
@@ -200,37 +207,24 @@ impl Schedule {
         self.active.iter().copied().filter(stale)
     }
 
-    /// Whether something has waited for so long that nothing should come on top of it.
-    pub fn is_strained(&self, now: Instant) -> bool {
-        let strained = |index: &u32| self.line(*index).first_waited(now) > STRAINED;
-        self.active.iter().any(strained)
-    }
-
     /// Lines in which something has waited for uplink for longer than `wait`.
     pub fn behind(&self, now: Instant, wait: Duration) -> impl Iterator<Item = u32> + '_ {
         let behind = move |index: &u32| self.line(*index).is_behind(now, wait);
         self.active.iter().copied().filter(behind)
     }
 
-    /// Whether children got their chunks in time over the last second; see [`Lateness`]. A child that does not take what it is
-    /// sent, for it is dead or its own line is full, counts only where most children are like that.
+    /// Whether children got their chunks in time over the last second; see [`Lateness`]. Children that do not take what they are
+    /// sent, for they are dead, do not count; nor does a single one that takes it slowly, for that is its own line. Where
+    /// several do, it is our uplink.
     pub fn in_time(&self, now: Instant) -> bool {
-        let seated = self
-            .lines
-            .iter()
-            .flatten()
-            .filter(|line| line.is_seated())
-            .count();
-        let held_up = |index: &&u32| self.line(**index).is_held_up();
-        let all = self.active.iter().filter(held_up).count() * 2 > seated;
-        let counts = |index: &&u32| all || !held_up(index);
-        let waiting = self
-            .active
-            .iter()
-            .filter(counts)
-            .map(|index| self.line(*index).late(now))
-            .sum();
-        self.lateness.in_time(now, waiting)
+        let seated = self.lines.iter().flatten().filter(|line| line.is_seated());
+        let waiting = self.active.iter().map(|index| self.line(*index));
+        let (held_up, free): (Vec<&Line>, Vec<&Line>) = waiting.partition(|line| line.is_held_up());
+        let slow = held_up.iter().filter(|line| line.takes(now));
+        let is_ours = slow.clone().count() >= SLOW_MIN.min(seated.count());
+        let ours = free.iter().chain(slow.filter(|_| is_ours));
+        let late = ours.map(|line| line.late(now)).sum();
+        self.lateness.in_time(now, late)
     }
 
     /// The longest that a live chunk waited in a line, over the last second.
@@ -255,7 +249,7 @@ impl Schedule {
         self.ready.sort_unstable();
     }
 
-    /// To each line what it is owed, best first. Returns what the budget did not carry.
+    /// To each line what it is owed, best first; without a budget, all that is live. Returns what the budget did not carry.
     fn serve_owed(
         &mut self,
         now: Instant,
@@ -263,12 +257,11 @@ impl Schedule {
         ready: &[Ready],
         send: &mut impl FnMut(&mut Self, u32, &Chunk),
     ) -> Option<u64> {
-        let paced = self.bucket.is_paced();
         for (_, _, index) in ready {
             loop {
-                match self.step(now, store, *index, paced, send) {
+                match self.step_owed(now, store, *index, send) {
                     Step::Sent => {}
-                    Step::Done | Step::Served => break,
+                    Step::Done => break,
                     Step::Dry(bytes) => {
                         self.starved |= ready.iter().any(|(_, _, index)| self.is_overdue(now, *index));
                         return Some(bytes);
@@ -289,7 +282,7 @@ impl Schedule {
     ) -> Option<u64> {
         ready.retain_mut(|entry| self.refresh(now, entry));
         while let Some((at, entry)) = ready.iter_mut().enumerate().min_by_key(|(_, entry)| **entry) {
-            let step = self.step(now, store, entry.2, false, send);
+            let step = self.step_rest(now, store, entry.2, send);
             if let Step::Dry(bytes) = step {
                 return Some(bytes);
             }
@@ -302,7 +295,7 @@ impl Schedule {
 
     /// Whether a line is still due, with the deadline of what is first in it now.
     fn refresh(&self, now: Instant, entry: &mut Ready) -> bool {
-        let deadline = self.line(entry.2).deadline(now);
+        let deadline = self.line(entry.2).rest_deadline(now);
         entry.1 = deadline.unwrap_or_default();
         deadline.is_some()
     }
@@ -312,33 +305,59 @@ impl Schedule {
         line.waited(now) > OVERLOAD_WAIT && line.is_owed(now)
     }
 
-    /// Sends what is first in a line, if it may be.
-    fn step(
+    /// Sends what is first of what a line is owed.
+    fn step_owed(
         &mut self,
         now: Instant,
         store: &Store,
         index: u32,
-        owed_only: bool,
+        send: &mut impl FnMut(&mut Self, u32, &Chunk),
+    ) -> Step {
+        let paced = self.bucket.is_paced();
+        let line = self.lines[index as usize].as_mut().expect("ready lines are open");
+        if paced && !line.is_owed(now) {
+            return Step::Done;
+        }
+        let first = line.first_owed(now, |entry| {
+            store.get(stripe_at(entry.stripe.into()), entry.block)
+        });
+        first.map_or(Step::Done, |first| self.hand_over(now, index, first, send))
+    }
+
+    /// Sends what is first in a line.
+    fn step_rest(
+        &mut self,
+        now: Instant,
+        store: &Store,
+        index: u32,
         send: &mut impl FnMut(&mut Self, u32, &Chunk),
     ) -> Step {
         let line = self.lines[index as usize].as_mut().expect("ready lines are open");
-        let Some((entry, chunk)) = line.first(|entry| store.get(stripe_at(entry.stripe.into()), entry.block))
-        else {
-            return Step::Done;
-        };
+        let first = line.first(now, |entry| {
+            store.get(stripe_at(entry.stripe.into()), entry.block)
+        });
+        first.map_or(Step::Done, |first| self.hand_over(now, index, first, send))
+    }
+
+    /// Sends a chunk, if credit and budget allow it.
+    fn hand_over(
+        &mut self,
+        now: Instant,
+        index: u32,
+        (entry, chunk): (Entry, &Chunk),
+        send: &mut impl FnMut(&mut Self, u32, &Chunk),
+    ) -> Step {
         let bytes = chunk.frame().len() as u64;
         let wire = wire::wire_bytes(bytes);
-        if owed_only && !line.is_owed(now) {
-            return Step::Served;
-        }
-        if !line.has_credit(bytes) {
+        let line = self.lines[index as usize].as_mut().expect("ready lines are open");
+        if !line.has_credit(bytes, entry.kind) {
             return Step::Done;
         }
         if !self.bucket.carries(now, wire) {
             return Step::Dry(wire);
         }
         let telling = line.is_telling(now, entry.kind);
-        line.sent(now, bytes, wire);
+        line.sent(now, entry.kind, bytes, wire);
         self.bucket.charge(now, wire);
         if telling {
             self.lateness.note(now, now.since(entry.queued));

@@ -10,7 +10,7 @@ use clap::Parser;
     after_help = "Example: banyan-sim --scenario churn --viewers 100 --seed 7 --minutes 5"
 )]
 pub struct Args {
-    /// A scenario file, or one of: churn, exodus, flash, killer, large, liars, restart, scarce, signed
+    /// A scenario file, or one of: churn, exodus, flash, home, killer, large, liars, restart, scarce, signed
     #[arg(long, value_name = "FILE|NAME", default_value = "churn")]
     pub scenario: String,
     /// Viewers that join at the start, instead of the scenario's
@@ -37,6 +37,9 @@ pub struct Args {
     /// Print where the full stream's slots are in each second, and who has no use of them, to standard error
     #[arg(long)]
     pub room: bool,
+    /// Print in each second who is not at the live edge, and below whom it falls behind, to standard error
+    #[arg(long)]
+    pub late: bool,
     /// Run a whole suite of seeds on all cores: ci (all that is promised) or quick (a tenth of it)
     #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "viewers", "seed", "minutes", "follow"])]
     pub suite: Option<crate::suite::Size>,

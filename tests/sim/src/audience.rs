@@ -46,11 +46,7 @@ impl Audience {
             nat: scenario.network.nat.draw(rng),
             forgers: scenario.faults.forgers,
             copy,
-            owed: scenario
-                .uplinks
-                .iter()
-                .map(|kind| kind.share * rng.unit())
-                .collect(),
+            owed: owed(scenario, rng),
         }
     }
 
@@ -76,6 +72,20 @@ impl Audience {
         self.owed[kind] -= 1.0;
         kind
     }
+}
+
+/// What each kind is behind its share at first: who comes when, is the seed's choice, or the scenario's.
+fn owed(scenario: &Scenario, rng: &mut Rng) -> Vec<f64> {
+    let kinds = scenario.uplinks.len();
+    let first = |(place, kind): (usize, &crate::scenario::Uplinks)| {
+        let part = if scenario.arrival.in_turn {
+            (kinds - place) as f64 / kinds as f64
+        } else {
+            rng.unit()
+        };
+        kind.share * part
+    };
+    scenario.uplinks.iter().enumerate().map(first).collect()
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ impl Case {
                 pulse: args.pulse,
                 ledger: args.ledger,
                 room: args.room,
+                late: args.late,
             },
         }
     }

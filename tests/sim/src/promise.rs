@@ -109,7 +109,9 @@ const SMALL: RangeInclusive<usize> = 0..=60;
 const MIDDLE: RangeInclusive<usize> = 61..=200;
 const LARGE: RangeInclusive<usize> = 201..=400;
 
-use Figure::{Continuity, Control, DepthOfLeast, KeptLow, LiveAfter, Refused, Repair, SlotsOfCeiling, Speed};
+use Figure::{
+    Continuity, Control, DepthOfLeast, KeptLow, LiveAfter, Refused, Repair, SlotsOfCeiling, Speed, Startup,
+};
 use Weight::{Gate, Told};
 
 /// All promises: the scenario, its viewers at the start, the figure, its bound, and whether a run fails by it.
@@ -127,6 +129,9 @@ const PROMISES: &[Promise] = &[
     promise("exodus",  ANY,    Refused,        0.0,   Told),
     promise("flash",   ANY,    LiveAfter,      10.0,  Gate),
     promise("flash",   ANY,    DepthOfLeast,   1.5,   Told),
+    promise("home",    ANY,    LiveAfter,      10.0,  Gate),
+    promise("home",    ANY,    Continuity,     1.0,   Gate),
+    promise("home",    ANY,    Startup,        1000.0, Told),
     promise("killer",  SMALL,  LiveAfter,      10.0,  Gate),
     promise("killer",  MIDDLE, LiveAfter,      10.0,  Told),
     promise("killer",  ANY,    DepthOfLeast,   1.5,   Told),

@@ -22,6 +22,10 @@ impl Role for Viewer {
         self.attachments().collect()
     }
 
+    fn holdings(&self) -> Vec<(StripeId, u64, u64)> {
+        Self::holdings(self).collect()
+    }
+
     fn children(&self) -> Vec<(PeerId, StripeId)> {
         Self::children(self).collect()
     }

@@ -132,6 +132,9 @@ fn all() -> f64 {
 pub struct Arrival {
     /// So many a second.
     pub per_s: Range,
+    /// Whether they come at about equal intervals, and their kinds in the order in which the scenario names them.
+    #[serde(default)]
+    pub in_turn: bool,
 }
 
 /// A crowd that joins later, or leaves.
@@ -226,8 +229,8 @@ pub enum ScenarioError {
 }
 
 /// The names of our own scenarios.
-pub const NAMES: [&str; 9] = [
-    "churn", "exodus", "flash", "killer", "large", "liars", "restart", "scarce", "signed",
+pub const NAMES: [&str; 10] = [
+    "churn", "exodus", "flash", "home", "killer", "large", "liars", "restart", "scarce", "signed",
 ];
 
 fn built_in(name: &str) -> Option<&'static str> {
@@ -235,6 +238,7 @@ fn built_in(name: &str) -> Option<&'static str> {
         "churn" => include_str!("../scenarios/churn.toml"),
         "exodus" => include_str!("../scenarios/exodus.toml"),
         "flash" => include_str!("../scenarios/flash.toml"),
+        "home" => include_str!("../scenarios/home.toml"),
         "killer" => include_str!("../scenarios/killer.toml"),
         "large" => include_str!("../scenarios/large.toml"),
         "liars" => include_str!("../scenarios/liars.toml"),

@@ -36,7 +36,7 @@ const fn batch(scenario: &'static str, viewers: Option<usize>, seeds: u64, twice
 }
 
 /// The longest runs first, so that no core is left with one at the end.
-const BATCHES: [Batch; 12] = [
+const BATCHES: [Batch; 13] = [
     batch("large", None, 1, 0),
     batch("churn", Some(300), 10, 2),
     batch("churn", Some(100), 20, 4),
@@ -44,6 +44,7 @@ const BATCHES: [Batch; 12] = [
     batch("killer", Some(100), 10, 0),
     batch("signed", None, 4, 0),
     batch("flash", None, 5, 0),
+    batch("home", None, 10, 0),
     batch("churn", Some(30), 85, 10),
     batch("scarce", Some(30), 20, 2),
     batch("killer", Some(30), 20, 2),

@@ -2,10 +2,11 @@
 
 use super::Forwarder;
 use super::children::{Patience, Seat, Shown};
-use super::send::backlog_entry;
+use super::send::old_entry;
 use super::tickets;
 use crate::io::{LinkId, Outbox, Output};
 use crate::media::StripeId;
+use crate::media::schedule::Kind;
 use crate::media::store::{stripe_at, stripe_slot};
 use crate::time::{ChannelTime, Duration, Instant};
 use crate::units::Bitrate;
@@ -310,20 +311,16 @@ impl Forwarder {
         }
     }
 
-    /// Pulled chunks travel on uplink that nobody else needs: where something waits for too long already they would only
-    /// make more late, which would be pulled in turn.
+    /// Pulled chunks travel on uplink that nobody is owed, soon or not at all.
     fn queue_pulled(&mut self, now: Instant, index: u32, pull: &Pull) {
-        if self.schedule.is_strained(now) {
-            return;
-        }
         let (store, pulls) = (&self.store, &mut self.children.get_mut(index).pulls);
         let stored = pull
             .blocks
             .iter()
             .filter_map(|block| store.get(pull.stripe, *block));
         let granted = stored.filter(|_| pulls.try_take(now));
-        let entries = granted.map(|chunk| backlog_entry(now, chunk));
-        self.schedule.backlog(now, index, entries);
+        let entries = granted.map(|chunk| old_entry(now, chunk, Kind::Pulled));
+        self.schedule.pull(index, entries);
     }
 
     /// Asks again for what came too early.

@@ -130,7 +130,7 @@ impl Forwarder {
     /// Queues for a child what the store has of a stripe from a block on.
     pub(super) fn queue_backlog(&mut self, now: Instant, index: u32, slot: usize, from: u64) {
         let chunks = self.store.from(stripe_at(slot), from);
-        let entries = chunks.map(|chunk| backlog_entry(now, chunk));
+        let entries = chunks.map(|chunk| old_entry(now, chunk, Kind::Backlog));
         self.schedule.backlog(now, index, entries);
     }
 
@@ -178,15 +178,15 @@ impl Forwarder {
     }
 }
 
-/// What waits for a child that asked for an old chunk.
-pub(super) fn backlog_entry(now: Instant, chunk: &Chunk) -> Entry {
+/// What waits for a child that lacks an old chunk.
+pub(super) fn old_entry(now: Instant, chunk: &Chunk, kind: Kind) -> Entry {
     let slot = stripe_slot(chunk.header.stripe).expect("stored chunks are of possible stripes");
     Entry {
         captured: chunk.header.captured,
         queued: now,
         block: chunk.header.block,
         stripe: slot as u8,
-        kind: Kind::Backlog,
+        kind,
     }
 }
 

@@ -12,6 +12,9 @@ use alloc::vec::Vec;
 /// The most layouts of an epoch that are remembered, the newest ones: many more than change within a window of blocks.
 const LAYOUTS_MAX: usize = 16;
 
+/// Who plays what has only just come stalls as soon as anything comes a little later: two blocks are in hand at the start.
+const START_LEAD: Duration = Duration::from_millis(200);
+
 /// A tier in use.
 #[derive(Debug)]
 pub(super) struct Intake {
@@ -132,8 +135,8 @@ impl Run {
         inserted
     }
 
-    /// Where `tier` may begin to play at `now`: the newest keyframe block that is due, if nothing that is due after it
-    /// is missing, so that it does not stall at once. After `patience` since its first chunk, even if something is.
+    /// Where `tier` may begin to play at `now`: the newest keyframe block that is due, if nothing is missing that is due after it,
+    /// or will be soon, so that it does not stall at once. After `patience` since its first chunk, even if something is.
     pub(super) fn start(
         &self,
         tier: TierId,
@@ -145,10 +148,11 @@ impl Run {
         let ring = &intake.ring;
         let (mut start, mut whole) = (None, false);
         for block in ring.first()..ring.first() + self.window {
-            if ring.captured_earliest(block)? + buffer > now {
+            let due = ring.captured_earliest(block)? + buffer;
+            if due > now + lead(buffer) {
                 break;
             }
-            if ring.is_start(block) {
+            if due <= now && ring.is_start(block) {
                 (start, whole) = (Some(block), true);
             } else if !ring.is_complete(block) {
                 whole = false;
@@ -187,6 +191,11 @@ impl Run {
             .iter()
             .for_each(|intake| intake.ring.check_invariants());
     }
+}
+
+/// What must lie ready beyond what is due before playing begins, with such a buffer.
+fn lead(buffer: Duration) -> Duration {
+    START_LEAD.min(buffer / 4)
 }
 
 /// Gives up what lies before `from_block`, unless playing could begin in it.

@@ -49,5 +49,5 @@ pub struct Missing {
     /// Its block.
     pub block: u64,
     /// When the block is due, as far as that is known.
-    pub due: ChannelTime,
+    pub due: Option<ChannelTime>,
 }

@@ -121,8 +121,14 @@ fn what_is_due_and_missing_stalls_and_what_comes_late_is_made_up() {
     let late = kept.iter().find(|chunk| chunk.header.stripe.tier == LOW).unwrap();
     let due = late.header.captured + BUFFER;
     assert_eq!(due, at(5_500));
-    let missing: Vec<Missing> = viewer.playout.missing(late.header.stripe).collect();
-    assert_eq!(missing, [Missing { block: 35, due }]);
+    let missing: Vec<Missing> = viewer.playout.missing(late.header.stripe, 0).collect();
+    assert_eq!(
+        missing,
+        [Missing {
+            block: 35,
+            due: Some(due)
+        }]
+    );
     let newest = viewer.playout.newest(late.header.stripe);
     assert_eq!(
         newest,

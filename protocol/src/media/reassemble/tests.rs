@@ -146,7 +146,7 @@ fn what_a_stripe_misses_is_known() {
     put(12, 1);
     put(14, 1);
     put(11, 2);
-    let missing = |index| ring.missing(stripe(index)).collect::<Vec<_>>();
+    let missing = |index| ring.missing(stripe(index), 0).collect::<Vec<_>>();
     assert_eq!(missing(0), [12, 13, 14]);
     assert_eq!(missing(1), [10, 13], "block 11 is complete by parity");
     let reached = |index| {

@@ -9,6 +9,7 @@ use crate::units::Bitrate;
 use crate::wire::chunk::Chunk;
 use crate::wire::ticket::Class;
 use alloc::collections::VecDeque;
+use core::cmp::Reverse;
 
 /// How long a chunk waits for others to be written with, at most; for other children up to 1.75 ms less, so that not all
 /// are written to at once. A fan-out costs 0.55 CPU-seconds a gigabit with 80 writes a second to a child, 0.31 with 30 and
@@ -33,19 +34,28 @@ const OWED: Duration = Duration::from_millis(200);
 /// would still be of use after another such time.
 const STALE: Duration = Duration::from_secs(5);
 
-/// Likewise for a child that works off its backlog, and gets all in order but later: while the store keeps it.
-const STALE_BACKLOG: Duration = Duration::from_secs(8);
-
-/// A backlog of two or three seconds is worked off by then, if there is room for the child at all.
+/// A backlog of a second or two is worked off by then, if there is room for the child at all.
 const CATCH_UP: Duration = Duration::from_secs(5);
+
+/// What may wait in the transport for a child, in time at its slots' rate, though never more than [`limits::LINK_BACKLOG_MAX`]: what
+/// waits longer than that is to wait here, where it is seen that the uplink is too weak.
+const CREDIT: Duration = Duration::from_millis(600);
+
+/// The least credit: some frames of any rate.
+const CREDIT_MIN: u64 = limits::LINK_BACKLOG_MAX / 4;
+
+/// Who has not taken anything for so long is gone, or stands still.
+const TAKES: Duration = Duration::from_secs(1);
 
 /// Why a chunk waits for a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// It has just come.
     Live,
-    /// The child asked for it, or it came while the child still works off what it asked for.
+    /// It came before the child took its seat, or while the child still works off what did.
     Backlog,
+    /// The child asked for it by number. It travels on uplink that nobody is owed, soon or not at all.
+    Pulled,
 }
 
 /// A chunk that waits; it is in the store.
@@ -63,16 +73,22 @@ pub struct Entry {
     pub kind: Kind,
 }
 
-/// What waits for one child, earliest capture first, and what the child may be sent.
+/// What waits for one child, and what the child may be sent.
+///
+/// What comes by a seat and what was pulled wait apart, each earliest capture first: a child gets what is new on its slots' worth,
+/// whatever it lacks besides, so that those below it are never late for its sake.
 #[derive(Debug)]
 pub struct Line {
     pub(super) class: Class,
-    queue: VecDeque<Entry>,
+    seated: VecDeque<Entry>,
+    pulled: VecDeque<Entry>,
     /// When it is written to: not before others have had a chance to come along.
     due: Option<Instant>,
     /// Its credit is spent: it is due when the transport has taken half of it.
     blocked: bool,
-    /// Its credit was spent since its queue was last empty: what waits in it says nothing of our uplink, but of the child's line.
+    /// The same for pulled chunks, whose credit is less.
+    pulled_blocked: bool,
+    /// Its credit was spent since nothing new waited last: what waits in it says nothing of our uplink, but of the child's line.
     held_up: bool,
     /// Since when it works off a backlog.
     behind_since: Option<Instant>,
@@ -82,15 +98,19 @@ pub struct Line {
     owed: Tokens,
     /// Bytes of frames that the transport has not taken yet.
     pub(super) outstanding: u64,
+    /// When it took some last.
+    took: Instant,
 }
 
 impl Line {
     pub(super) fn new(index: u32) -> Self {
         Self {
             class: Class::default(),
-            queue: VecDeque::new(),
+            seated: VecDeque::new(),
+            pulled: VecDeque::new(),
             due: None,
             blocked: false,
+            pulled_blocked: false,
             held_up: false,
             behind_since: None,
             coalesce: Duration::ZERO,
@@ -98,6 +118,7 @@ impl Line {
             stripes: 0,
             owed: Tokens::new(0, OWED),
             outstanding: 0,
+            took: Instant::ZERO,
         }
     }
 
@@ -115,12 +136,12 @@ impl Line {
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.seated.is_empty() && self.pulled.is_empty()
     }
 
-    /// What waits, in order.
+    /// What waits.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.queue.iter()
+        self.seated.iter().chain(&self.pulled)
     }
 
     /// Bytes of frames that were sent and that the transport has not taken yet.
@@ -131,109 +152,135 @@ impl Line {
     /// Adds a chunk that has just come. Returns when the line is due, if it is.
     pub(super) fn push(&mut self, mut entry: Entry) -> Option<Instant> {
         if self
-            .queue
+            .seated
             .front()
             .is_some_and(|first| first.kind == Kind::Backlog)
         {
             entry.kind = Kind::Backlog;
         }
-        let after = self
-            .queue
-            .iter()
-            .rev()
-            .take_while(|other| other.captured > entry.captured)
-            .count();
-        self.queue.insert(self.queue.len() - after, entry);
-        let all_there = self.queue.len() >= self.stripes as usize;
-        let due = if all_there {
+        let later = |other: &&Entry| other.captured > entry.captured;
+        let after = self.seated.iter().rev().take_while(later).count();
+        self.seated.insert(self.seated.len() - after, entry);
+        let all_there = self.seated.len() >= self.stripes as usize;
+        self.be_due(if all_there {
             entry.queued
         } else {
             entry.queued + self.coalesce
-        };
-        self.be_due(due)
+        })
     }
 
-    /// Adds old chunks, each once. Returns when the line is due, if it is.
+    /// Adds what came before the child took a seat, each chunk once. Returns when the line is due, if it is.
     pub(super) fn backlog(&mut self, now: Instant, entries: impl Iterator<Item = Entry>) -> Option<Instant> {
-        self.queue.extend(entries);
-        let identity = |entry: &Entry| (entry.captured, entry.block, entry.stripe);
-        self.queue
-            .make_contiguous()
-            .sort_unstable_by_key(|entry| (identity(entry), entry.kind));
-        let mut last = None;
-        self.queue
-            .retain(|entry| last.replace(identity(entry)) != Some(identity(entry)));
-        if self.queue.is_empty() {
-            None
-        } else {
-            self.behind_since.get_or_insert(now);
-            self.be_due(now)
+        merge(&mut self.seated, entries);
+        if self.seated.is_empty() {
+            return self.due();
         }
+        self.behind_since.get_or_insert(now);
+        self.be_due(now)
     }
 
-    /// Whether a chunk's wait says something of our uplink: a live one's does, and one behind a backlog if that should have been
-    /// worked off.
-    pub(super) fn is_telling(&self, now: Instant, kind: Kind) -> bool {
-        let long_behind = self.behind_since.is_some_and(|since| now.since(since) > CATCH_UP);
-        !self.held_up && (kind == Kind::Live || long_behind)
+    /// Adds what the child asked for, each chunk once. Returns when the line is due, if it is.
+    pub(super) fn pull(&mut self, entries: impl Iterator<Item = Entry>) -> Option<Instant> {
+        let seated = &self.seated;
+        let waits = |entry: &Entry| seated.iter().any(|other| other.identity() == entry.identity());
+        merge(&mut self.pulled, entries.filter(|entry| !waits(entry)));
+        self.due()
     }
 
-    /// Is due at `at`, if not before, unless its credit is spent.
+    /// What comes by a seat is due at `at`, if not before, unless its credit is spent.
     fn be_due(&mut self, at: Instant) -> Option<Instant> {
         if !self.blocked {
             self.due = Some(self.due.map_or(at, |due| due.min(at)));
         }
-        self.due
+        self.due()
     }
 
-    pub(super) fn retain(&mut self, keep: impl FnMut(&Entry) -> bool) {
-        self.queue.retain(keep);
+    /// Whether a chunk's wait says something of our uplink, and not of the child's line: a live one's does, and one behind a
+    /// backlog if that should have been worked off.
+    pub(super) fn is_telling(&self, now: Instant, kind: Kind) -> bool {
+        let long_behind = self.behind_since.is_some_and(|since| now.since(since) > CATCH_UP);
+        !self.held_up && (kind == Kind::Live || (kind == Kind::Backlog && long_behind))
+    }
+
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&Entry) -> bool) {
+        self.seated.retain(&mut keep);
+        self.pulled.retain(keep);
         self.rest_if_empty();
     }
 
     pub(super) fn reset(&mut self) {
-        self.queue.clear();
-        self.held_up = false;
-        self.behind_since = None;
-        self.due = None;
+        self.seated.clear();
+        self.pulled.clear();
+        self.rest_if_empty();
     }
 
     pub(super) fn drained(&mut self, now: Instant, bytes: u64) -> Option<Instant> {
         self.outstanding = self.outstanding.saturating_sub(bytes);
-        if !self.blocked || self.outstanding > limits::LINK_BACKLOG_MAX / 2 {
-            return None;
+        self.took = now;
+        if self.pulled_blocked && self.outstanding <= self.credit(Kind::Pulled) / 2 {
+            self.pulled_blocked = false;
         }
-        self.blocked = false;
-        if self.queue.is_empty() {
-            None
-        } else {
-            self.be_due(now)
+        if self.blocked && self.outstanding <= self.credit(Kind::Live) / 2 {
+            self.blocked = false;
+            self.due = (!self.seated.is_empty()).then_some(now);
         }
+        self.due()
     }
 
+    /// When something in it may go; [`Instant::ZERO`] stands for at once.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.due
+        let pulled = self.first_pulled().map(|_| Instant::ZERO);
+        pulled.or(self.due)
     }
 
-    /// The deadline of what is first, if the line is due.
+    /// The earliest capture of what may go now by its seats, or else of what was pulled.
     pub(super) fn deadline(&self, now: Instant) -> Option<ChannelTime> {
-        self.due.filter(|due| *due <= now)?;
-        self.queue.front().map(|entry| entry.captured)
+        let first = self.first_seated(now).or(self.first_pulled());
+        first.map(|entry| entry.captured)
     }
 
-    /// What is first and still in the store.
-    pub(super) fn first<'a>(
+    /// The earliest capture of all that may go now.
+    pub(super) fn rest_deadline(&self, now: Instant) -> Option<ChannelTime> {
+        let both = [self.first_seated(now), self.first_pulled()];
+        both.into_iter().flatten().map(|entry| entry.captured).min()
+    }
+
+    fn first_seated(&self, now: Instant) -> Option<&Entry> {
+        let is_due = self.due.is_some_and(|due| due <= now);
+        self.seated.front().filter(|_| is_due)
+    }
+
+    fn first_pulled(&self) -> Option<&Entry> {
+        self.pulled.front().filter(|_| !self.pulled_blocked)
+    }
+
+    /// What is first by its seats, still in the store, and may go now.
+    pub(super) fn first_owed<'a>(
         &mut self,
+        now: Instant,
         find: impl Fn(&Entry) -> Option<&'a Chunk>,
     ) -> Option<(Entry, &'a Chunk)> {
-        while let Some(entry) = self.queue.front() {
-            if let Some(chunk) = find(entry) {
-                return Some((*entry, chunk));
-            }
-            self.queue.pop_front();
-        }
+        self.first_seated(now)?;
+        let first = take_first(&mut self.seated, find);
         self.rest_if_empty();
-        None
+        first
+    }
+
+    /// What was captured first, is still in the store, and may go now. What was pulled and has waited for too long is dropped.
+    pub(super) fn first<'a>(
+        &mut self,
+        now: Instant,
+        find: impl Fn(&Entry) -> Option<&'a Chunk>,
+    ) -> Option<(Entry, &'a Chunk)> {
+        self.pulled
+            .retain(|entry| now < entry.queued + limits::PULL_PATIENCE);
+        let pulled = self.first_pulled().is_some();
+        let pulled = pulled.then(|| take_first(&mut self.pulled, &find)).flatten();
+        let seated = self.first_owed(now, find);
+        [pulled, seated]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(entry, _)| entry.identity())
     }
 
     /// Whether it has not had its slots' worth yet.
@@ -241,38 +288,61 @@ impl Line {
         self.owed.rate() > 0 && self.owed.level(now) >= 0
     }
 
-    /// Whether the child may be sent so many bytes; if not, the line waits for the transport. One frame it may always be
+    /// Whether the child may be sent so many bytes of that kind; if not, they wait for the transport. One frame it may always be
     /// sent, for a frame may be larger than the credit.
-    pub(super) fn has_credit(&mut self, bytes: u64) -> bool {
-        let has = self.outstanding == 0 || self.outstanding + bytes <= limits::LINK_BACKLOG_MAX;
-        if !has {
-            self.blocked = true;
-            self.held_up = true;
-            self.due = None;
+    pub(super) fn has_credit(&mut self, bytes: u64, kind: Kind) -> bool {
+        let has = self.outstanding == 0 || self.outstanding + bytes <= self.credit(kind);
+        match kind {
+            _ if has => {}
+            Kind::Pulled => self.pulled_blocked = true,
+            Kind::Live | Kind::Backlog => {
+                self.blocked = true;
+                self.held_up = true;
+                self.due = None;
+            }
         }
         has
     }
 
-    /// What was first has been sent.
-    pub(super) fn sent(&mut self, now: Instant, bytes: u64, wire: u64) {
-        self.queue.pop_front();
+    /// How much may wait in the transport when a chunk of that kind is added: little when it was pulled, so that new ones need not
+    /// wait behind it there.
+    fn credit(&self, kind: Kind) -> u64 {
+        if kind == Kind::Pulled {
+            return CREDIT_MIN;
+        }
+        let slots = self.owed.rate() * CREDIT.as_millis() as u64 / 1000;
+        slots.clamp(CREDIT_MIN, limits::LINK_BACKLOG_MAX)
+    }
+
+    /// A chunk that was first has been sent.
+    pub(super) fn sent(&mut self, now: Instant, kind: Kind, bytes: u64, wire: u64) {
+        if kind == Kind::Pulled {
+            self.pulled.pop_front();
+        } else {
+            self.seated.pop_front();
+            self.owed.take(now, wire);
+            self.owed.forgive_beyond(OWED);
+        }
         self.outstanding += bytes;
-        self.owed.take(now, wire);
-        self.owed.forgive_beyond(OWED);
         self.rest_if_empty();
     }
 
     fn rest_if_empty(&mut self) {
-        if self.queue.is_empty() {
+        if self.seated.is_empty() {
             self.due = None;
             self.held_up = false;
             self.behind_since = None;
         }
     }
 
-    /// Whether the child's line, and not our uplink, holds up what waits.
+    /// Whether the child's line, or our uplink, which its transport cannot tell apart, holds up what waits.
     pub(super) fn is_held_up(&self) -> bool {
         self.held_up
+    }
+
+    /// Whether the child takes what it is sent, however slowly.
+    pub(super) fn takes(&self, now: Instant) -> bool {
+        now.since(self.took) <= TAKES
     }
 
     /// Whether it has a seat for any stripe.
@@ -280,64 +350,47 @@ impl Line {
         self.stripes > 0
     }
 
-    /// How long what is first has waited beyond its time, if it is live.
+    /// How long what is first by its seats has waited, if it is live.
     pub(super) fn waited(&self, now: Instant) -> Duration {
-        let live = self.queue.front().filter(|entry| entry.kind == Kind::Live);
+        let live = self.seated.front().filter(|entry| entry.kind == Kind::Live);
         live.map_or(Duration::ZERO, |entry| now.since(entry.queued))
-    }
-
-    /// How long what is first has waited, whatever it is.
-    pub(super) fn first_waited(&self, now: Instant) -> Duration {
-        let first = self.queue.front();
-        first.map_or(Duration::ZERO, |entry| now.since(entry.queued))
     }
 
     /// How many chunks have waited too long: live ones, and all once the backlog should have been worked off.
     pub(super) fn late(&self, now: Instant) -> u64 {
-        if self.first_waited(now) <= LATE {
-            return 0;
-        }
         let long_behind = self.behind_since.is_some_and(|since| now.since(since) > CATCH_UP);
         let counts = |entry: &Entry| entry.kind == Kind::Live || long_behind;
         let late = |entry: &&Entry| counts(entry) && now.since(entry.queued) > LATE;
-        self.queue.iter().filter(late).count() as u64
+        self.seated.iter().filter(late).count() as u64
     }
 
-    /// Whether what is first could have gone, and has waited longer than `wait`.
+    /// Whether something could have gone, and has waited longer than `wait`.
     pub(super) fn is_behind(&self, now: Instant, wait: Duration) -> bool {
-        let due = self.due.is_some_and(|due| due <= now);
-        due && self
-            .queue
-            .front()
-            .is_some_and(|entry| now.since(entry.queued) > wait)
+        let mut first = [self.first_seated(now), self.first_pulled()]
+            .into_iter()
+            .flatten();
+        first.any(|entry| now.since(entry.queued) > wait)
     }
 
     pub(super) fn is_stale(&self, now: Instant) -> bool {
-        self.queue.front().is_some_and(|entry| {
-            let limit = if entry.kind == Kind::Live {
-                STALE
-            } else {
-                STALE_BACKLOG
-            };
-            now.since(entry.queued) > limit
-        })
+        let first = self.seated.front();
+        first.is_some_and(|entry| now.since(entry.queued) > STALE)
     }
 
     pub(super) fn check_invariants(&self) {
-        let ordered = self.queue.iter().zip(self.queue.iter().skip(1));
-        assert!(
-            ordered.into_iter().all(|(a, b)| a.captured <= b.captured),
-            "the earliest deadline is first"
-        );
-        assert!(
-            self.queue.len() <= 2 * STRIPES * BLOCKS_KEPT as usize,
-            "a line is bounded"
-        );
-        let waits = !self.queue.is_empty() && !self.blocked;
+        for queue in [&self.seated, &self.pulled] {
+            let ordered = queue.iter().zip(queue.iter().skip(1));
+            assert!(
+                ordered.into_iter().all(|(a, b)| a.captured <= b.captured),
+                "the earliest deadline is first"
+            );
+            assert!(queue.len() <= STRIPES * BLOCKS_KEPT as usize, "a line is bounded");
+        }
+        let waits = !self.seated.is_empty() && !self.blocked;
         assert_eq!(
             self.due.is_some(),
             waits,
-            "a line is due if something waits and may go"
+            "a line is due if something waits for its seats and may go"
         );
         let most = limits::LINK_BACKLOG_MAX.max(limits::DATA_FRAME_MAX as u64);
         assert!(
@@ -345,4 +398,35 @@ impl Line {
             "credit is kept"
         );
     }
+}
+
+impl Entry {
+    /// Which chunk it is, in the order of deadlines.
+    const fn identity(&self) -> (ChannelTime, u64, u8) {
+        (self.captured, self.block, self.stripe)
+    }
+}
+
+/// Adds entries to a queue, each once, in the order of deadlines. The later of two waits anew.
+fn merge(queue: &mut VecDeque<Entry>, entries: impl Iterator<Item = Entry>) {
+    queue.extend(entries);
+    queue
+        .make_contiguous()
+        .sort_unstable_by_key(|entry| (entry.identity(), entry.kind, Reverse(entry.queued)));
+    let mut last = None;
+    queue.retain(|entry| last.replace(entry.identity()) != Some(entry.identity()));
+}
+
+/// What is first in a queue and still in the store; what is not any more is dropped.
+fn take_first<'a>(
+    queue: &mut VecDeque<Entry>,
+    find: impl Fn(&Entry) -> Option<&'a Chunk>,
+) -> Option<(Entry, &'a Chunk)> {
+    while let Some(entry) = queue.front() {
+        if let Some(chunk) = find(entry) {
+            return Some((*entry, chunk));
+        }
+        queue.pop_front();
+    }
+    None
 }

@@ -19,8 +19,7 @@ const RENEW_BEFORE: Duration = Duration::from_secs(150);
 /// when its first picture is due.
 const AHEAD_BLOCKS: u64 = 6;
 
-/// A newcomer that is to catch up fast starts this near to the live edge: its first picture comes later, but then it is in
-/// time, and whoever hangs below it misses nothing.
+/// In a crowd a newcomer starts this near to the live edge: its first picture comes later, but then it is in time.
 const CATCH_UP_BLOCKS: u64 = 4;
 
 /// A member that joined this recently may not have caught up with the live edge itself.
@@ -87,7 +86,7 @@ impl Broadcaster {
     fn order(&mut self, now: Instant, member: MemberIndex, order: Order, out: &mut Outbox) {
         let peers = self.introduce(member, out);
         let info = self.overlay.member(member);
-        let behind = if self.hurries(now, member) {
+        let behind = if self.is_crowded(now) {
             CATCH_UP_BLOCKS
         } else {
             u64::from(info.buffer_ms / 100).saturating_sub(AHEAD_BLOCKS)
@@ -114,28 +113,14 @@ impl Broadcaster {
         out.tell(contact.link, &Message::Assign(assign));
     }
 
-    /// Whether a newcomer cannot be given the whole of its buffer at once: it takes somebody's seat, hangs below somebody who
-    /// catches up too, or is one of many.
-    fn hurries(&self, now: Instant, member: MemberIndex) -> bool {
-        let recent = |index: MemberIndex| now.since(self.overlay.member(index).joined) < CATCHING_UP;
-        let slow =
-            |parent: MemberIndex| parent != MemberIndex::SOURCE && (recent(parent) || self.is_thin(parent));
-        let mut places = self.overlay.member(member).places_with_index();
-        let hard = places.any(|(_, place)| place.replaces.is_some() || place.parent.is_some_and(slow));
-        hard || self
-            .overlay
+    /// Whether there are so many newcomers that the uplinks' reserve is not enough for the backlog of each.
+    fn is_crowded(&self, now: Instant) -> bool {
+        let recent = |index: &MemberIndex| now.since(self.overlay.member(*index).joined) < CATCHING_UP;
+        self.overlay
             .viewers()
-            .filter(|index| recent(*index))
+            .filter(recent)
             .nth(CATCHING_UP_MAX)
             .is_some()
-    }
-
-    /// Whether a parent's uplink has little to spare beside what its children are owed: a backlog would trickle.
-    fn is_thin(&self, parent: MemberIndex) -> bool {
-        let member = self.overlay.member(parent);
-        // Slots are reckoned at the highest rate: some of what is used is to spare most of the time.
-        let spare = member.free() + member.used.percent(15);
-        spare * 2 < self.overlay.stripes().top_slot()
     }
 
     fn tier_reason(&self, member: MemberIndex, tier: TierId) -> TierReason {

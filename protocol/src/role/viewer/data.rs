@@ -68,7 +68,7 @@ impl Viewer {
         if let Some(at) = self.feeds.find(header.stripe) {
             self.on_flow(now, at, link, header.block, out);
         }
-        self.pulls.arrived(header.stripe, header.block);
+        self.pulls.arrived(now, link, header.stripe, header.block);
         Ok(())
     }
 

@@ -22,6 +22,9 @@ const UNUSED_MAX: Duration = Duration::from_secs(10);
 /// How long a link that is given up stays, for what is under way on it.
 const RETIRING: Duration = Duration::from_secs(1);
 
+/// A newcomer whose picture has not come by then wants spares all the same.
+const START_MAX: Duration = Duration::from_secs(3);
+
 /// How long a dial may take before it is given up, should the driver not say so.
 const DIAL_MAX: Duration = Duration::from_secs(20);
 
@@ -242,9 +245,12 @@ impl Viewer {
         self.feeds.unsettled = true;
     }
 
-    /// A repair must not wait for a handshake.
+    /// A repair must not wait for a handshake. But first of all comes the picture: on a thin uplink, each handshake takes as long as
+    /// ten chunks take to be acknowledged.
     pub(super) fn warm_spares(&mut self, now: Instant, out: &mut Outbox) {
-        if !self.is_live() {
+        let at = self.at(now);
+        let is_new = now.since(self.since) < START_MAX && !self.screen.has_begun(at);
+        if !self.is_live() || is_new {
             return;
         }
         for at in 0..self.feeds.len() {

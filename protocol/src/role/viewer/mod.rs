@@ -1,10 +1,11 @@
 //! The viewer: joins a channel, receives the stripes of a tier, plays them, and passes them on.
 //!
 //! One engine, split by concern: `session` talks to the coordinator, `linking` keeps links, `moves` decides who
-//! sends what, `repair` what to do when somebody does not, `data` takes chunks in, `pulls` asks for single ones, `screen` plays, `reports` tells.
+//! sends what, `repair` what to do when somebody does not, `data` takes chunks in, `catching` asks for single ones, `screen` plays, `reports` tells.
 
 mod asks;
 mod book;
+mod catching;
 mod clock;
 mod control;
 mod data;
@@ -89,6 +90,8 @@ pub struct Viewer {
     screen: screen::Screen,
     reports: reports::Reports,
     asks: asks::Asks,
+    /// When it was made.
+    since: Instant,
     /// When statistics are next due.
     second: Instant,
     wake: Option<Instant>,
@@ -123,6 +126,7 @@ impl Viewer {
             screen: screen::Screen::new(config.buffer),
             reports: reports::Reports::new(now),
             asks: asks::Asks::default(),
+            since: now,
             second: now + SECOND,
             wake: Some(now),
             config,

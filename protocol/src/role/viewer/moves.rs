@@ -67,6 +67,7 @@ impl Viewer {
         if !self.feeds.unsettled {
             return;
         }
+        self.pulls.hurry(now);
         let mut rounds = 0;
         while core::mem::take(&mut self.feeds.unsettled) && rounds < 4 {
             rounds += 1;
@@ -106,7 +107,7 @@ impl Viewer {
     }
 
     fn seat(&mut self, now: Instant, at: usize, link: LinkId, out: &mut Outbox) {
-        let (stripe, from) = (self.feeds[at].stripe, self.lacking(at));
+        let (stripe, from) = (self.feeds[at].stripe, self.seat_from(now, at));
         if let Some(next) = &mut self.feeds[at].next {
             next.link = Some(link);
             next.since = now;
@@ -183,13 +184,23 @@ impl Viewer {
                 // What was passed over does not come on an ordered lane any more.
                 self.pulls.hurry(now);
             }
+            let is_older = main.newest.is_some_and(|newest| block <= newest);
             main.newest = main.newest.max(Some(block));
             feed.flowed = Some(now);
-            feed.watch.chunk(now, block);
+            if is_older {
+                // A chunk of a backlog says that the parent lives, and nothing of how punctual it is.
+                feed.watch.mark(now);
+            } else {
+                feed.watch.chunk(now, block);
+            }
             if feed.trouble.is_some_and(|trouble| trouble.fault == Fault::Silent) {
                 self.recovered(now, at, out);
             }
-        } else if feed.next.as_ref().is_some_and(|next| next.link == Some(link)) {
+        } else if feed
+            .next
+            .as_ref()
+            .is_some_and(|next| next.link == Some(link) && block >= next.from)
+        {
             self.promote(now, at, block, out);
         }
     }

@@ -1,225 +1,222 @@
-//! Single chunks by number: those that an ordered lane has passed over, and those that are soon due.
+//! Single chunks that were asked for by number, of whom, and how many at once somebody may be asked for.
 
-use super::Viewer;
-use crate::io::{LinkId, Outbox};
+use crate::io::LinkId;
+use crate::limits::PULL_PATIENCE;
 use crate::media::StripeId;
-use crate::time::{ChannelTime, Duration, Instant};
-use crate::wire::control::{Message, Pull};
+use crate::time::{Duration, Instant};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-/// How near playout must be before a chunk that the parent may still send is asked for elsewhere: two tries at a
-/// far-away peer, and a little.
-const NEAR: Duration = Duration::from_millis(700);
-
-/// A sender from whom a chunk came that lately sends in order, however late: asking others would cost uplink that is
-/// better spent on catching up.
-const FLOWS: Duration = Duration::from_millis(300);
-
-/// How long an answer is waited for before the next peer is asked.
-const AGAIN: Duration = Duration::from_millis(300);
-
-/// Who was just asked for the stripe has so long to begin: a joiner's first blocks are all due.
-const ANSWERS: Duration = Duration::from_millis(500);
-
-/// What is overdue for so long is not asked for any more: playing goes on behind it before an answer comes.
-const OVERDUE_MAX: Duration = Duration::from_secs(2);
-
-/// Chunks that may be asked for in a second in the long run, and at once: what one failed stripe needs twice over, and
-/// the second that all stripes of a failed parent lack. More would take from others what they have not lost yet.
+/// Chunks that may be asked for in a second in the long run, and at once: what one failed stripe needs twice over, and all that a
+/// joiner lacks of two seconds of sixteen stripes. More would take from others what they have not lost yet.
 const PER_SECOND: u64 = 20;
-const SAVED_MAX: u64 = 60;
+const SAVED_MAX: u64 = 320;
 
-/// How often is looked.
-const EVERY: Duration = Duration::from_millis(100);
+/// Chunks that somebody is asked for at once: few at first, one more for each that comes soon, half as many when one does not. So
+/// most is asked of whoever has most to spare, and nobody need say what that is.
+const WINDOW_FIRST: u32 = 4;
+const WINDOW_MAX: u32 = 32;
+const WINDOW_ALONE: u32 = 16;
 
-/// Chunks that are asked for at once, over all stripes and of one.
-const OUTSTANDING_MAX: usize = 64;
-const STRIPE_MAX: usize = 16;
+/// A chunk comes soon if it takes no more than this beyond the quickest on the same link: half of what it may wait for uplink.
+const SOON: Duration = Duration::from_millis(150);
+
+/// A chunk that takes so much longer than is usual is asked for elsewhere.
+const SLOW: Duration = Duration::from_millis(100);
+
+/// Chunks that are asked for at once, over all.
+const ASKED_MAX: usize = 320;
 
 /// A chunk that was asked for.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     stripe: StripeId,
     block: u64,
+    /// Whom.
+    link: LinkId,
     at: Instant,
-    tries: u32,
+    /// When it is not expected any more.
+    until: Instant,
 }
 
 /// What is asked for by number.
 #[derive(Debug)]
 pub(super) struct Pulls {
     asked: Vec<Asked>,
-    check: Instant,
+    windows: BTreeMap<LinkId, Window>,
+    /// When to look next what is missing.
+    pub(super) check: Instant,
+    /// Whether more is missing than could be asked for when it was looked last.
+    pub(super) hungry: bool,
     /// What may be asked for, in chunks, and since when it was not reckoned up.
     budget: u64,
     reckoned: Instant,
+    /// How long chunks take to come of late, once any has.
+    usual: Option<Duration>,
+}
+
+/// How many chunks somebody may be asked for at once, and how many it is.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    most: u32,
+    asked: u32,
+    /// The least time in which a chunk came, if any has.
+    quickest: Option<Duration>,
+    /// When it was last made smaller.
+    cut: Instant,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            most: WINDOW_FIRST,
+            asked: 0,
+            quickest: None,
+            cut: Instant::ZERO,
+        }
+    }
+}
+
+impl Window {
+    /// One of the chunks that were asked for has come after this time.
+    fn came(&mut self, after: Duration) {
+        let quickest = self.quickest.map_or(after, |quickest| quickest.min(after));
+        self.quickest = Some(quickest);
+        if after <= quickest + SOON {
+            self.most = (self.most + 1).min(WINDOW_MAX);
+        }
+    }
+
+    /// One of them has not come. What was asked for together fails together, and counts once.
+    fn missed(&mut self, now: Instant, asked: Instant) {
+        self.asked -= 1;
+        if asked >= self.cut {
+            self.most = (self.most / 2).max(1);
+            self.cut = now;
+        }
+    }
+
+    /// How long is waited for what is asked for now: longer where nothing came yet, for the link may have to settle first.
+    fn patience(&self) -> Duration {
+        PULL_PATIENCE + self.quickest.map_or(PULL_PATIENCE, |quickest| quickest * 3 / 2)
+    }
 }
 
 impl Pulls {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             asked: Vec::new(),
+            windows: BTreeMap::new(),
             check: now,
+            hungry: false,
             budget: SAVED_MAX,
             reckoned: now,
+            usual: None,
         }
     }
 
-    fn reckon(&mut self, now: Instant) {
+    /// Reckons up what may be asked for, and gives up what has not come.
+    pub(super) fn reckon(&mut self, now: Instant) {
         let each = Duration::from_secs(1) / PER_SECOND as u32;
         let more = (now.since(self.reckoned).as_micros() / each.as_micros()) as u64;
         self.reckoned += each * more as u32;
         self.budget = (self.budget + more).min(SAVED_MAX);
+        let windows = &mut self.windows;
+        self.asked.retain(|asked| {
+            let waits = now < asked.until;
+            if !waits && let Some(window) = windows.get_mut(&asked.link) {
+                window.missed(now, asked.at);
+            }
+            waits
+        });
     }
 
-    /// Something was passed over: look at once.
+    /// Something may be missing that was not before: look at once.
     pub(super) fn hurry(&mut self, now: Instant) {
         self.check = self.check.min(now);
     }
 
     /// It has come, from whomever.
-    pub(super) fn arrived(&mut self, stripe: StripeId, block: u64) {
-        if !self.asked.is_empty() {
-            self.asked
-                .retain(|asked| asked.stripe != stripe || asked.block != block);
+    pub(super) fn arrived(&mut self, now: Instant, link: LinkId, stripe: StripeId, block: u64) {
+        let is = |asked: &Asked| asked.stripe == stripe && asked.block == block;
+        let Some(at) = self.asked.iter().position(is) else {
+            return;
+        };
+        let asked = self.asked.swap_remove(at);
+        if let Some(window) = self.windows.get_mut(&asked.link) {
+            window.asked -= 1;
+            if asked.link == link {
+                let after = now.since(asked.at);
+                window.came(after);
+                self.usual = Some(self.usual.map_or(after, |usual| (usual * 7 + after) / 8));
+            }
         }
+        if self.hungry {
+            self.hurry(now);
+        }
+    }
+
+    /// A link is gone, and nothing comes on it any more.
+    pub(super) fn lost(&mut self, link: LinkId) {
+        self.windows.remove(&link);
+        self.asked.retain(|asked| asked.link != link);
     }
 
     /// None of it is wanted any more.
     pub(super) fn clear(&mut self) {
         self.asked.clear();
+        self.windows.clear();
     }
 
-    /// Notes that a block is asked for; says the how-manieth time it is, or `None` if it is too early or too much.
-    fn note(&mut self, now: Instant, stripe: StripeId, block: u64) -> Option<u32> {
-        if self.budget == 0 {
-            return None;
-        }
-        let mut known = self.asked.iter_mut();
-        if let Some(asked) = known.find(|asked| asked.stripe == stripe && asked.block == block) {
-            if now < asked.at + AGAIN {
-                return None;
+    /// Who was asked for a chunk that has not come yet, if anybody was, and whether it takes unusually long.
+    pub(super) fn asked(&self, now: Instant, stripe: StripeId, block: u64) -> Option<(LinkId, bool)> {
+        let is = |asked: &&Asked| asked.stripe == stripe && asked.block == block;
+        let asked = self.asked.iter().find(is)?;
+        let slow = self.usual.map_or(PULL_PATIENCE * 2, |usual| usual + SLOW);
+        Some((asked.link, now.since(asked.at) > slow))
+    }
+
+    /// Whether more may be asked for at all.
+    pub(super) fn may_ask(&self) -> bool {
+        self.budget > 0 && self.asked.len() < ASKED_MAX
+    }
+
+    /// How many chunks more somebody may be asked for now; more of those if nobody else can be asked.
+    pub(super) fn room(&self, link: LinkId, alone: bool) -> u32 {
+        let window = self.windows.get(&link).copied().unwrap_or_default();
+        let least = if alone { WINDOW_ALONE } else { 0 };
+        window.most.max(least).saturating_sub(window.asked)
+    }
+
+    /// Notes that a chunk is asked for; whoever was asked before is not waited for any more.
+    pub(super) fn note(&mut self, now: Instant, link: LinkId, stripe: StripeId, block: u64) {
+        let is = |asked: &Asked| asked.stripe == stripe && asked.block == block;
+        if let Some(at) = self.asked.iter().position(is) {
+            let former = self.asked.swap_remove(at);
+            if let Some(window) = self.windows.get_mut(&former.link) {
+                window.missed(now, former.at);
             }
-            asked.at = now;
-            asked.tries += 1;
-            self.budget -= 1;
-            return Some(asked.tries);
-        }
-        if self.asked.len() >= OUTSTANDING_MAX {
-            return None;
         }
         self.budget -= 1;
-        let (at, tries) = (now, 0);
+        let window = self.windows.entry(link).or_default();
+        window.asked += 1;
+        let (at, until) = (now, now + window.patience());
         self.asked.push(Asked {
             stripe,
             block,
+            link,
             at,
-            tries,
+            until,
         });
-        Some(tries)
     }
 
     pub(super) fn check_invariants(&self) {
-        assert!(self.asked.len() <= OUTSTANDING_MAX, "pulls are bounded");
-    }
-}
-
-impl Viewer {
-    pub(super) fn pulls_due(&self) -> Option<Instant> {
-        // Chunks that come have it looked at; this is for when none do.
-        (self.feeds.len() > 0).then_some(self.pulls.check + EVERY)
-    }
-
-    pub(super) fn run_pulls(&mut self, now: Instant, out: &mut Outbox) {
-        if now < self.pulls.check {
-            return;
-        }
-        self.pulls.check = now + EVERY;
-        self.pulls.reckon(now);
-        self.pulls.asked.retain(|asked| now < asked.at + AGAIN * 3);
-        for at in 0..self.feeds.len() {
-            let wanted = self.to_pull(now, at);
-            if !wanted.is_empty() {
-                self.pull(now, at, &wanted, out);
-            }
-        }
-    }
-
-    /// The blocks that a feed should pull, oldest first.
-    fn to_pull(&self, now: Instant, at: usize) -> Vec<u64> {
-        let feed = &self.feeds[at];
-        let flows = feed.flowed.is_some_and(|flowed| now < flowed + FLOWS);
-        let asked = feed.next.as_ref().is_some_and(|next| now < next.since + ANSWERS);
-        let near = if flows || asked {
-            ChannelTime::default()
-        } else {
-            self.at(now) + NEAR
-        };
-        // In a repair all that is missing has been asked of the new parent: only what is soon due does not wait for it.
-        let sender = feed.next.as_ref().or(feed.main.as_ref());
-        let passed = sender.and_then(|sender| sender.newest.map(|newest| newest.max(sender.from)));
-        let is_past = |block: u64| passed.is_some_and(|passed| block < passed);
-        let is_before = |block: u64| sender.is_some_and(|sender| block < sender.from);
-        let overdue = self.at(now).before(OVERDUE_MAX);
-        self.screen
-            .missing(feed.stripe)
-            .filter(|missing| missing.due > overdue)
-            .filter(|missing| missing.due <= near || is_past(missing.block) || is_before(missing.block))
-            .take(STRIPE_MAX)
-            .map(|missing| missing.block)
-            .collect()
-    }
-
-    fn pull(&mut self, now: Instant, at: usize, wanted: &[u64], out: &mut Outbox) {
-        let stripe = self.feeds[at].stripe;
-        let holders = self.holders(at);
-        if holders.is_empty() {
-            return;
-        }
-        let mut by_holder: Vec<(LinkId, u64)> = Vec::new();
-        for &block in wanted {
-            if let Some(tries) = self.pulls.note(now, stripe, block) {
-                by_holder.push((holders[tries as usize % holders.len()], block));
-            }
-        }
-        by_holder.sort_unstable();
-        for group in by_holder.chunk_by(|one, other| one.0 == other.0) {
-            let (id, blocks) = (group[0].0, group.iter().map(|(_, block)| *block).collect());
-            self.show_ticket_to(id, out);
-            if let Some(link) = self.links.get_mut(id) {
-                link.ask(stripe);
-            }
-            out.tell(id, &Message::Pull(Pull { stripe, blocks }));
-        }
-    }
-
-    /// Who is likely to have what the parent of a feed lacks, likeliest first: the spare, whoever takes over, the parents
-    /// of the tier's other stripes. The broadcaster only if it may be asked for this stripe anyway.
-    fn holders(&self, at: usize) -> Vec<LinkId> {
-        let feed = &self.feeds[at];
-        let spare = feed.grant.as_ref().ok().and_then(|grant| grant.spare);
-        let spare = spare
-            .and_then(|tag| self.book.peer(&tag))
-            .and_then(|peer| self.links.to(&peer));
-        let next = feed.next.as_ref().and_then(|next| next.link);
-        let siblings = self
-            .feeds
-            .iter()
-            .filter(|other| other.stripe.tier == feed.stripe.tier);
-        let siblings = siblings.filter_map(|other| other.healthy());
-        let channel = self.config.channel;
-        let siblings = siblings
-            .filter(|source| source.peer != channel || feed.names(&channel.tag()))
-            .filter_map(|source| source.link);
-        let main = feed.main.as_ref().and_then(|main| main.link);
-        let mut holders: Vec<LinkId> = Vec::new();
-        for link in spare.map(|link| link.id).into_iter().chain(next).chain(siblings) {
-            if Some(link) != main && !holders.contains(&link) {
-                holders.push(link);
-            }
-        }
-        // Its lane has passed the chunk by, and yet it may have it: the link was slow, and it skipped to the live edge.
-        holders.extend(main.filter(|_| holders.is_empty()));
-        holders
+        assert!(self.asked.len() <= ASKED_MAX, "pulls are bounded");
+        let asked: u32 = self.windows.values().map(|window| window.asked).sum();
+        assert_eq!(
+            asked as usize,
+            self.asked.len(),
+            "windows count what is asked for"
+        );
     }
 }

@@ -228,6 +228,7 @@ impl Viewer {
 
     /// A link is gone.
     pub(super) fn on_link_lost(&mut self, now: Instant, link: LinkId, duplicate: bool, out: &mut Outbox) {
+        self.pulls.lost(link);
         if !self.is_live() {
             return;
         }

@@ -57,8 +57,8 @@ impl Screen {
         self.playout.wants(tier)
     }
 
-    pub(super) fn missing(&self, stripe: StripeId) -> impl Iterator<Item = Missing> + '_ {
-        self.playout.missing(stripe)
+    pub(super) fn missing(&self, stripe: StripeId, until: u64) -> impl Iterator<Item = Missing> + '_ {
+        self.playout.missing(stripe, until)
     }
 
     pub(super) fn newest(&self, stripe: StripeId) -> Option<Newest> {
@@ -67,6 +67,11 @@ impl Screen {
 
     pub(super) fn stats(&self, at: ChannelTime) -> PlayoutStats {
         self.playout.stats(at)
+    }
+
+    /// Whether it shows anything yet.
+    pub(super) fn has_begun(&self, at: ChannelTime) -> bool {
+        self.playout.stats(at).tier.is_some()
     }
 
     /// Whether all that came has been played.

@@ -121,6 +121,14 @@ impl Viewer {
         self.feeds.iter().filter_map(linked)
     }
 
+    /// How far each stripe has come: the newest block that it holds, and the first that it lacks and wants.
+    pub fn holdings(&self) -> impl Iterator<Item = (StripeId, u64, u64)> + '_ {
+        (0..self.feeds.len()).map(|at| {
+            let feed = &self.feeds[at];
+            (feed.stripe, feed.newest.unwrap_or_default(), self.lacking(at))
+        })
+    }
+
     /// Whom it feeds with which stripe.
     pub fn children(&self) -> impl Iterator<Item = (PeerId, StripeId)> + '_ {
         self.forwarder.children()

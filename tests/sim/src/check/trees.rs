@@ -6,7 +6,7 @@ use crate::world::NodeIndex;
 use banyan_protocol::media::{StripeId, TierId};
 
 impl Checks {
-    fn parent(&self, node: NodeIndex, stripe: StripeId) -> Option<NodeIndex> {
+    pub(crate) fn parent(&self, node: NodeIndex, stripe: StripeId) -> Option<NodeIndex> {
         let attached: &Attachments = self.attached.get(&node)?;
         let found = attached.iter().find(|(other, _)| *other == stripe);
         found.map(|(_, parent)| *parent)

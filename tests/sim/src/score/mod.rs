@@ -8,7 +8,7 @@ mod tickets;
 
 pub use result::SimResult;
 pub(crate) use result::percentile;
-pub(crate) use seat::Seat;
+pub(crate) use seat::{Seat, captured};
 
 use crate::check::Broken;
 use crate::media::Media;

@@ -61,6 +61,7 @@ impl Show {
             faults: 0,
             rates: FaultRates::default(),
             samples: second::Samples::default(),
+            tells_late: false,
             rng,
             scenario,
             tells_room: false,
@@ -89,9 +90,14 @@ impl Show {
     }
 
     fn plan_all(&mut self, alarm: Alarm, from: Micros, over: Micros, viewers: usize) {
-        for _ in 0..viewers {
-            let at = from + self.rng.below(over.max(1));
-            self.world.set_alarm(at, alarm);
+        let apart = over / viewers.max(1) as Micros;
+        for n in 0..viewers as Micros {
+            let after = if self.scenario.arrival.in_turn {
+                n * apart + self.rng.below(apart.max(1)) / 4
+            } else {
+                self.rng.below(over.max(1))
+            };
+            self.world.set_alarm(from + after, alarm);
         }
     }
 

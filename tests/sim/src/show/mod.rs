@@ -2,6 +2,7 @@
 
 mod build;
 mod faults;
+mod late;
 mod room;
 mod second;
 mod stop_watch;
@@ -54,6 +55,8 @@ pub struct Look {
     pub ledger: bool,
     /// Where the full stream's slots are in each second.
     pub room: bool,
+    /// Who is not at the live edge in each second, and below whom it falls behind.
+    pub late: bool,
 }
 
 /// How a run ended.
@@ -93,6 +96,7 @@ pub struct Show {
     faults: u64,
     rates: faults::FaultRates,
     samples: second::Samples,
+    tells_late: bool,
 }
 
 impl Show {
@@ -100,6 +104,7 @@ impl Show {
     pub fn run(scenario: &Scenario, seed: u64, look: Look) -> Outcome {
         let watch = StopWatch::start();
         let mut show = Self::new(scenario.clone(), seed);
+        show.tells_late = look.late;
         if let Some(node) = look.follow {
             show.world.follow(node);
         }

@@ -48,6 +48,9 @@ impl Show {
         if let Some(pulse) = &mut self.world.watch.pulse {
             pulse.beat(now, handled);
         }
+        if self.tells_late {
+            self.tell_late();
+        }
         self.checks.whole(&self.world)?;
         self.world.watch.broken()?;
         self.sample();

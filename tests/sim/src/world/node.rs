@@ -22,6 +22,11 @@ pub trait Role: Machine + Any {
         Vec::new()
     }
 
+    /// How far each stripe has come: the newest block that it holds, and the first that it lacks.
+    fn holdings(&self) -> Vec<(StripeId, u64, u64)> {
+        Vec::new()
+    }
+
     /// Whom it sends which stripe.
     fn children(&self) -> Vec<(PeerId, StripeId)> {
         Vec::new()

@@ -22,7 +22,14 @@ fn a_viewer_joins_attaches_and_plays() {
         });
         let first = attaches.next().unwrap();
         assert!(first.ticket.is_some() && attaches.next().is_none());
-        assert_eq!(first.stripes, [(stripe_of(1, n - 1), 10)]);
+        // Of the 20 blocks that it lacks, those before the seat are pulled.
+        let [(stripe, from)] = first.stripes[..] else {
+            panic!("one stripe each: {first:?}");
+        };
+        assert!(stripe == stripe_of(1, n - 1) && from > 10, "{first:?}");
+        let mut pulled = stage.pulled(stripe);
+        pulled.sort_unstable();
+        assert_eq!(pulled, (10..from).collect::<Vec<_>>(), "each once");
     }
     assert_eq!(stage.moves().len(), 3);
     assert!(

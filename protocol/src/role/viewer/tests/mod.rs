@@ -587,6 +587,15 @@ impl Stage {
         self.say(CHANNEL, &Message::Assign(assign));
     }
 
+    /// The blocks of a stripe that the viewer pulled, from whomever.
+    fn pulled(&self, stripe: StripeId) -> Vec<u64> {
+        let pulls = self.told.iter().filter_map(|(_, message)| match message {
+            Message::Pull(pull) if pull.stripe == stripe => Some(pull.blocks.clone()),
+            _ => None,
+        });
+        pulls.flatten().collect()
+    }
+
     fn mood(&mut self, n: u8, mood: Mood) {
         self.parents.entry(peer(n)).or_default().mood = mood;
     }

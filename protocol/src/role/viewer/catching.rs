@@ -1,0 +1,215 @@
+//! Catching up: which chunks are asked for by number, and of whom.
+//!
+//! A seat brings what is new; what is older than the seat is fetched from whoever has uplink to spare, and so is what the parent
+//! lacks when it is soon due (`docs/protocol.md` §6.4).
+
+use super::Viewer;
+use super::feed::Feed;
+use crate::io::{LinkId, Outbox};
+use crate::media::StripeId;
+use crate::time::{ChannelTime, Duration, Instant, TICK};
+use crate::wire::control::{Message, Pull};
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+/// How near playout must be before a chunk that the parent may still send is asked for elsewhere: two tries at a
+/// far-away peer, and a little.
+const NEAR: Duration = Duration::from_millis(700);
+
+/// The same for who feeds others, who then need not ask themselves.
+const NEAR_INTERIOR: Duration = Duration::from_millis(1100);
+
+/// A sender from whom a chunk came that lately sends on, however late: asking others would cost uplink that is
+/// better spent on catching up.
+const FLOWS: Duration = Duration::from_millis(300);
+
+/// Who was just asked for the stripe has so long to begin.
+const ANSWERS: Duration = Duration::from_millis(500);
+
+/// What is overdue for so long is not asked for any more: playing goes on behind it before an answer comes.
+const OVERDUE_MAX: Duration = Duration::from_secs(2);
+
+/// How often is looked.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// A seat begins at most so many blocks behind the live edge. What is older would come too late by an ordered lane, and everybody below
+/// would be as late for long: it is fetched by number.
+const SEAT_BEHIND: u64 = 13;
+
+/// Who lacks more than that when it comes takes its seats so many blocks beyond the live edge: what comes first is then what is due
+/// first, and what is live now is due last of all that it lacks.
+const SEAT_AHEAD: u64 = 5;
+
+/// Nobody in the depth of a tree has newer blocks than so many behind the live edge.
+const SPREAD: u64 = 4;
+
+/// A chunk that is to be pulled: its block, its stripe, where the stripe's feed is, and who was asked for it in vain.
+type Wanted = (u64, StripeId, usize, Option<LinkId>);
+
+impl Viewer {
+    pub(super) fn pulls_due(&self) -> Option<Instant> {
+        // Chunks that come have it looked at; this is for when none do.
+        (self.feeds.len() > 0).then_some(self.pulls.check + EVERY)
+    }
+
+    pub(super) fn run_pulls(&mut self, now: Instant, out: &mut Outbox) {
+        if now < self.pulls.check {
+            return;
+        }
+        self.pulls.check = now + EVERY;
+        self.pulls.reckon(now);
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for at in 0..self.feeds.len() {
+            self.want(now, at, &mut wanted);
+        }
+        wanted.sort_unstable();
+        let asked = self.ask_all(now, &wanted);
+        self.say_pulls(asked, out);
+    }
+
+    /// Where a feed's seat begins: what is older is fetched by number.
+    pub(super) fn seat_from(&self, now: Instant, at: usize) -> u64 {
+        let (lacking, edge) = (self.lacking(at), self.live_edge(now));
+        let behind = edge.saturating_sub(SEAT_BEHIND);
+        match self.feeds[at].main {
+            None if lacking < behind => edge + SEAT_AHEAD,
+            _ => lacking.max(behind),
+        }
+    }
+
+    /// The newest block that there should be.
+    fn live_edge(&self, now: Instant) -> u64 {
+        let (block, since) = self.edge;
+        block + (now.since(since).as_micros() / TICK.as_micros()) as u64
+    }
+
+    /// The blocks that a feed should pull, and has not asked for, or in vain so far.
+    fn want(&self, now: Instant, at: usize, wanted: &mut Vec<Wanted>) {
+        let feed = &self.feeds[at];
+        if !feed.is_granted() {
+            return;
+        }
+        let sender = feed.next.as_ref().or(feed.main.as_ref());
+        let seat = sender.filter(|sender| sender.link.is_some() || sender.newest.is_some());
+        let from = seat.map_or_else(|| self.seat_from(now, at), |sender| sender.from);
+        let passed = seat.and_then(|sender| sender.newest).unwrap_or_default();
+        let near = self.near(now, at);
+        let hole = self.at(now) + self.nearness(feed);
+        let overdue = self.at(now).before(OVERDUE_MAX);
+        let stripe = feed.stripe;
+        let there = self.live_edge(now).saturating_sub(SPREAD);
+        for missing in self.screen.missing(stripe, from.min(there)) {
+            let by = if missing.block < passed { hole } else { near };
+            let is_due = missing.due.is_some_and(|due| due <= by);
+            let is_over = missing.due.is_some_and(|due| due <= overdue);
+            let is_older = missing.block < from.min(there);
+            if (is_older || is_due) && !is_over {
+                match self.pulls.asked(now, stripe, missing.block) {
+                    None => wanted.push((missing.block, stripe, at, None)),
+                    Some((link, true)) => wanted.push((missing.block, stripe, at, Some(link))),
+                    Some((_, false)) => {}
+                }
+            }
+        }
+    }
+
+    /// Until when a chunk must be due that the sender has not come to yet; never, as long as it sends.
+    fn near(&self, now: Instant, at: usize) -> ChannelTime {
+        let feed = &self.feeds[at];
+        let flows = feed.flowed.is_some_and(|flowed| now < flowed + FLOWS);
+        let asked = feed.next.as_ref().is_some_and(|next| now < next.since + ANSWERS);
+        if flows || asked {
+            ChannelTime::default()
+        } else {
+            self.at(now) + NEAR
+        }
+    }
+
+    fn nearness(&self, feed: &Feed) -> Duration {
+        if self.forwarder.is_interior(feed.stripe) {
+            NEAR_INTERIOR
+        } else {
+            NEAR
+        }
+    }
+
+    /// Finds somebody for each chunk, the oldest first. Notes whether there were more than anybody may be asked for.
+    fn ask_all(&mut self, now: Instant, wanted: &[Wanted]) -> Vec<(LinkId, StripeId, u64)> {
+        let mut asked = Vec::new();
+        self.pulls.hungry = false;
+        for &(block, stripe, at, former) in wanted {
+            let holder = self.holder(at, block, former);
+            let Some(link) = holder.filter(|_| self.pulls.may_ask()) else {
+                self.pulls.hungry |= former.is_none();
+                continue;
+            };
+            self.pulls.note(now, link, stripe, block);
+            asked.push((link, stripe, block));
+        }
+        asked
+    }
+
+    /// Who is asked for a chunk: whoever is likely to have it and may be asked for most, the likeliest first, but not `former`.
+    fn holder(&self, at: usize, block: u64, former: Option<LinkId>) -> Option<LinkId> {
+        let holders = self.holders(at, block);
+        let awaits = |feed: &Feed| feed.next.as_ref().is_some_and(|next| next.link.is_none());
+        let alone = holders.len() == 1 && !self.feeds.iter().any(awaits);
+        let room = |link: &LinkId| self.pulls.room(*link, alone);
+        let able = holders
+            .into_iter()
+            .filter(|link| Some(*link) != former && room(link) > 0);
+        able.min_by_key(|link| Reverse(room(link)))
+    }
+
+    /// Who is likely to have what the parent of a feed does not send: the parents and spares of the tier's stripes. The
+    /// broadcaster, if it may be asked for this stripe anyway, or for what is older than a seat.
+    fn holders(&self, at: usize, block: u64) -> Vec<LinkId> {
+        let feed = &self.feeds[at];
+        let main = feed
+            .main
+            .as_ref()
+            .filter(|main| block >= main.from)
+            .and_then(|main| main.link);
+        let channel = self.config.channel;
+        let may_ask_source = main.is_none() || feed.names(&channel.tag());
+        let mut holders: Vec<LinkId> = Vec::new();
+        let tier = feed.stripe.tier;
+        let others = self.feeds.iter().filter(|other| other.stripe.tier == tier);
+        for other in core::iter::once(feed).chain(others) {
+            let spare = other.grant.as_ref().ok().and_then(|grant| grant.spare);
+            let spare = spare
+                .and_then(|tag| self.book.peer(&tag))
+                .and_then(|peer| self.links.to(&peer));
+            let parents = [&other.main, &other.next].into_iter().flatten();
+            let parents = parents
+                .filter(|source| source.peer != channel)
+                .filter_map(|source| source.link);
+            for link in spare.map(|link| link.id).into_iter().chain(parents) {
+                if Some(link) != main && !holders.contains(&link) {
+                    holders.push(link);
+                }
+            }
+        }
+        let source = self
+            .session
+            .link()
+            .filter(|link| may_ask_source && !holders.contains(link));
+        holders.extend(source.filter(|link| Some(*link) != main));
+        // Its lane has passed the chunk by, and yet it may have it: the link was slow, and it skipped to the live edge.
+        holders.extend(main.filter(|_| holders.is_empty()));
+        holders
+    }
+
+    fn say_pulls(&mut self, mut asked: Vec<(LinkId, StripeId, u64)>, out: &mut Outbox) {
+        asked.sort_unstable();
+        for group in asked.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
+            let (id, stripe, _) = group[0];
+            let blocks = group.iter().map(|(.., block)| *block).collect();
+            self.show_ticket_to(id, out);
+            if let Some(link) = self.links.get_mut(id) {
+                link.ask(stripe);
+            }
+            out.tell(id, &Message::Pull(Pull { stripe, blocks }));
+        }
+    }
+}
