@@ -6,6 +6,7 @@
 //! edges, [`orphans`] finds new parents, [`capacity`] grants uplink as it is proven, [`admission`] runs the rounds of questions when it runs
 //! out, [`ration`] says who has the full stream then, and [`exchange`] makes the most of full uplinks.
 
+pub mod acquaintances;
 pub mod admission;
 pub mod capacity;
 pub mod exchange;
@@ -21,6 +22,7 @@ pub mod recover;
 pub mod stripes;
 
 use crate::id::{PeerId, PeerTag};
+use crate::overlay::acquaintances::Acquaintances;
 use crate::overlay::member::{Member, MemberIndex};
 use crate::overlay::reach::BadPairs;
 use crate::overlay::stripes::{StripeIndex, Stripes};
@@ -35,6 +37,7 @@ pub struct Overlay {
     free_indices: Vec<MemberIndex>,
     by_id: BTreeMap<PeerId, MemberIndex>,
     bad_pairs: BadPairs,
+    acquaintances: Acquaintances,
     /// How many children of `parent` count on `spare`: a spare's reserve serves one failure at a time.
     spare_load: BTreeMap<(MemberIndex, MemberIndex), u32>,
     /// Places that want a spare and may find one now.
@@ -55,6 +58,7 @@ impl Overlay {
             free_indices: Vec::new(),
             by_id,
             bad_pairs: BadPairs::default(),
+            acquaintances: Acquaintances::default(),
             spare_load: BTreeMap::new(),
             spareless: BTreeSet::new(),
             changed: BTreeSet::new(),
@@ -163,6 +167,7 @@ impl Overlay {
         let id = member.id;
         self.by_id.remove(&id);
         self.bad_pairs.forget(index);
+        self.acquaintances.forget(index);
         self.changed.remove(&index);
         self.changed_a_little.remove(&index);
         self.free_indices.push(index);

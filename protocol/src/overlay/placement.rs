@@ -76,6 +76,7 @@ impl Overlay {
             && place.is_rooted()
             && self.rank_allows(child, stripe, place)
             && self.link_between(child, parent).is_some()
+            && self.may_meet(child, parent)
     }
 
     fn rank_allows(&self, child: MemberIndex, stripe: StripeIndex, above: &Place) -> bool {
@@ -200,6 +201,7 @@ impl Overlay {
                 *spare == MemberIndex::SOURCE,
                 self.needs_rise(child, stripe, *spare),
                 !self.is_handy(child, parent, *spare),
+                !self.has_met(child, *spare),
                 self.opening(member, *spare, stripe),
                 depth,
                 load,

@@ -288,7 +288,7 @@ impl Overlay {
     }
 
     fn may_adopt(&self, newcomer: MemberIndex, stripe: StripeIndex, seat: Takeover) -> bool {
-        if self.link_between(seat.sitter, newcomer).is_none() {
+        if self.link_between(seat.sitter, newcomer).is_none() || !self.may_meet(seat.sitter, newcomer) {
             return false;
         }
         let (Some(sitter), Some(parent)) = (
@@ -504,6 +504,7 @@ impl Overlay {
     /// Forgets what has run out: seats sat on for too long, and pairs kept apart.
     pub fn expire(&mut self, now: Instant) {
         self.bad_pairs.expire(now);
+        self.acquaintances.expire(now);
         for index in self.present().collect::<Vec<_>>() {
             self.member_mut(index).lingering.retain(|seat| seat.until > now);
         }

@@ -198,6 +198,30 @@ fn children_of_a_failed_parent_are_planned_where_they_go_by_themselves_and_need_
 }
 
 #[test]
+fn who_was_given_many_addresses_in_a_minute_is_seated_below_acquaintances_only() {
+    let mut overlay = overlay(16);
+    let (child, full) = join(&mut overlay, 1, 0);
+    assert!(full);
+    for n in 2..40 {
+        join(&mut overlay, n, 30);
+    }
+    let strangers: Vec<_> = overlay.viewers().filter(|other| *other != child).collect();
+    let met = strangers.iter().take_while(|peer| {
+        let may = overlay.may_meet(child, **peer);
+        may && overlay.introduce(NOW, child, **peer) && !overlay.introduce(NOW, child, **peer)
+    });
+    assert_eq!(met.count(), 16, "four in five of the dials of a minute");
+    let stripe = overlay.stripes.of_tier(TOP).next().expect("there is a top tier");
+    overlay.detach(child, stripe, None);
+    let may_hang = |peer: &MemberIndex| overlay.may_hang(child, stripe, *peer);
+    assert!(strangers[..16].iter().any(may_hang));
+    assert!(!strangers[16..].iter().any(may_hang));
+    overlay.expire(NOW + crate::time::Duration::from_secs(60));
+    assert!(overlay.may_meet(child, strangers[30]));
+    overlay.check_invariants();
+}
+
+#[test]
 fn a_spare_avoids_the_parent_it_stands_in_for() {
     let mut overlay = overlay(16);
     for n in 1..12 {

@@ -134,7 +134,6 @@ impl Broadcaster {
         let former = core::mem::replace(&mut contact.link, link);
         contact.address = address;
         contact.heard = now;
-        contact.told.clear();
         contact.order = None;
         self.links.get_mut(&link).expect("it said hello").member = Some(member);
         if let Some(stranger) = self.links.get_mut(&former) {
@@ -142,6 +141,7 @@ impl Broadcaster {
         }
         self.close(now, former, CloseCode::Duplicate, out);
         self.welcome(now, member, out);
+        self.overlay.estrange_all(member);
         self.overlay.touch(member);
         if self.overlay.member(member).state != State::Leaving {
             self.overlay.set_state(member, State::Active);
@@ -262,9 +262,6 @@ impl Broadcaster {
         self.awaiting.remove(&member);
         self.newly_served.remove(&member);
         self.admission.forget(&peer);
-        for contact in self.contacts.values_mut() {
-            contact.told.remove(&peer);
-        }
         self.reseat(now, orphans);
         if self.announced.remove(&peer) {
             let viewers = self.announced.len();

@@ -80,8 +80,6 @@ struct Contact {
     expires: Option<Instant>,
     /// What it was told last, so that it isn't told twice.
     order: Option<Order>,
-    /// The peers it has been introduced to.
-    told: BTreeSet<PeerId>,
     late_since: Option<Instant>,
     /// What it sent by its last report.
     sending: Bitrate,
@@ -97,7 +95,6 @@ impl Contact {
             serial: (heard.as_micros() / 100_000) as u32,
             expires: None,
             order: None,
-            told: BTreeSet::new(),
             late_since: None,
             sending: Bitrate::ZERO,
         }

@@ -1,7 +1,6 @@
 //! What members are told: welcomes, and an `Assign` whenever their places changed.
 
 use super::{Broadcaster, Contact, Order};
-use crate::id::PeerId;
 use crate::io::Outbox;
 use crate::limits::TICKET_LIFE;
 use crate::media::TierId;
@@ -84,7 +83,7 @@ impl Broadcaster {
     }
 
     fn order(&mut self, now: Instant, member: MemberIndex, order: Order, out: &mut Outbox) {
-        let peers = self.introduce(member, out);
+        let peers = self.introduce(now, member, out);
         let info = self.overlay.member(member);
         let behind = if self.is_crowded(now) {
             CATCH_UP_BLOCKS
@@ -148,7 +147,7 @@ impl Broadcaster {
     }
 
     /// The parents and spares that a member has not been told of; whoever must dial the member instead is told to.
-    fn introduce(&mut self, member: MemberIndex, out: &mut Outbox) -> Vec<Introduction> {
+    fn introduce(&mut self, now: Instant, member: MemberIndex, out: &mut Outbox) -> Vec<Introduction> {
         let places = self.overlay.member(member).places_with_index();
         let mut named: Vec<MemberIndex> = places
             .flat_map(|(_, place)| [place.parent, place.spare])
@@ -156,28 +155,13 @@ impl Broadcaster {
             .collect();
         named.sort_unstable();
         named.dedup();
-        let mut peers = Vec::new();
-        for peer in named {
-            let id = self.overlay.member(peer).id;
-            let told = &mut self
-                .contacts
-                .get_mut(&member)
-                .expect("checked by the caller")
-                .told;
-            if peer != MemberIndex::SOURCE && told.insert(id) {
-                peers.push(self.introduction(member, peer, id, out));
-            }
-        }
-        peers
+        named.retain(|peer| self.overlay.introduce(now, member, *peer));
+        let introduction = |peer| self.introduction(member, peer, out);
+        named.into_iter().map(introduction).collect()
     }
 
-    fn introduction(
-        &self,
-        child: MemberIndex,
-        parent: MemberIndex,
-        peer: PeerId,
-        out: &mut Outbox,
-    ) -> Introduction {
+    fn introduction(&self, child: MemberIndex, parent: MemberIndex, out: &mut Outbox) -> Introduction {
+        let peer = self.overlay.member(parent).id;
         let mut addresses = self.overlay.member(parent).addresses.clone();
         if self.overlay.link_between(child, parent) == Some(Dials::Parent) {
             addresses.clear();

@@ -95,9 +95,7 @@ impl Broadcaster {
     }
 
     fn note_failure(&mut self, now: Instant, child: MemberIndex, parent: MemberIndex, why: DetachReason) {
-        if let Some(contact) = self.contacts.get_mut(&child) {
-            contact.told.remove(&self.overlay.member(parent).id);
-        }
+        self.overlay.estrange(child, parent);
         match why {
             DetachReason::Replaced | DetachReason::Leaving => {}
             DetachReason::Full => self.overlay.keep_apart(now, child, parent, FULL_FOR_NOW),
@@ -111,10 +109,7 @@ impl Broadcaster {
 
     pub(super) fn on_unreachable(&mut self, now: Instant, member: MemberIndex, peer: MemberIndex) {
         self.overlay.keep_apart(now, member, peer, BadPairs::KEPT);
-        let Some(contact) = self.contacts.get_mut(&member) else {
-            return;
-        };
-        contact.told.remove(&self.overlay.member(peer).id);
+        self.overlay.estrange(member, peer);
         let hangs = |(_, place): &(StripeIndex, &crate::overlay::forest::Place)| place.parent == Some(peer);
         let stripes: Vec<_> = self
             .overlay

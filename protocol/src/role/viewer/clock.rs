@@ -6,9 +6,8 @@ use crate::time::{ChannelClock, ChannelTime, Duration, Instant};
 /// million, and paths change.
 const AGING_US: u64 = 100;
 
-/// Echoes come once a second until this much has passed since the link came up, so that one of them meets no queue.
-const EAGER: Duration = Duration::from_secs(1);
-const EAGER_EVERY: Duration = Duration::from_secs(1);
+/// The first echo comes so long after the link came up: the crowd of a start is over, and it may meet no queue where the welcome did.
+const FIRST_AFTER: Duration = Duration::from_secs(1);
 /// Clocks drift apart by a few milliseconds in two minutes; every answer is paid for by the broadcaster's uplink.
 const CALM_EVERY: Duration = Duration::from_secs(120);
 
@@ -17,7 +16,6 @@ const CALM_EVERY: Duration = Duration::from_secs(120);
 pub(super) struct ClockSync {
     clock: ChannelClock,
     best: Option<Sample>,
-    since: Instant,
     next: Option<Instant>,
 }
 
@@ -28,11 +26,10 @@ struct Sample {
 }
 
 impl ClockSync {
-    /// A link to the coordinator is up: what it says counts anew, for it may be another run of it.
+    /// A link to the coordinator is up: what it says counts anew, for it may be another run of it. Its welcome tells the time first.
     pub(super) fn restart(&mut self, now: Instant) {
         self.best = None;
-        self.since = now;
-        self.next = Some(now);
+        self.next = Some(now + FIRST_AFTER);
     }
 
     /// The link is gone; the offset stays.
@@ -47,12 +44,7 @@ impl ClockSync {
 
     /// An echo was sent.
     pub(super) fn asked(&mut self, now: Instant) {
-        let every = if now.since(self.since) < EAGER {
-            EAGER_EVERY
-        } else {
-            CALM_EVERY
-        };
-        self.next = Some(now + every);
+        self.next = Some(now + CALM_EVERY);
     }
 
     /// The answer `theirs` to what was sent at `sent`.
@@ -126,15 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn asks_often_at_first() {
+    fn asks_soon_and_then_now_and_then() {
         let mut clock = ClockSync::default();
         assert_eq!(clock.due(), None);
         clock.restart(ms(1000));
-        assert_eq!(clock.due(), Some(ms(1000)));
-        clock.asked(ms(1000));
-        assert_eq!(clock.due(), Some(ms(2000)));
-        clock.asked(ms(7000));
-        assert_eq!(clock.due(), Some(ms(127_000)));
+        assert_eq!(clock.due(), Some(ms(2000)), "the welcome comes before");
+        clock.asked(ms(2000));
+        assert_eq!(clock.due(), Some(ms(122_000)));
         clock.pause();
         assert_eq!(clock.due(), None);
     }

@@ -1,12 +1,11 @@
 //! Whom a viewer may dial, so that no coordinator can make its viewers flood a victim (`docs/protocol.md` §6.6).
 
+use crate::limits::NEW_ADDRESSES_A_MINUTE;
 use crate::time::{Duration, Instant};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// New addresses that may be dialled within a minute.
-const PER_MINUTE: usize = 20;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// How long an address that did not answer is left alone.
@@ -90,7 +89,7 @@ impl Dials {
     pub(super) fn new() -> Self {
         Self {
             reach: Reach::Global,
-            lately: VecDeque::with_capacity(PER_MINUTE),
+            lately: VecDeque::with_capacity(NEW_ADDRESSES_A_MINUTE),
             silent: VecDeque::new(),
             answered: VecDeque::new(),
         }
@@ -152,7 +151,7 @@ impl Dials {
         if self.answered.contains(&address) {
             return true;
         }
-        if self.lately.len() == PER_MINUTE {
+        if self.lately.len() == NEW_ADDRESSES_A_MINUTE {
             return false;
         }
         self.lately.push_back(now);
@@ -167,7 +166,7 @@ impl Dials {
 
     pub(super) fn check_invariants(&self) {
         assert!(
-            self.lately.len() <= PER_MINUTE,
+            self.lately.len() <= NEW_ADDRESSES_A_MINUTE,
             "more dials than a minute may have"
         );
         assert!(self.silent.len() <= REMEMBERED_MAX && self.answered.len() <= REMEMBERED_MAX);
@@ -268,9 +267,9 @@ mod tests {
             }
             dials.check_invariants();
         }
-        assert_eq!(dialled.len(), 10 * PER_MINUTE);
-        let mut windows = dialled.windows(PER_MINUTE + 1);
-        assert!(windows.all(|window| window[PER_MINUTE].since(window[0]) >= MINUTE));
+        assert_eq!(dialled.len(), 10 * NEW_ADDRESSES_A_MINUTE);
+        let mut windows = dialled.windows(NEW_ADDRESSES_A_MINUTE + 1);
+        assert!(windows.all(|window| window[NEW_ADDRESSES_A_MINUTE].since(window[0]) >= MINUTE));
     }
 
     #[test]

@@ -1,0 +1,82 @@
+//! Who has been told of whom: an introduction costs the source bytes, and who dials a new address may dial few of them.
+
+use crate::limits::NEW_ADDRESSES_A_MINUTE;
+use crate::overlay::Overlay;
+use crate::overlay::member::MemberIndex;
+use crate::overlay::reach::Dials;
+use crate::time::{Duration, Instant};
+use alloc::collections::BTreeMap;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// So many of a minute's dials are planned; the others are for addresses that answer late, and for what goes wrong.
+const PLANNED: u32 = NEW_ADDRESSES_A_MINUTE as u32 * 4 / 5;
+
+/// The peers that members have been introduced to.
+#[derive(Debug, Default)]
+pub(super) struct Acquaintances {
+    /// When a member was told of a peer, and who was to dial.
+    met: BTreeMap<(MemberIndex, MemberIndex), (Instant, MemberIndex)>,
+    /// How many new addresses a member was given to dial within the last minute.
+    dials: BTreeMap<MemberIndex, u32>,
+}
+
+impl Acquaintances {
+    /// Forgets a member that went.
+    pub(super) fn forget(&mut self, member: MemberIndex) {
+        self.met.retain(|(of, peer), _| *of != member && *peer != member);
+        self.dials.remove(&member);
+    }
+
+    /// Counts anew what was dialled within the last minute.
+    pub(super) fn expire(&mut self, now: Instant) {
+        self.dials.clear();
+        for (at, dialler) in self.met.values() {
+            if now.since(*at) < MINUTE {
+                *self.dials.entry(*dialler).or_default() += 1;
+            }
+        }
+    }
+}
+
+impl Overlay {
+    /// Notes that `member` is told of `peer` now. Whether it had not been.
+    pub fn introduce(&mut self, now: Instant, member: MemberIndex, peer: MemberIndex) -> bool {
+        let dialler = self.dialler(member, peer);
+        let new = !self.has_met(member, peer);
+        if new {
+            self.acquaintances.met.insert((member, peer), (now, dialler));
+            *self.acquaintances.dials.entry(dialler).or_default() += 1;
+        }
+        new
+    }
+
+    /// `member` is to be told of `peer` once more: something about it was wrong.
+    pub fn estrange(&mut self, member: MemberIndex, peer: MemberIndex) {
+        self.acquaintances.met.remove(&(member, peer));
+    }
+
+    /// `member` knows nobody any more: it has a new link, or is another run of the program.
+    pub fn estrange_all(&mut self, member: MemberIndex) {
+        self.acquaintances.met.retain(|(of, _), _| *of != member);
+    }
+
+    /// Whether `member` has been told of `peer`; everybody knows the source.
+    pub(crate) fn has_met(&self, member: MemberIndex, peer: MemberIndex) -> bool {
+        peer == MemberIndex::SOURCE || self.acquaintances.met.contains_key(&(member, peer))
+    }
+
+    /// Whether `child` and `parent` know each other, or whoever dials may still dial a new address: else the plan could not be
+    /// followed.
+    pub(crate) fn may_meet(&self, child: MemberIndex, parent: MemberIndex) -> bool {
+        let dials = |member| self.acquaintances.dials.get(&member).copied().unwrap_or(0);
+        self.has_met(child, parent) || dials(self.dialler(child, parent)) < PLANNED
+    }
+
+    fn dialler(&self, child: MemberIndex, parent: MemberIndex) -> MemberIndex {
+        match self.link_between(child, parent) {
+            Some(Dials::Parent) => parent,
+            _ => child,
+        }
+    }
+}
