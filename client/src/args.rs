@@ -209,6 +209,10 @@ pub struct BenchRelay {
     #[arg(long, value_name = "PATH")]
     pub forwarder: Option<PathBuf>,
 
+    /// Measure QUIC alone, without the forwarding engine, to compare with.
+    #[arg(long)]
+    pub bare: bool,
+
     /// Print the result as a JSON line.
     #[arg(long)]
     pub json: bool,
@@ -224,6 +228,10 @@ pub struct BenchForwarder {
     /// Run on this core only.
     #[arg(long)]
     pub pin: Option<usize>,
+
+    /// Pass on what comes without engine and driver.
+    #[arg(long)]
+    pub bare: bool,
 }
 
 /// What happens to a viewer for whom there is no room.

@@ -46,7 +46,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         Command::Bench {
             what: Bench::Relay(args),
         } => bench(began, &args).await,
-        Command::BenchForwarder(args) => bench::forwarder(&args.channel, args.pin).await,
+        Command::BenchForwarder(args) => bench::forwarder(&args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "banyan", &mut io::stdout());
             Ok(())

@@ -132,6 +132,11 @@ impl Endpoint {
         open_quic(socket, &self.wire, EndpointConfig::default(), None)
     }
 
+    /// The QUIC below, for whoever measures what it costs by itself. Links that are begun here are no driver's.
+    pub fn transport(&self) -> &quinn::Endpoint {
+        &self.quic
+    }
+
     /// Whose it is.
     pub fn id(&self) -> PeerId {
         self.id

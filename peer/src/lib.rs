@@ -16,6 +16,7 @@
 
 mod accept;
 mod address;
+mod batch;
 mod clock;
 mod dial;
 mod driver;

@@ -1,16 +1,20 @@
-//! The UDP socket under QUIC: it counts wire bytes, and never sends an address that hasn't answered more than a dial may.
+//! The UDP socket under QUIC: it counts wire bytes, hands over together what belongs together, and never sends an address
+//! that hasn't answered more than a dial may.
 
 use crate::address::canonical;
+use crate::batch::Batch;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
 use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 /// Initials that may go to an address that hasn't answered: a victim whose address we are given gets no more, however often
 /// we are told to dial it.
@@ -102,17 +106,25 @@ pub(crate) struct Socket {
     dialled: Mutex<Dialled>,
     /// How many addresses are silent, so that the way of every other datagram is free of the lock.
     silent: AtomicUsize,
+    /// What waits for what follows it.
+    batch: Mutex<Batch>,
+    /// Wakes the task that sends what nothing has followed.
+    rest: Arc<Notify>,
 }
 
 impl Socket {
     /// To be called within a runtime.
     pub(crate) fn new(socket: UdpSocket, wire: Arc<Wire>) -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self {
+        let socket = Arc::new(Self {
             inner: TokioRuntime.wrap_udp_socket(socket)?,
             wire,
             dialled: Mutex::default(),
             silent: AtomicUsize::new(0),
-        }))
+            batch: Mutex::default(),
+            rest: Arc::default(),
+        });
+        tokio::spawn(send_rests(Arc::downgrade(&socket), socket.rest.clone()));
+        Ok(socket)
     }
 
     /// A dial to `address` begins. Where nobody answered lately, nothing is sent.
@@ -136,12 +148,74 @@ impl Socket {
         done
     }
 
+    fn batch(&self) -> MutexGuard<'_, Batch> {
+        self.batch.lock().expect("nobody panics while sending")
+    }
+
+    /// Sends `transmit`, after what waits, or has it wait for what follows it. Who sends through us does so in one go, as
+    /// long as it has anything; the task for rests runs after it.
     fn send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        let mut batch = self.batch();
+        if !batch.take(transmit, self.inner.max_transmit_segments()) {
+            self.send_batch(&mut batch)?;
+            if !batch.take(transmit, self.inner.max_transmit_segments()) {
+                return self.hand_over(transmit);
+            }
+        }
+        // What the kernel has no room for now, it is offered again.
+        if batch.is_open() || self.send_batch(&mut batch).is_err() {
+            self.rest.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Sends what waits.
+    ///
+    /// # Errors
+    /// If the kernel has no room for it; it waits on. Other errors are losses, as on the way.
+    fn send_batch(&self, batch: &mut Batch) -> io::Result<()> {
+        if let Some(transmit) = batch.transmit() {
+            let sent = self.hand_over(&transmit);
+            sent.or_else(|error| match error.kind() {
+                io::ErrorKind::WouldBlock => Err(error),
+                _ => Ok(()),
+            })?;
+            batch.clear();
+        }
+        Ok(())
+    }
+
+    fn hand_over(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         self.inner.try_send(transmit)?;
         let (address, bytes) = (transmit.destination, transmit.contents.len());
         let sent = wire_bytes(address, bytes, datagrams(bytes, transmit.segment_size));
         self.wire.sent.fetch_add(sent, Relaxed);
         Ok(())
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.rest.notify_one();
+    }
+}
+
+/// Sends what waits and is followed by nothing, until the socket has gone.
+async fn send_rests(socket: Weak<Socket>, rest: Arc<Notify>) {
+    loop {
+        rest.notified().await;
+        while let Some(socket) = socket.upgrade() {
+            let sent = socket.send_batch(&mut socket.batch());
+            if sent.is_ok() {
+                break;
+            }
+            let mut poller = socket.inner.clone().create_io_poller();
+            // An error shows with the next attempt.
+            let _ = poll_fn(|context| poller.as_mut().poll_writable(context)).await;
+        }
+        if socket.strong_count() == 0 {
+            return;
+        }
     }
 }
 
@@ -227,15 +301,24 @@ mod tests {
     }
 
     async fn send(socket: &Arc<Socket>, destination: SocketAddr, contents: &[u8]) {
+        send_cut(socket, destination, contents, None).await;
+    }
+
+    async fn send_cut(
+        socket: &Arc<Socket>,
+        destination: SocketAddr,
+        contents: &[u8],
+        segment: Option<usize>,
+    ) {
         let mut poller = socket.clone().create_io_poller();
-        std::future::poll_fn(|context| poller.as_mut().poll_writable(context))
+        poll_fn(|context| poller.as_mut().poll_writable(context))
             .await
             .unwrap();
         let transmit = Transmit {
             destination,
             contents,
             ecn: None,
-            segment_size: None,
+            segment_size: segment,
             src_ip: None,
         };
         socket.try_send(&transmit).unwrap();
@@ -286,6 +369,28 @@ mod tests {
             dialled.answer(address);
         }
         assert_eq!((dialled.answered.len(), dialled.silent.len()), (ANSWERED_MAX, 0));
+    }
+
+    #[tokio::test]
+    async fn datagrams_go_together_in_order_and_nothing_waits_for_ever() {
+        let (socket, receiver, address) = sender().await;
+        let mut two = [1; 2000];
+        two[1000..].fill(2);
+        send_cut(&socket, address, &two, Some(1000)).await;
+        assert_eq!(count(&receiver), 0, "it waits for what follows");
+        send(&socket, address, &[3; 500]).await;
+        let mut buffer = [0; 2000];
+        for expected in [(1000, 1), (1000, 2), (500, 3)] {
+            let length = receiver.recv(&mut buffer).unwrap();
+            assert_eq!((length, buffer[0]), expected);
+        }
+        send_cut(&socket, address, &two, Some(1000)).await;
+        let receiver = tokio::net::UdpSocket::from_std(receiver).unwrap();
+        for expected in [1, 2] {
+            assert_eq!(receiver.recv(&mut buffer).await.unwrap(), 1000);
+            assert_eq!(buffer[0], expected);
+        }
+        assert_eq!(socket.wire.totals().0, 4500 + 5 * 42);
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! The forwarding process: the engine of viewers and relays, and the driver that they share.
 
-use super::process;
+use super::{bare, process};
+use crate::args::BenchForwarder;
 use crate::error::Error;
 use banyan_peer::{Clock, Endpoint, Inbound, identity};
 use banyan_protocol::id::{Ed25519, PeerId, key_text};
@@ -17,6 +18,7 @@ use bytes::Bytes;
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// The forwarding process's rank on every stripe; its children's is greater.
 pub(super) const RANK: Rank = Rank(1);
@@ -24,15 +26,15 @@ pub(super) const RANK: Rank = Rank(1);
 /// More children than any machine feeds; all of them come from one address here.
 const CHILDREN_MAX: usize = 10_000;
 
-/// Forwards `channel`, on core `pin` alone, until its standard input ends. Prints where it listens, and its key.
+/// Forwards a channel, on one core if it is named, until its standard input ends. Prints where it listens, and its key.
 ///
 /// # Errors
-/// If `channel` is no key, or the system gives no core or port.
-pub async fn run(channel: &str, pin: Option<usize>) -> Result<(), Error> {
-    if let Some(core) = pin {
+/// If the channel is no key, or the system gives no core or port.
+pub async fn run(args: &BenchForwarder) -> Result<(), Error> {
+    if let Some(core) = args.pin {
         process::pin_to(core)?;
     }
-    let channel = parse_key(channel).ok_or_else(|| Error::Usage("--channel is no key".into()))?;
+    let channel = parse_key(&args.channel).ok_or_else(|| Error::Usage("--channel is no key".into()))?;
     let inbound = Inbound {
         total: CHILDREN_MAX,
         per_prefix: CHILDREN_MAX,
@@ -47,19 +49,27 @@ pub async fn run(channel: &str, pin: Option<usize>) -> Result<(), Error> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{} {}", endpoint.local(), key_text(&endpoint.id()))?;
     stdout.flush()?;
+    // The benchmark holds the other end, so that this process never outlives it.
+    let (end, ended) = oneshot::channel();
+    std::thread::spawn(move || {
+        // Anything else than its end would be a surprise, and ends it as well.
+        let _ = std::io::stdin().read(&mut [0]);
+        let _ = end.send(());
+    });
+    tokio::select! {
+        () = forward(endpoint.clone(), channel), if !args.bare => {}
+        () = bare::run(&endpoint), if args.bare => {}
+        _ = ended => {}
+    }
+    Ok(())
+}
+
+async fn forward(endpoint: Endpoint, channel: PeerId) {
     let clock = Clock::start();
     let day = ChannelClock::new(clock.now(), clock.channel_now());
     let machine = Forwarding::new(endpoint.id(), channel, day);
     let mut handle = banyan_peer::spawn(machine, endpoint, clock);
-    // The benchmark holds the other end, so that this process never outlives it.
-    let commands = handle.commands.clone();
-    std::thread::spawn(move || {
-        // Anything else than its end would be a surprise, and ends it as well.
-        let _ = std::io::stdin().read(&mut [0]);
-        let _ = commands.blocking_send(Command::Leave);
-    });
     while handle.outgoing.recv().await.is_some() {}
-    Ok(())
 }
 
 /// The key in its text form.

@@ -3,6 +3,7 @@
 //! One process forwards with the engine that viewers and relays use. This process is the load: a source that feeds it a
 //! stream in ten stripes, and its children, each with a key, a socket and a ticket of its own.
 
+mod bare;
 mod child;
 mod forwarder;
 mod plan;

@@ -1,6 +1,7 @@
 //! The forwarding process seen from outside: starting it, its CPU time and its memory; and which cores run what.
 
 use super::forwarder::parse_key;
+use crate::args::BenchRelay;
 use crate::error::Error;
 use banyan_protocol::id::PeerId;
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -8,7 +9,6 @@ use nix::unistd::Pid;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,18 +21,19 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `program`, or this one, as the forwarding process of `channel`.
+    /// Starts the forwarding process of `channel`.
     ///
     /// # Errors
     /// If it does not start, or does not say where it listens.
-    pub(super) fn start(program: Option<&Path>, channel: &str, pin: Option<usize>) -> Result<Self, Error> {
-        let program = match program {
-            Some(program) => program.to_path_buf(),
+    pub(super) fn start(args: &BenchRelay, channel: &str) -> Result<Self, Error> {
+        let program = match &args.forwarder {
+            Some(program) => program.clone(),
             None => std::env::current_exe()?,
         };
         let mut command = Command::new(&program);
         command.args(["bench-forwarder", "--channel", channel]);
-        if let Some(core) = pin {
+        command.args(args.bare.then_some("--bare"));
+        if let Some(core) = args.pin {
             command.args(["--pin", &core.to_string()]);
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped());

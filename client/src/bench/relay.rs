@@ -38,7 +38,7 @@ pub async fn run(args: &BenchRelay) -> Result<BenchResult, Error> {
         ));
     }
     let key = Arc::new(identity::generate());
-    let process = Process::start(args.forwarder.as_deref(), &key_text(&key.id()), args.pin)?;
+    let process = Process::start(args, &key_text(&key.id()))?;
     if let Some(core) = args.pin {
         process::keep_off(core)?;
     }

@@ -32,6 +32,10 @@ use children::Children;
 /// finds its trees as they were.
 const EPOCH_GRACE: Duration = Duration::from_secs(60);
 
+/// How often at most those who have fallen behind are looked for. It means looking at all children, and is nothing for
+/// each of the thousands of times a second that something happens; what it looks for takes longer to come about.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// What an engine must be told when it is made.
 #[derive(Clone)]
 pub struct Config {
@@ -78,6 +82,8 @@ pub struct Forwarder {
     recheck: bool,
     /// No stripe is shed for overload before this.
     shed_after: Instant,
+    /// Nobody is looked for who has fallen behind before this.
+    look_after: Instant,
 }
 
 impl Forwarder {
@@ -102,6 +108,7 @@ impl Forwarder {
             ends: None,
             recheck: false,
             shed_after: Instant::ZERO,
+            look_after: Instant::ZERO,
         }
     }
 
@@ -238,9 +245,15 @@ impl Forwarder {
         }
         self.give_up_held(now, out);
         self.mark(now, out);
-        self.skip_stale(now, out);
+        let looks = now >= self.look_after;
+        if looks {
+            self.look_after = now + LOOK_EVERY;
+            self.skip_stale(now, out);
+        }
         self.flush(now, out);
-        self.mark_behind(now, out);
+        if looks {
+            self.mark_behind(now, out);
+        }
         self.shed_overload(now, out);
     }
 

@@ -4,28 +4,18 @@ use super::lateness::LATE;
 use super::tokens::Tokens;
 use crate::limits;
 use crate::media::store::{BLOCKS_KEPT, STRIPES};
-use crate::time::{ChannelTime, Duration, Instant};
+use crate::time::{ChannelTime, Duration, Instant, TICK};
 use crate::units::Bitrate;
 use crate::wire::chunk::Chunk;
 use crate::wire::ticket::Class;
 use alloc::collections::VecDeque;
 use core::cmp::Reverse;
 
-/// How long a chunk waits for others to be written with, at most; for other children up to 1.75 ms less, so that not all
-/// are written to at once. A fan-out costs 0.55 CPU-seconds a gigabit with 80 writes a second to a child, 0.31 with 30 and
-/// 0.24 with 20 (`ARCHITECTURE.md`, data plane). A stream of ten stripes whose ticks are staggered brings a chunk every
-/// 10 ms: a little more than 20 ms makes that three to a write, 33 writes a second; and a chunk that passes through stays
-/// well under 30 ms.
-pub(super) const COALESCE: Duration = Duration::from_micros(22_750);
-
-/// Children are put into so many groups, each due [`STAGGER`] before the last one.
-const GROUPS: u32 = 8;
-
-/// See [`GROUPS`].
-const STAGGER: Duration = Duration::from_micros(250);
-
-/// A child with no more stripes than this is written to at once: ten times a second each, that is rarely enough.
-const UNHURRIED_STRIPES: u32 = 3;
+/// How long a chunk waits for others to be written with, at most. A fan-out costs 0.55 CPU-seconds a gigabit with 80 writes
+/// a second to a child, 0.31 with 30 and 0.24 with 20 (`ARCHITECTURE.md`, data plane). A child's stripes bring their chunks
+/// one after another, each once a tick: what comes in this time is written together. Of ten stripes whose ticks are
+/// staggered that is three chunks, 33 writes a second; and a chunk that passes through stays well under 30 ms.
+pub(super) const COALESCE: Duration = Duration::from_millis(25);
 
 /// How long a child may save up what it is owed: two ticks, for chunks come one a tick and not evenly.
 const OWED: Duration = Duration::from_millis(200);
@@ -73,6 +63,12 @@ pub struct Entry {
     pub kind: Kind,
 }
 
+/// How many chunks of so many stripes are written together: as many as come within [`COALESCE`] after the first. With
+/// three stripes or fewer each is written at once: ten times a second each, that is rarely enough.
+fn together(stripes: u32) -> u32 {
+    1 + stripes * COALESCE.as_millis() as u32 / TICK.as_millis() as u32
+}
+
 /// What waits for one child, and what the child may be sent.
 ///
 /// What comes by a seat and what was pulled wait apart, each earliest capture first: a child gets what is new on its slots' worth,
@@ -92,9 +88,10 @@ pub struct Line {
     held_up: bool,
     /// Since when it works off a backlog.
     behind_since: Option<Instant>,
-    coalesce: Duration,
-    stagger: Duration,
     stripes: u32,
+    /// Live chunks that have come. Counted from the line's index on, so that children of the same stripes are not all
+    /// written to at the same chunk.
+    turn: u32,
     owed: Tokens,
     /// Bytes of frames that the transport has not taken yet.
     pub(super) outstanding: u64,
@@ -113,9 +110,8 @@ impl Line {
             pulled_blocked: false,
             held_up: false,
             behind_since: None,
-            coalesce: Duration::ZERO,
-            stagger: STAGGER * (index % GROUPS),
             stripes: 0,
+            turn: index,
             owed: Tokens::new(0, OWED),
             outstanding: 0,
             took: Instant::ZERO,
@@ -126,12 +122,6 @@ impl Line {
         self.class = class;
         self.stripes = stripes;
         self.owed.set_rate(now, share.as_bps() / 8);
-        let hurried = stripes > UNHURRIED_STRIPES;
-        self.coalesce = if hurried {
-            COALESCE - self.stagger
-        } else {
-            Duration::ZERO
-        };
     }
 
     /// Whether nothing waits.
@@ -161,12 +151,9 @@ impl Line {
         let later = |other: &&Entry| other.captured > entry.captured;
         let after = self.seated.iter().rev().take_while(later).count();
         self.seated.insert(self.seated.len() - after, entry);
-        let all_there = self.seated.len() >= self.stripes as usize;
-        self.be_due(if all_there {
-            entry.queued
-        } else {
-            entry.queued + self.coalesce
-        })
+        self.turn = self.turn.wrapping_add(1);
+        let is_turn = self.turn.is_multiple_of(together(self.stripes));
+        self.be_due(entry.queued + if is_turn { Duration::ZERO } else { COALESCE })
     }
 
     /// Adds what came before the child took a seat, each chunk once. Returns when the line is due, if it is.
