@@ -126,7 +126,7 @@ impl Overlay {
         }
         for step in steps {
             self.attach(step.child, step.stripe, step.to);
-            self.member_mut(step.child).moved = Some(now);
+            self.note_move(now, step.child);
         }
         for step in steps {
             self.put_down(now, step.from, step.stripe);
@@ -298,7 +298,7 @@ impl Overlay {
     fn is_rested(&self, now: Instant, member: MemberIndex) -> bool {
         let info = self.member(member);
         let rested = info.moved.is_none_or(|at| now.since(at) >= REST);
-        rested && info.is_active() && now.since(info.joined) >= SETTLED_AFTER
+        rested && info.moves_left > 0 && info.is_active() && now.since(info.joined) >= SETTLED_AFTER
     }
 
     fn may_step(&self, step: Step) -> bool {

@@ -17,9 +17,32 @@ const SETTLED_AFTER: Duration = Duration::from_secs(5);
 /// Who was moved is left where it is for so long.
 const REST: Duration = Duration::from_secs(20);
 
+/// Moves that a member may have saved up.
+const MOVES_MAX: u8 = 8;
+
 impl Overlay {
-    /// Moves one member in thirty nearer to the source, where that makes the trees shorter. Call every few seconds, while nobody
-    /// waits for a seat: a wave of moves would make everybody's neighbours new at once.
+    /// Somebody joins: everybody may be moved once more.
+    pub(crate) fn allow_moves(&mut self) {
+        for index in self.viewers().collect::<Vec<_>>() {
+            let member = self.member_mut(index);
+            member.moves_left = (member.moves_left + 1).min(MOVES_MAX);
+        }
+    }
+
+    fn may_move(&self, now: Instant, index: MemberIndex) -> bool {
+        let member = self.member(index);
+        member.moves_left > 0 && member.moved.is_none_or(|at| now.since(at) >= REST)
+    }
+
+    pub(super) fn note_move(&mut self, now: Instant, index: MemberIndex) {
+        let member = self.member_mut(index);
+        member.moves_left = member.moves_left.saturating_sub(1);
+        member.moved = Some(now);
+    }
+
+    /// Moves one member in thirty nearer to the source, where that makes the trees shorter, but nobody oftener than others join.
+    /// Call every few seconds, while nobody waits for a seat and nobody has just failed: a wave of moves would make everybody's
+    /// neighbours new at once.
     pub fn improve(&mut self, now: Instant) {
         let mut moves = self.viewer_count().div_ceil(30);
         if self.widen_root(now) {
@@ -60,7 +83,7 @@ impl Overlay {
         }
         self.detach(riser, narrow, Some(now));
         self.attach(riser, narrow, MemberIndex::SOURCE);
-        self.member_mut(riser).moved = Some(now);
+        self.note_move(now, riser);
         true
     }
 
@@ -88,21 +111,22 @@ impl Overlay {
             let seat = self
                 .free_seat(*member, stripe)
                 .filter(|parent| *parent != MemberIndex::SOURCE);
-            childless.then_some(seat?).map(|parent| (*member, parent))
+            let may_go = childless && self.may_move(now, *member);
+            may_go.then_some(seat?).map(|parent| (*member, parent))
         };
         let Some((member, parent)) = self.roots(stripe).iter().find_map(elsewhere) else {
             return false;
         };
         self.detach(member, stripe, Some(now));
         self.attach(member, stripe, parent);
+        self.note_move(now, member);
         true
     }
 
     fn strongest_first(&self, now: Instant) -> Vec<MemberIndex> {
         let settled = |index: &MemberIndex| {
             let member = self.member(*index);
-            let rested = member.moved.is_none_or(|at| now.since(at) >= REST);
-            now.since(member.joined) >= SETTLED_AFTER && rested && member.is_active()
+            now.since(member.joined) >= SETTLED_AFTER && member.is_active() && self.may_move(now, *index)
         };
         let mut strongest: Vec<MemberIndex> = self.viewers().filter(settled).collect();
         strongest.sort_by_key(|index| (core::cmp::Reverse(self.member(*index).granted), *index));
@@ -123,18 +147,11 @@ impl Overlay {
         if let Some(parent) = self.free_seat_above(member, stripe, depth) {
             self.detach(member, stripe, Some(now));
             self.attach(member, stripe, parent);
-            self.member_mut(member).moved = Some(now);
+            self.note_move(now, member);
             return true;
         }
-        let rests = |seat: &Takeover| {
-            self.member(seat.sitter)
-                .moved
-                .is_some_and(|at| now.since(at) < REST)
-        };
-        let Some(seat) = self
-            .weaker_seat(member, stripe, depth)
-            .filter(|seat| !rests(seat))
-        else {
+        let seat = self.weaker_seat(member, stripe, depth);
+        let Some(seat) = seat.filter(|seat| self.may_move(now, seat.sitter)) else {
             return false;
         };
         self.swap_up(now, member, stripe, seat)
@@ -159,7 +176,7 @@ impl Overlay {
             return false;
         }
         for moved in [member, seat.sitter] {
-            self.member_mut(moved).moved = Some(now);
+            self.note_move(now, moved);
         }
         true
     }

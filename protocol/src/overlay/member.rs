@@ -65,6 +65,8 @@ pub struct Member {
     pub joined: Instant,
     /// When it was last moved to make the trees shorter.
     pub moved: Option<Instant>,
+    /// How often it may still be: once for each viewer that has joined, but the chances of long ago do not pile up.
+    pub moves_left: u8,
     /// Its network.
     pub prefix: Prefix,
     /// The addresses that others are told, best first.
@@ -83,6 +85,8 @@ pub struct Member {
     pub granted: Bitrate,
     /// What its children cost.
     pub used: Bitrate,
+    /// Until when it is given no child, because it said that it has no room though the plan says so.
+    pub full_until: Option<Instant>,
     /// When its uplink last proved too weak.
     pub late: Option<Instant>,
     /// The tier it shows; `None` while it has none.
@@ -104,6 +108,7 @@ impl Member {
             id,
             joined,
             moved: None,
+            moves_left: 1,
             prefix,
             addresses: Vec::new(),
             reach: Reach::Unknown,
@@ -113,6 +118,7 @@ impl Member {
             cap: None,
             granted: Bitrate::ZERO,
             used: Bitrate::ZERO,
+            full_until: None,
             late: None,
             tier: None,
             state: State::Active,

@@ -40,6 +40,8 @@ pub struct Overlay {
     acquaintances: Acquaintances,
     /// How many children of `parent` count on `spare`: a spare's reserve serves one failure at a time.
     spare_load: BTreeMap<(MemberIndex, MemberIndex), u32>,
+    /// Members of whom children say that they have failed.
+    suspects: BTreeSet<MemberIndex>,
     /// Places that want a spare and may find one now.
     spareless: BTreeSet<(MemberIndex, StripeIndex)>,
     /// Members whose places changed since they were last told.
@@ -60,6 +62,7 @@ impl Overlay {
             bad_pairs: BadPairs::default(),
             acquaintances: Acquaintances::default(),
             spare_load: BTreeMap::new(),
+            suspects: BTreeSet::new(),
             spareless: BTreeSet::new(),
             changed: BTreeSet::new(),
             changed_a_little: BTreeSet::new(),
@@ -168,6 +171,7 @@ impl Overlay {
         self.by_id.remove(&id);
         self.bad_pairs.forget(index);
         self.acquaintances.forget(index);
+        self.suspects.remove(&index);
         self.changed.remove(&index);
         self.changed_a_little.remove(&index);
         self.free_indices.push(index);

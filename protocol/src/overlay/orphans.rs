@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 /// A place that lost its parent.
-type Orphan = (MemberIndex, StripeIndex);
+pub(crate) type Orphan = (MemberIndex, StripeIndex);
 
 impl Overlay {
     /// The parent of `child` has failed: plans what the child does about it by itself, so that it need not be told. Whether its
@@ -81,6 +81,14 @@ impl Overlay {
             self.touch(child);
         }
         orphans
+    }
+
+    /// The places of a member that lack a parent.
+    pub(crate) fn orphans_of(&self, member: MemberIndex) -> Vec<Orphan> {
+        let stripes = self.stripes.all().map(|stripe| (member, stripe));
+        stripes
+            .filter(|(member, stripe)| self.is_orphan(*member, *stripe))
+            .collect()
     }
 
     /// Tries to find a parent wherever a member lacks one.

@@ -96,7 +96,9 @@ impl Overlay {
     pub fn free_seat(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
         let slot = self.stripes.slot(stripe);
         let has_room = |parent: &MemberIndex| {
-            self.member(*parent).free() >= slot && self.free_for(*parent, stripe) >= slot
+            self.member(*parent).full_until.is_none()
+                && self.member(*parent).free() >= slot
+                && self.free_for(*parent, stripe) >= slot + self.expected(*parent, stripe)
         };
         let key = |parent: &MemberIndex| {
             let member = self.member(*parent);
@@ -109,12 +111,50 @@ impl Overlay {
         least(self.present().filter(has_room), key, fits)
     }
 
-    /// Whether one more child would leave less than a sixth of the parent's uplink: out of that a newcomer catches up.
+    /// What the children of those who are held to have failed take of a member's uplink at this moment, as their spare, and
+    /// have not said yet.
+    fn expected(&self, spare: MemberIndex, stripe: StripeIndex) -> Bitrate {
+        let loads = self
+            .suspects
+            .iter()
+            .filter_map(|parent| self.spare_load.get(&(spare, *parent)));
+        self.stripes.slot(stripe) * loads.map(|load| u64::from(*load)).sum::<u64>()
+    }
+
+    /// Whether one more child would leave less than a sixth of the parent's uplink, out of which a newcomer catches up, or too
+    /// little for those who count on it as a spare.
     fn crowds(&self, parent: MemberIndex, stripe: StripeIndex) -> bool {
-        let rest = self
-            .free_for(parent, stripe)
-            .saturating_sub(self.stripes.slot(stripe));
-        rest * 6 < self.member(parent).granted
+        let slot = self.stripes.slot(stripe);
+        let rest = self.free_for(parent, stripe).saturating_sub(slot);
+        rest * 6 < self.member(parent).granted || rest < slot * u64::from(self.most_counting_on(parent))
+    }
+
+    /// How many count on a spare for one and the same failure, at most.
+    fn most_counting_on(&self, spare: MemberIndex) -> u32 {
+        self.loads_of(spare).map(|(_, load)| load).max().unwrap_or(0)
+    }
+
+    /// The parents for whose failure somebody counts on a spare, and how many do.
+    fn loads_of(&self, spare: MemberIndex) -> impl Iterator<Item = (MemberIndex, u32)> + '_ {
+        let of_spare = (spare, MemberIndex(0))..=(spare, MemberIndex(u32::MAX));
+        self.spare_load
+            .range(of_spare)
+            .map(|((_, parent), load)| (*parent, *load))
+    }
+
+    /// Whether somebody has a member as its spare on `stripe`: then its rank may not rise there.
+    fn is_counted_on(&self, spare: MemberIndex, stripe: StripeIndex) -> bool {
+        let children = |parent| {
+            self.member(parent)
+                .place(stripe)
+                .map_or(&[][..], |place| &place.children)
+        };
+        let has = |child: &MemberIndex| {
+            let place = self.member(*child).place(stripe);
+            place.is_some_and(|place| place.spare == Some(spare))
+        };
+        self.loads_of(spare)
+            .any(|(parent, _)| children(parent).iter().any(has))
     }
 
     /// How far a member strays from being interior in few trees by taking a child on `stripe`: 0 not at all, 1 if it has
@@ -155,6 +195,31 @@ impl Overlay {
             self.may_take(newcomer, stripe, seat) && self.seat_for_sitter(newcomer, stripe, *seat).is_some()
         };
         least(self.seats(stripe).filter(childless), key, fits)
+    }
+
+    /// A seat whose sitter is held to have failed: the way out for an orphan with children of its own, whose rank fits few
+    /// seats, before anybody else has to move.
+    pub(crate) fn failed_seat(&self, orphan: MemberIndex, stripe: StripeIndex) -> Option<Takeover> {
+        let seat = |sitter: &MemberIndex| {
+            let place = self.member(*sitter).place(stripe)?;
+            let (sitter, parent, depth) = (*sitter, place.parent.filter(|_| place.is_rooted())?, place.depth);
+            Some(Takeover {
+                sitter,
+                parent,
+                depth,
+            })
+        };
+        let fits = |seat: &Takeover| {
+            seat.sitter != orphan
+                && self.least_child_rank(orphan, stripe).is_some()
+                && !self.path_meets(seat.parent, stripe, orphan)
+                && self.may_hang(orphan, stripe, seat.parent)
+        };
+        least(
+            self.suspects.iter().filter_map(seat),
+            |seat| self.takeover_key(stripe, seat),
+            fits,
+        )
     }
 
     fn seats(&self, stripe: StripeIndex) -> impl Iterator<Item = Takeover> + '_ {
@@ -263,7 +328,8 @@ impl Overlay {
         };
         let stronger =
             !over.children.is_empty() || (above.granted, Reverse(spare)) > (below.granted, Reverse(child));
-        over.rank < place.rank || (place.children.is_empty() && stronger)
+        over.rank < place.rank
+            || (place.children.is_empty() && stronger && !self.is_counted_on(child, stripe))
     }
 }
 

@@ -60,8 +60,9 @@ impl Overlay {
         self.member_mut(index).used = used;
     }
 
-    /// Admits a member, without a place yet.
+    /// Admits a member, without a place yet. Other trees are the best ones now, so everybody may move once for it.
     pub fn admit(&mut self, member: Member) -> MemberIndex {
+        self.allow_moves();
         self.insert(member)
     }
 
@@ -209,11 +210,16 @@ impl Overlay {
         ordered
     }
 
-    /// Finds a parent for an orphan, or a newcomer, on one stripe: a free seat, or else that of a leaf that finds another.
-    /// Whether there was one.
+    /// Finds a parent for an orphan, or a newcomer, on one stripe: a free seat, or else that of a failed parent, or that of a
+    /// leaf that finds another. Whether there was one.
     pub fn seat(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) -> bool {
         if let Some(parent) = self.free_seat(member, stripe) {
             self.attach(member, stripe, parent);
+            return true;
+        }
+        if let Some(seat) = self.failed_seat(member, stripe) {
+            self.detach(seat.sitter, stripe, Some(now));
+            self.attach(member, stripe, seat.parent);
             return true;
         }
         let way_out = self.leaf_seat(member, stripe);
@@ -506,8 +512,15 @@ impl Overlay {
         self.bad_pairs.expire(now);
         self.acquaintances.expire(now);
         for index in self.present().collect::<Vec<_>>() {
-            self.member_mut(index).lingering.retain(|seat| seat.until > now);
+            let member = self.member_mut(index);
+            member.lingering.retain(|seat| seat.until > now);
+            member.full_until = member.full_until.filter(|until| *until > now);
         }
+    }
+
+    /// A member says that it has no room: it is given nobody for `time`.
+    pub fn note_full(&mut self, now: Instant, index: MemberIndex, time: Duration) {
+        self.member_mut(index).full_until = Some(now + time);
     }
 
     /// `a` and `b` did not get on: they are kept apart for `time`.
@@ -543,6 +556,10 @@ impl Overlay {
     /// Marks a member by its state, and forgets it as a spare if it cannot be counted on.
     pub fn set_state(&mut self, member: MemberIndex, state: State) {
         let active = state == State::Active;
+        match state {
+            State::Suspect { .. } => self.suspects.insert(member),
+            _ => self.suspects.remove(&member),
+        };
         self.member_mut(member).state = state;
         if !active {
             self.release_spares_of(member);

@@ -72,7 +72,11 @@ impl Overlay {
                     let place = self.member(*parent).place(stripe);
                     place.is_some_and(|place| place.is_rooted())
                 };
-                let soon = |parent: &MemberIndex| self.bad_pairs.ends_by(member, *parent, now + time);
+                let soon = |parent: &MemberIndex| {
+                    let full_until = self.member(*parent).full_until;
+                    full_until.is_some_and(|until| until <= now + time)
+                        || self.bad_pairs.ends_by(member, *parent, now + time)
+                };
                 self.present()
                     .any(|parent| roomy(&parent) && rooted(&parent) && soon(&parent))
             })

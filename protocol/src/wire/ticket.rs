@@ -28,6 +28,11 @@ pub enum Class {
     FreeRider,
 }
 
+impl Class {
+    /// Nobody is served after it.
+    pub const WORST: Self = Self::FreeRider;
+}
+
 /// A peer's place in the order of one stripe's tree: a parent's rank is less than its child's. The source has rank 0.
 ///
 /// On the wire its bits are in reverse: ranks are far apart, and so their low bits are zero as a rule.

@@ -15,7 +15,8 @@ const SHED_EVERY: Duration = Duration::from_secs(1);
 
 impl Forwarder {
     /// Makes sure that a seat of cost `slot` fits into the uplink for a child of `class`: in the place of the child that
-    /// the grant replaces, else at the cost of parity and of worse classes. Whether it does; if not, nobody lost a seat.
+    /// the grant replaces, else at the cost of parity and, for a child that the coordinator sends, of worse classes. Whether
+    /// it does; if not, nobody lost a seat.
     pub(super) fn make_room(&mut self, grant: &Grant, class: Class, slot: Bitrate, out: &mut Outbox) -> bool {
         if self.has_room(slot) {
             return true;
@@ -25,6 +26,12 @@ impl Forwarder {
         if given == Bitrate::ZERO && self.layouts.is_parity(grant.stripe) {
             return false;
         }
+        // Who asks us as its spare lost its own parent: nobody else is to lose one by that. The coordinator finds it a seat.
+        let class = if grant.parent == self.me {
+            class
+        } else {
+            Class::WORST
+        };
         if !self.fits(slot, given + self.sheddable(class)) {
             return false;
         }

@@ -251,6 +251,9 @@ impl Broadcaster {
 
     /// The member is gone.
     pub(super) fn dismiss(&mut self, now: Instant, member: MemberIndex, out: &mut Outbox) {
+        if self.overlay.member(member).is_interior() && self.overlay.member(member).is_active() {
+            self.missed_at = Some(now);
+        }
         let orphans = self.overlay.evacuate(now, member, false);
         let peer = self.overlay.member(member).id;
         self.overlay.forget(member);

@@ -43,7 +43,7 @@ const BUFFER_MS_MAX: u32 = 8_000;
 const REVIEW: Duration = Duration::from_millis(250);
 
 /// Seconds between looks for spares with more room: every look may give everybody a new ticket.
-const SPARES_FOR_ROOM_EVERY: u64 = 60;
+const SPARES_FOR_ROOM_EVERY: u64 = 5;
 
 /// Seconds between moves that shorten the trees, and after which a new spare or class is told if nothing else is. Tickets are most of what the coordinator sends.
 const SMALL_NEWS_EVERY: u64 = 5;
@@ -155,6 +155,8 @@ pub struct Broadcaster {
     announced: BTreeSet<PeerId>,
     /// The first and the last time, not long ago, that somebody lost quality.
     degraded: Option<(Instant, Instant)>,
+    /// When somebody who may have had children was last missed.
+    missed_at: Option<Instant>,
     refused: usize,
     capacity: Option<Capacity>,
     next_tick: Instant,
@@ -198,6 +200,7 @@ impl Broadcaster {
             newly_served: BTreeSet::new(),
             announced: BTreeSet::new(),
             degraded: None,
+            missed_at: None,
             refused: 0,
             capacity: None,
             next_tick: now + TICK,
@@ -421,13 +424,19 @@ impl Broadcaster {
         self.overlay
             .review_spares(second.is_multiple_of(SPARES_FOR_ROOM_EVERY));
         if second.is_multiple_of(SMALL_NEWS_EVERY) {
-            if self.short.is_empty() {
-                self.overlay.improve(now);
+            if self.is_calm(now) {
+                self.shorten_trees(now);
             }
-            let moves = self.overlay.viewer_count().div_ceil(10).max(2);
-            self.overlay.exchange(now, moves);
             self.overlay.change_all();
         }
+    }
+
+    fn shorten_trees(&mut self, now: Instant) {
+        if self.short.is_empty() {
+            self.overlay.improve(now);
+        }
+        let moves = self.overlay.viewer_count().div_ceil(10).max(2);
+        self.overlay.exchange(now, moves);
     }
 
     fn report_capacity(&mut self, out: &mut Outbox) {

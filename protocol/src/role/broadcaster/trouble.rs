@@ -29,7 +29,19 @@ const LATE_FOR: Duration = Duration::from_secs(2);
 /// What was cut shows after so long.
 const LATE_AGAIN: Duration = Duration::from_secs(2);
 
+/// After a failure nobody is moved for the trees' sake for so long: its children find new parents, and nobody else is to notice.
+/// Where many watch somebody always fails, and it is less.
+const CALM: Duration = Duration::from_secs(10);
+const CALM_VIEWERS: u32 = 30;
+
 impl Broadcaster {
+    /// Whether the last failure is long enough ago to move others.
+    pub(super) fn is_calm(&self, now: Instant) -> bool {
+        let viewers = self.overlay.viewer_count() as u32;
+        let calm = CALM * CALM_VIEWERS / viewers.max(CALM_VIEWERS);
+        self.missed_at.is_none_or(|at| now.since(at) >= calm)
+    }
+
     pub(super) fn on_moved(&mut self, now: Instant, child: MemberIndex, moved: &Moved) {
         let Some(stripe) = self.overlay.stripes().find(moved.stripe) else {
             return;
@@ -98,7 +110,7 @@ impl Broadcaster {
         self.overlay.estrange(child, parent);
         match why {
             DetachReason::Replaced | DetachReason::Leaving => {}
-            DetachReason::Full => self.overlay.keep_apart(now, child, parent, FULL_FOR_NOW),
+            DetachReason::Full => self.overlay.note_full(now, parent, FULL_FOR_NOW),
             _ if parent == MemberIndex::SOURCE => {}
             DetachReason::Silent | DetachReason::Unreachable => {
                 self.overlay.keep_apart(now, child, parent, BadPairs::KEPT)
@@ -158,6 +170,7 @@ impl Broadcaster {
                 accusers.insert(by);
             }
             State::Active => {
+                self.missed_at = Some(now);
                 let accusers = BTreeSet::from([by]);
                 self.overlay
                     .set_state(accused, State::Suspect { since: now, accusers });
@@ -190,7 +203,10 @@ impl Broadcaster {
         match &self.overlay.member(member).state {
             State::Suspect { since, accusers } if now.since(*since) < SHUNNED && self.is_agreed(accusers) => {
             }
-            State::Suspect { .. } => self.overlay.set_state(member, State::Active),
+            State::Suspect { .. } => {
+                self.overlay.set_state(member, State::Active);
+                self.reseat(now, self.overlay.orphans_of(member));
+            }
             State::Absent => {
                 self.overlay.set_state(member, State::Active);
                 self.serve(now, member);
@@ -218,6 +234,7 @@ impl Broadcaster {
             let agreed = self.is_agreed(accusers) && self.overlay.member(member).is_interior();
             let by = *accusers.first().expect("somebody accused it");
             if silent {
+                self.missed_at = Some(now);
                 let orphans = self.overlay.evacuate(now, member, false);
                 self.overlay.set_state(member, State::Absent);
                 // The plan gives its seats to others; it cannot give them back itself.
