@@ -3,6 +3,7 @@
 
 use super::tickets::Tickets;
 use crate::world::NodeIndex;
+use banyan_protocol::media::schedule::wire::wire_bytes;
 use banyan_protocol::wire::control::{Assign, Message};
 use banyan_protocol::wire::ticket::{Grant, Ticket};
 use bytes::Bytes;
@@ -13,6 +14,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Ledger {
     told: BTreeMap<NodeIndex, (Assign, Ticket)>,
     lines: BTreeMap<String, (u64, u64)>,
+    /// Wire bytes, Ethernet to QUIC, if nothing shared a datagram.
+    alone: u64,
 }
 
 impl Ledger {
@@ -22,6 +25,7 @@ impl Ledger {
             return;
         };
         let bytes = frame.len() as u64;
+        self.alone += wire_bytes(bytes);
         match message {
             Message::Assign(assign) => {
                 if let Ok(ticket) = tickets.read(to, &assign.ticket) {
@@ -56,7 +60,13 @@ impl Ledger {
             let rate = 8.0 * *bytes as f64 / viewer_seconds;
             format!("{kind:<44} {count:7} × {mean:6.0} bytes {rate:7.1} bit/s a viewer")
         };
-        lines.into_iter().map(line).collect::<Vec<_>>().join("\n")
+        let mut text: Vec<String> = lines.into_iter().map(line).collect();
+        let alone = 8.0 * self.alone as f64 / viewer_seconds;
+        text.push(format!(
+            "{:<44} {alone:.1} bit/s a viewer",
+            "on the wire, if each has a datagram of its own"
+        ));
+        text.join("\n")
     }
 }
 

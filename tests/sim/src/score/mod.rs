@@ -40,7 +40,8 @@ pub struct Score {
     pub(crate) repairs_ms: Vec<u64>,
     pub(crate) stalls: u64,
     pub(crate) refused: u64,
-    /// Bytes of frames that the broadcaster sent on control lanes, and on data lanes.
+    /// Bytes of frames that the broadcaster sent on control lanes, and on data lanes: messages with their length, without the
+    /// datagrams, acknowledgements and handshakes that QUIC adds.
     pub(crate) control_bytes: u64,
     pub(crate) data_bytes: u64,
     /// What children asked of the broadcaster after a parent failed.
