@@ -30,6 +30,17 @@ impl Default for Inbound {
     }
 }
 
+impl Inbound {
+    /// For the coordinator of so many viewers, who each have a link to it: the places that any peer has are for those who
+    /// are no viewers yet. One network has no more of them than elsewhere.
+    pub fn of_coordinator(viewers: usize) -> Self {
+        Self {
+            total: viewers.saturating_add(limits::INBOUND_LINKS_MAX),
+            ..Self::default()
+        }
+    }
+}
+
 /// What to do with somebody at the gate.
 #[derive(Debug)]
 pub(crate) enum Verdict {

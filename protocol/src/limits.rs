@@ -58,6 +58,9 @@ pub const CONTROL_IDLE: Duration = Duration::from_secs(60);
 /// The most links a peer keeps at once that it did not ask for, so that a stranger cannot fill its memory.
 pub const INBOUND_LINKS_MAX: usize = 512;
 
+/// The most viewers that a broadcaster has links to, unless it is told a number. Few of them are its children.
+pub const VIEWERS_MAX: usize = 5_000;
+
 /// The most bytes handed to a link's data lanes that may wait there unsent; quinn's send window, and ours.
 pub const LINK_BACKLOG_MAX: u64 = 128 * 1024;
 

@@ -8,10 +8,10 @@ use crate::error::{self, Error, Finish};
 use crate::folders::Folders;
 use crate::notice::Own;
 use banyan_media::ingest::{self, Ingest, IngestEvent, Mode, Options, Stopper};
-use banyan_peer::{Clock, DEFAULT_PORT, Endpoint, Handle, Outgoing};
+use banyan_peer::{Clock, DEFAULT_PORT, Endpoint, Handle, Inbound, Outgoing};
 use banyan_protocol::id::{Ed25519, key_text};
 use banyan_protocol::io::Command;
-use banyan_protocol::limits::ADDRESSES_MAX;
+use banyan_protocol::limits::{ADDRESSES_MAX, VIEWERS_MAX};
 use banyan_protocol::role::broadcaster::Broadcaster;
 use banyan_protocol::role::config::BroadcasterConfig;
 use banyan_protocol::wire::control::bounded_text;
@@ -34,7 +34,7 @@ pub fn start(config: &config::Broadcast, folders: &Folders, began: Instant) -> R
         &key_file.unwrap_or_else(|| folders.data.join(KEY_FILE)),
         config.private,
     )?;
-    let endpoint = bind(&channel, config.listen)?;
+    let endpoint = bind(&channel, config)?;
     let input = open(config)?;
     let ready = ready(config, &channel, &endpoint);
     let clock = Clock::start();
@@ -72,13 +72,14 @@ fn open(config: &config::Broadcast) -> Result<Ingest, Error> {
     ingest::open(&config.input, options).map_err(|error| Error::Input(error.to_string()))
 }
 
-fn bind(channel: &Channel, listen: Listen) -> Result<Endpoint, Error> {
-    let listen = match listen {
+fn bind(channel: &Channel, config: &config::Broadcast) -> Result<Endpoint, Error> {
+    let listen = match config.listen {
         Listen::Default => None,
         Listen::At(address) => Some(address),
     };
     let config = banyan_peer::Config {
         listen,
+        inbound: Inbound::of_coordinator(config.max_viewers.unwrap_or(VIEWERS_MAX)),
         ..banyan_peer::Config::default()
     };
     Ok(Endpoint::bind(&channel.key, config)?)

@@ -78,25 +78,21 @@ async fn garbage_does_no_harm() {
     assert_eq!(acceptor.hear_linked().await.1, dialler.id);
 }
 
+/// Links are dialled so many at a time.
+const SALVO: u64 = 100;
+
 #[tokio::test]
-async fn five_hundred_links_from_one_network_get_their_share_only() {
-    const SHARE: usize = 100;
-    let inbound = Inbound {
-        per_prefix: SHARE,
-        ..Inbound::default()
-    };
-    let mut acceptor = Puppet::with(Config {
-        inbound,
-        ..Config::default()
-    });
+async fn ten_thousand_links_from_one_network_get_their_share_only() {
+    let mut acceptor = Puppet::new();
+    let share = Inbound::default().per_prefix;
     let mut dialler = Puppet::new();
     let mut linked = Vec::new();
-    for hundred in 0..5 {
-        for number in 0..100 {
-            let name = LinkId(2 * (100 * hundred + number));
+    for salvo in 0..10_000 / SALVO {
+        for number in 0..SALVO {
+            let name = LinkId(2 * (SALVO * salvo + number));
             dialler.dial(name, acceptor.id, &[acceptor.address]).await;
         }
-        for _ in 0..100 {
+        for _ in 0..SALVO {
             match dialler.hear().await {
                 Input::Linked { link, .. } => linked.push(link),
                 Input::Unlinked { why, .. } => assert_eq!(why, LinkEnd::Closed(CloseCode::Busy)),
@@ -104,15 +100,17 @@ async fn five_hundred_links_from_one_network_get_their_share_only() {
             }
         }
     }
-    assert_eq!(linked.len(), SHARE);
-    for _ in 0..SHARE {
+    assert_eq!(linked.len(), share);
+    for _ in 0..share {
         acceptor.hear_linked().await;
     }
     let (link, code) = (linked[0], CloseCode::Done);
     dialler.order(Output::Close { link, code }).await;
     acceptor.hear_unlinked().await;
-    dialler.dial(LinkId(5000), acceptor.id, &[acceptor.address]).await;
-    assert_eq!(dialler.hear_linked().await.0, LinkId(5000));
+    dialler
+        .dial(LinkId(50_000), acceptor.id, &[acceptor.address])
+        .await;
+    assert_eq!(dialler.hear_linked().await.0, LinkId(50_000));
 }
 
 #[tokio::test]
