@@ -24,6 +24,13 @@ pub struct Room {
 /// After lateness, an uplink whose cap is known is not raised again for so long: longer than a moment's congestion.
 const CALM_AFTER_LATE: Duration = Duration::from_secs(5);
 
+/// Cuts within so long are in a row: each doubles the time until the next try, for seats that are given and taken to and fro cost
+/// more than a few slots bring.
+const CUTS_IN_A_ROW: Duration = Duration::from_secs(60);
+
+/// That time is doubled so often at most.
+const DOUBLED_MAX: u32 = 4;
+
 /// The same for an uplink of which nobody knows how much it carries: trying costs somebody late chunks each time.
 const CALM_UNKNOWN: Duration = Duration::from_secs(30);
 
@@ -44,6 +51,18 @@ fn raised(member: &Member, slot: Bitrate) -> Bitrate {
     member.cap.map_or(more, |cap| more.min(cap))
 }
 
+/// Whether a quarter of an uplink with a cap is in use: where somebody waits for room, that proves as much again and more, for what
+/// is free may be where nobody can use it, and the member is held to be as strong as its grant.
+fn is_stretched(member: &Member) -> bool {
+    member.cap.is_some() && member.used * 4 >= member.granted
+}
+
+/// How long a member with a cap is left with what it was cut to.
+fn calm_of(member: &Member) -> Duration {
+    let again = member.cuts.map_or(0, |(_, cuts)| cuts.saturating_sub(1));
+    CALM_AFTER_LATE * (1 << again.min(DOUBLED_MAX))
+}
+
 impl Overlay {
     /// Raises the grants of those who use most of what they have, and were in time. `wanted`: somebody waits for room, so
     /// that whatever is left of a grant does not count. Call once a second.
@@ -52,13 +71,13 @@ impl Overlay {
         for index in self.present().collect::<alloc::vec::Vec<_>>() {
             let member = self.member(index);
             let wait = if member.cap.is_some() {
-                CALM_AFTER_LATE
+                calm_of(member)
             } else {
                 CALM_UNKNOWN
             };
             let calm = member.late.is_none_or(|late| now.since(late) > wait);
             let well_used = member.used * 4 >= member.granted * 3 && member.is_interior();
-            let tried = wanted && member.free() < slot && member.is_interior();
+            let tried = wanted && member.is_interior() && (member.free() < slot || is_stretched(member));
             let recovers = member.late.is_some() && member.cap.is_some();
             if member.is_active() && calm && (well_used || tried || recovers) {
                 let raised = raised(member, slot);
@@ -84,6 +103,9 @@ impl Overlay {
             member.used
         };
         member.late = Some(now);
+        let in_a_row = |at: Instant| now.since(at) < CUTS_IN_A_ROW + calm_of(member);
+        let before = member.cuts.filter(|(at, _)| in_a_row(*at));
+        member.cuts = Some((now, before.map_or(1, |(_, cuts)| cuts + 1)));
         member.granted = proven
             .min(member.used.percent(85))
             .max(half)

@@ -89,6 +89,8 @@ pub struct Member {
     pub full_until: Option<Instant>,
     /// When its uplink last proved too weak.
     pub late: Option<Instant>,
+    /// When its grant was cut last, and how often in a row.
+    pub cuts: Option<(Instant, u32)>,
     /// The tier it shows; `None` while it has none.
     pub tier: Option<TierId>,
     /// Whether it can be counted on.
@@ -120,6 +122,7 @@ impl Member {
             used: Bitrate::ZERO,
             full_until: None,
             late: None,
+            cuts: None,
             tier: None,
             state: State::Active,
             places: Vec::new(),

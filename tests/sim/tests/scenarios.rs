@@ -48,6 +48,19 @@ fn a_flash_crowd_is_served() {
 }
 
 #[test]
+fn scarce_uplinks_serve_everybody_and_little_is_wasted() {
+    is_fine("scarce", 4);
+    is_fine("scarce", 9);
+}
+
+#[test]
+fn when_most_leave_at_once_those_who_stay_keep_all() {
+    for seed in [31, 52, 68, 81] {
+        is_fine("exodus", seed);
+    }
+}
+
+#[test]
 fn what_liars_alter_is_neither_played_nor_passed_on() {
     is_fine("liars", 1);
     is_fine("liars", 2);

@@ -499,3 +499,52 @@ fn the_end_is_said_when_all_has_gone_out() {
     assert_eq!(studio.closed, [(link, CloseCode::Done)]);
     assert_eq!(studio.broadcaster.wake_at(), None);
 }
+
+fn tier_of(studio: &Studio, link: LinkId) -> Option<TierId> {
+    studio.last_assign(link).map(|(assign, _)| assign.tier)
+}
+
+#[test]
+fn what_comes_free_is_given_back_within_a_second() {
+    let mut studio = Studio::new(BroadcasterConfig {
+        when_full: WhenFull::Degrade,
+        ..config()
+    });
+    let links: Vec<_> = (1..=4).map(|n| studio.join(n, hello(0))).collect();
+    studio.pass(200_000);
+    let low = |studio: &Studio| {
+        let low = links
+            .iter()
+            .copied()
+            .filter(|link| tier_of(studio, *link) == Some(TierId(0)));
+        low.collect::<Vec<_>>()
+    };
+    let [waits] = low(&studio)[..] else {
+        panic!("three copies are for three, and a slot for one more")
+    };
+    let leaves = *links.iter().find(|link| **link != waits).unwrap();
+    studio.input(Input::Unlinked {
+        link: leaves,
+        why: crate::io::LinkEnd::TimedOut,
+    });
+    studio.pass(1_000);
+    assert_eq!(tier_of(&studio, waits), Some(TierId(1)));
+    assert!(links.iter().all(|link| studio.refusal(*link).is_none()));
+}
+
+#[test]
+fn nobody_sees_nothing_while_others_have_all() {
+    let mut studio = Studio::new(BroadcasterConfig {
+        when_full: WhenFull::Degrade,
+        ..config()
+    });
+    let links: Vec<_> = (1..=12).map(|n| studio.join(n, hello(0))).collect();
+    studio.pass(4_000);
+    assert!(links.iter().all(|link| tier_of(&studio, *link).is_some()));
+    let full = links
+        .iter()
+        .filter(|link| tier_of(&studio, **link) == Some(TierId(1)));
+    assert!(full.count() < 3, "twelve want something of fifteen slots");
+    studio.pass(200_000);
+    assert!(links.iter().all(|link| studio.refusal(*link).is_none()));
+}

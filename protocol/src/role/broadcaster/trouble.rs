@@ -51,10 +51,15 @@ impl Broadcaster {
             let id = self.overlay.member(child).id;
             self.overlay.seat_left(former, moved.stripe, id);
         }
+        let to = self.overlay.find(&moved.to);
         if moved.planned {
+            // The plan has changed while it moved: a ticket that comes in the midst of that is easily passed over.
+            let place = self.overlay.member(child).place(stripe);
+            if place.is_some_and(|place| place.parent != to) {
+                self.say_again(child);
+            }
             return;
         }
-        let to = self.overlay.find(&moved.to);
         if !to.is_some_and(|to| self.overlay.moved(child, stripe, to)) {
             // It hangs where it may not stay, and could not go where it was to go.
             self.replan(now, child, stripe);
