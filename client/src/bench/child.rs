@@ -72,16 +72,6 @@ impl Child {
         let _ = self.said.try_send(said);
     }
 
-    fn dial(&mut self, out: &mut Outbox) {
-        if let Some((peer, address)) = self.target.take() {
-            out.push(Output::Dial {
-                link: LINK,
-                peer,
-                addresses: vec![address],
-            });
-        }
-    }
-
     /// From the next block on: a backlog is no part of what is measured.
     fn attach(&self, now: Instant, out: &mut Outbox) {
         let from = self.plan.block_at(now + TICK);
@@ -126,7 +116,7 @@ impl Child {
 
 impl Machine for Child {
     fn handle(&mut self, now: Instant, input: Input, out: &mut Outbox) {
-        self.dial(out);
+        plan::dial_once(LINK, &mut self.target, out);
         match input {
             Input::Linked { .. } => self.attach(now, out),
             Input::Unlinked { why, .. } => self.say(Said::Lost(format!("its link ended: {why:?}"))),

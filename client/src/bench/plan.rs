@@ -1,11 +1,13 @@
 //! The stream that the benchmark sends, by number and time, and the part of it that is measured.
 
 use banyan_protocol::id::{PeerId, Sign};
+use banyan_protocol::io::{LinkId, Outbox, Output};
 use banyan_protocol::media::{StripeId, TierId};
 use banyan_protocol::time::{ChannelClock, ChannelTime, Instant, TICK};
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::layout::{Layout, Tier};
 use bytes::Bytes;
+use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -101,6 +103,17 @@ pub(super) fn layout(rate: Bitrate, key: &dyn Sign) -> Bytes {
         tiers: vec![tier],
     };
     layout.seal(key)
+}
+
+/// Dials `target`, the first time that it is asked to.
+pub(super) fn dial_once(link: LinkId, target: &mut Option<(PeerId, SocketAddr)>, out: &mut Outbox) {
+    if let Some((peer, address)) = target.take() {
+        out.push(Output::Dial {
+            link,
+            peer,
+            addresses: vec![address],
+        });
+    }
 }
 
 #[cfg(test)]

@@ -47,16 +47,6 @@ impl Source {
         }
     }
 
-    fn dial(&mut self, out: &mut Outbox) {
-        if let Some((peer, address)) = self.target.take() {
-            out.push(Output::Dial {
-                link: LINK,
-                peer,
-                addresses: vec![address],
-            });
-        }
-    }
-
     fn tell(&self, is_linked: bool) {
         // Nobody listens any more once the benchmark has gone wrong.
         let _ = self.linked.try_send(is_linked);
@@ -115,7 +105,7 @@ impl Machine for Source {
             Input::Command(Command::Leave) => out.push(Output::Ended(Ended::Left)),
             _ => {}
         }
-        self.dial(out);
+        plan::dial_once(LINK, &mut self.target, out);
         self.send_due(now, out);
     }
 

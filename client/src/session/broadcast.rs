@@ -1,7 +1,7 @@
 //! A running broadcast: an input, a broadcaster, and what is said of both.
 
 use super::teller::Teller;
-use super::{ORDERS_MAX, Order, Session};
+use super::{ORDERS_MAX, Order, Orders, Session};
 use crate::channel::{Channel, KEY_FILE};
 use crate::config::{self, Listen, Picture};
 use crate::error::{self, Error, Finish};
@@ -55,7 +55,7 @@ pub fn start(config: &config::Broadcast, folders: &Folders, began: Instant) -> R
         orders,
         notices,
         snapshot,
-        task: tokio::spawn(on_air.run(handle, said, orders_in)),
+        task: tokio::spawn(on_air.run(handle, said, Orders(Some(orders_in)))),
     })
 }
 
@@ -195,9 +195,8 @@ impl OnAir {
         mut self,
         mut handle: Handle<Broadcaster>,
         mut said: mpsc::Receiver<Said>,
-        mut orders: mpsc::Receiver<Order>,
+        mut orders: Orders,
     ) -> Result<Finish, Error> {
-        let mut is_attended = true;
         let ended = loop {
             tokio::select! {
                 outgoing = handle.outgoing.recv() => match outgoing {
@@ -207,13 +206,9 @@ impl OnAir {
                     None => break None,
                 },
                 Some(said) = said.recv() => self.heard(said).await,
-                order = orders.recv(), if is_attended => match order {
-                    Some(Order::Leave) => self.leave(Ok(Finish::Left)).await,
-                    Some(Order::Answer { .. }) => {}
-                    None => {
-                        is_attended = false;
-                        self.leave(Ok(Finish::Left)).await;
-                    }
+                order = orders.next() => match order {
+                    Order::Leave => self.leave(Ok(Finish::Left)).await,
+                    Order::Answer { .. } => {}
                 },
             }
         };

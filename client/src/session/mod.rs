@@ -29,6 +29,24 @@ pub enum Order {
     },
 }
 
+/// The orders of a session. When nobody can give any more, the last one is to leave.
+#[derive(Debug)]
+struct Orders(Option<mpsc::Receiver<Order>>);
+
+impl Orders {
+    /// The next one; never comes after the last.
+    async fn next(&mut self) -> Order {
+        let Some(given) = &mut self.0 else {
+            return std::future::pending().await;
+        };
+        let order = given.recv().await;
+        order.unwrap_or_else(|| {
+            self.0 = None;
+            Order::Leave
+        })
+    }
+}
+
 /// A running session. Dropped, it leaves by itself.
 #[derive(Debug)]
 pub struct Session {

@@ -1,7 +1,7 @@
 //! A running viewer: the peer, its outputs, and what is said of both.
 
 use super::teller::Teller;
-use super::{ORDERS_MAX, Order, Session};
+use super::{ORDERS_MAX, Order, Orders, Session};
 use crate::args::Sponsor;
 use crate::config;
 use crate::error::{self, Error, Finish};
@@ -49,7 +49,7 @@ pub async fn start(config: config::Watch, began: Instant) -> Result<Session, Err
         orders,
         notices,
         snapshot,
-        task: tokio::spawn(tuned_in.run(handle, orders_in)),
+        task: tokio::spawn(tuned_in.run(handle, Orders(Some(orders_in)))),
     })
 }
 
@@ -98,12 +98,7 @@ struct TunedIn {
 }
 
 impl TunedIn {
-    async fn run(
-        mut self,
-        mut handle: Handle<Viewer>,
-        mut orders: mpsc::Receiver<Order>,
-    ) -> Result<Finish, Error> {
-        let mut is_attended = true;
+    async fn run(mut self, mut handle: Handle<Viewer>, mut orders: Orders) -> Result<Finish, Error> {
         let ended = loop {
             tokio::select! {
                 outgoing = handle.outgoing.recv() => match outgoing {
@@ -113,13 +108,7 @@ impl TunedIn {
                     None => break None,
                 },
                 broken = self.outputs.broken() => self.broke(broken).await,
-                order = orders.recv(), if is_attended => match order {
-                    Some(order) => self.obey(order).await,
-                    None => {
-                        is_attended = false;
-                        self.leave(Ok(Finish::Left)).await;
-                    }
-                },
+                order = orders.next() => self.obey(order).await,
             }
         };
         let written = self.outputs.finish().await;

@@ -61,6 +61,11 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn show() -> Result<()> {
+    println!(
+        "One broadcaster, whose uplink carries two and a half copies of its stream, and seven viewers who pass it on, each with a home's\n\
+         uplink and a network of its own on this machine. After {} s the one who feeds most others is killed.\n",
+        KILL_AT.as_secs()
+    );
     let stage = Stage::open("demo")?;
     let clip = clip::real_or_generated()?;
     println!("Measuring what a stripe of {} costs …", clip.path.display());
@@ -120,6 +125,7 @@ fn watch_and_kill(channel: &mut Channel) -> Result<String> {
         std::thread::sleep(table.pause());
         if victim.is_none() && begun.elapsed() >= KILL_AT {
             victim = Some(kill_the_busiest(&channel.viewers)?);
+            table.leave();
         }
     }
     victim.context("the demo is longer than it takes to kill one")
@@ -130,7 +136,7 @@ fn kill_the_busiest(viewers: &[Viewer]) -> Result<String> {
     let busiest = viewers.iter().max_by_key(feeds).context("there are viewers")?;
     busiest.watch.program.signal(Signal::KILL)?;
     println!(
-        "\n{} is killed (kill -9) while it feeds {} others.",
+        "{} is killed (kill -9) while it feeds {} others.\n",
         busiest.name(),
         feeds(&busiest)
     );

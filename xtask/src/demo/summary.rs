@@ -29,7 +29,7 @@ pub(crate) fn print(channel: Channel, victim: &str) -> Result<()> {
     }
     let rounds = since.elapsed().as_secs() as u32 / clip.seconds + 2;
     let input = clip.frames(rounds)?;
-    println!("\nSummary");
+    println!("\nSummary, after {victim} was killed");
     print_viewers(&survivors)?;
     let rate = Bitrate::of(sent, airtime);
     println!(
@@ -48,6 +48,9 @@ pub(crate) fn print(channel: Channel, victim: &str) -> Result<()> {
         println!("  frames of {:<6} {verdict}", viewer.name());
     }
     drop((viewers, broadcast, source));
+    println!(
+        "\nYour own channel: `cargo build --release -p banyan`, then `target/release/banyan broadcast test:`."
+    );
     if identical {
         stage.passed();
     }

@@ -26,12 +26,21 @@ impl Table {
     /// Shows the newest reports of all.
     pub(crate) fn show(&mut self, channel: &Channel, dead: Option<&str>) {
         let text = render(channel, dead);
-        if self.over && self.lines > 0 {
+        if !self.over {
+            return println!("{text}");
+        }
+        if self.lines > 0 {
             // Up to where the last one began, and clear from there.
             print!("\x1b[{}A\x1b[J", self.lines);
         }
-        println!("{text}");
+        // A line that is too long for the terminal is cut: wrapped, it would count twice.
+        println!("\x1b[?7l{text}\x1b[?7h");
         self.lines = text.lines().count() + 1;
+    }
+
+    /// Lets the last one stand; the next comes below what is printed meanwhile.
+    pub(crate) fn leave(&mut self) {
+        self.lines = 0;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sound to AAC.
 
+use super::coder::{Coder, Medium};
 use super::graph::Graph;
 use super::{CLOCK, Coded};
 use crate::error::Error;
@@ -21,11 +22,12 @@ pub(crate) struct Settings {
     pub(crate) rate: Bitrate,
 }
 
-/// An opened encoder, and the filters before it, which are made when the first frame shows what it is.
-pub(crate) struct Audio {
+/// An opened encoder.
+pub(crate) struct Audio(Coder<Sound>);
+
+/// What is made of the sound, and how its decoder is set up.
+struct Sound {
     settings: Settings,
-    encoder: ff::codec::encoder::audio::Encoder,
-    filters: Option<(Form, Graph)>,
     setup: Bytes,
 }
 
@@ -48,23 +50,19 @@ impl Audio {
         })?;
         let encoder = open(&settings, codec).map_err(Error::during("opening the AAC encoder"))?;
         let setup = Bytes::copy_from_slice(sys::encoder_extradata(&encoder));
-        Ok(Self {
-            settings,
-            encoder,
-            filters: None,
-            setup,
-        })
+        Ok(Self(Coder::new(Sound { settings, setup }, encoder)))
     }
 
     /// The track that it makes.
     pub(crate) fn track(&self) -> Track {
+        let Sound { settings, setup } = &self.0.medium;
         Track {
             codec: Codec::Aac,
             kind: Kind::Audio {
-                sample_rate: self.settings.sample_rate,
-                channels: self.settings.channels,
+                sample_rate: settings.sample_rate,
+                channels: settings.channels,
             },
-            setup: self.setup.clone(),
+            setup: setup.clone(),
         }
     }
 
@@ -76,62 +74,30 @@ impl Audio {
             sample: frame.format(),
             layout: sys::channel_layout(frame),
         };
-        if self.filters.as_ref().map(|(form, _)| form) != Some(&form) {
-            self.finish_filters(out)?;
-            let graph = graph(&self.settings, &form)?;
-            self.filters = Some((form, graph));
-        }
-        let (_, filters) = self.filters.as_mut().expect("made above");
-        filters.push(frame)?;
-        self.drain_filters(out)
+        self.0.frame(form, frame, out)
     }
 
     /// Codes what is held back; nothing may follow.
     pub(crate) fn finish(&mut self, out: &mut Vec<Coded>) -> Result<(), Error> {
-        self.finish_filters(out)?;
-        self.encoder.send_eof().map_err(Error::during("encoding sound"))?;
-        self.drain_encoder(out);
-        Ok(())
+        self.0.finish(out)
+    }
+}
+
+impl Medium for Sound {
+    type Form = Form;
+
+    const ENCODING: &'static str = "encoding sound";
+
+    fn graph(&self, form: &Form) -> Result<Graph, Error> {
+        graph(&self.settings, form)
     }
 
-    fn finish_filters(&mut self, out: &mut Vec<Coded>) -> Result<(), Error> {
-        if let Some((_, filters)) = &mut self.filters {
-            filters.finish()?;
-            self.drain_filters(out)?;
-        }
-        Ok(())
-    }
-
-    fn drain_filters(&mut self, out: &mut Vec<Coded>) -> Result<(), Error> {
-        let mut frame = ff::frame::Audio::empty();
-        while let Some((_, filters)) = &mut self.filters {
-            if !filters.pull(&mut frame) {
-                break;
-            }
-            let unit = filters.time_base();
-            let samples = ff::Rational(1, self.settings.sample_rate as i32);
-            let pts = frame.pts().map(|pts| pts.rescale(unit, samples));
-            frame.set_pts(pts);
-            self.encoder
-                .send_frame(&frame)
-                .map_err(Error::during("encoding sound"))?;
-            self.drain_encoder(out);
-        }
-        Ok(())
-    }
-
-    fn drain_encoder(&mut self, out: &mut Vec<Coded>) {
-        let mut packet = ff::Packet::empty();
-        while self.encoder.receive_packet(&mut packet).is_ok() {
-            if let Some(coded) = self.coded(&packet) {
-                out.push(coded);
-            }
-        }
+    fn clock(&self) -> ff::Rational {
+        ff::Rational(1, self.settings.sample_rate as i32)
     }
 
     fn coded(&self, packet: &ff::Packet) -> Option<Coded> {
-        let samples = ff::Rational(1, self.settings.sample_rate as i32);
-        let pts = packet.pts()?.rescale(samples, CLOCK);
+        let pts = packet.pts()?.rescale(self.clock(), CLOCK);
         Some(Coded {
             pts,
             dts: pts,
@@ -142,7 +108,7 @@ impl Audio {
     }
 }
 
-fn open(settings: &Settings, codec: ff::Codec) -> Result<ff::codec::encoder::audio::Encoder, ff::Error> {
+fn open(settings: &Settings, codec: ff::Codec) -> Result<ff::codec::encoder::Encoder, ff::Error> {
     let mut context = ff::codec::Context::new_with_codec(codec);
     sys::global_header(&mut context);
     let mut encoder = context.encoder().audio()?;
@@ -151,7 +117,7 @@ fn open(settings: &Settings, codec: ff::Codec) -> Result<ff::codec::encoder::aud
     encoder.set_format(ff::format::Sample::F32(ff::format::sample::Type::Planar));
     encoder.set_bit_rate(settings.rate.as_bps() as usize);
     encoder.set_time_base((1, settings.sample_rate as i32));
-    encoder.open_as(codec)
+    Ok(encoder.open_as(codec)?.0.0)
 }
 
 /// Gaps and jumps of more than 30 ms are filled with silence or cut, so that the sound stays in step with the picture.

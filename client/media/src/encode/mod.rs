@@ -1,6 +1,7 @@
 //! Decoded frames to the packets of a tier.
 
 mod audio;
+mod coder;
 mod graph;
 mod video;
 

@@ -1,5 +1,6 @@
 //! Pictures to H.264.
 
+use super::coder::{Coder, Medium};
 use super::graph::Graph;
 use super::{CLOCK, Coded};
 use crate::error::Error;
@@ -8,7 +9,6 @@ use banyan_protocol::media::{Codec, Kind, Track};
 use banyan_protocol::units::Bitrate;
 use bytes::Bytes;
 use ffmpeg_next as ff;
-use ffmpeg_next::Rescale as _;
 
 /// What to make of the pictures.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,11 +27,12 @@ pub(crate) struct Settings {
     pub(crate) keyframe_every: u32,
 }
 
-/// An opened encoder, and the filters before it, which are made when the first frame shows what it is.
-pub(crate) struct Video {
+/// An opened encoder.
+pub(crate) struct Video(Coder<Picture>);
+
+/// What is made of the pictures, and how their decoder is set up.
+struct Picture {
     settings: Settings,
-    encoder: ff::codec::encoder::video::Encoder,
-    filters: Option<(Form, Graph)>,
     setup: Bytes,
 }
 
@@ -59,82 +60,46 @@ impl Video {
             })?;
         let encoder = open(&settings, codec).map_err(Error::during("opening the video encoder"))?;
         let setup = Bytes::copy_from_slice(sys::encoder_extradata(&encoder));
-        Ok(Self {
-            settings,
-            encoder,
-            filters: None,
-            setup,
-        })
+        Ok(Self(Coder::new(Picture { settings, setup }, encoder)))
     }
 
     /// The track that it makes.
     pub(crate) fn track(&self) -> Track {
+        let Picture { settings, setup } = &self.0.medium;
         Track {
             codec: Codec::H264,
             kind: Kind::Video {
-                width: self.settings.width,
-                height: self.settings.height,
-                frames_per_1000s: self.settings.frames_per_1000s,
+                width: settings.width,
+                height: settings.height,
+                frames_per_1000s: settings.frames_per_1000s,
             },
-            setup: self.setup.clone(),
+            setup: setup.clone(),
         }
     }
 
     /// Codes a frame whose time is in units of the media clock; appends what is ready to `out`.
     pub(crate) fn frame(&mut self, frame: &ff::frame::Video, out: &mut Vec<Coded>) -> Result<(), Error> {
-        let before = self.filters.as_ref().map(|(form, _)| *form);
-        let form = form(frame, before);
-        if before != Some(form) {
-            self.finish_filters(out)?;
-            self.filters = Some((form, graph(&self.settings, form)?));
-        }
-        let (_, filters) = self.filters.as_mut().expect("made above");
-        filters.push(frame)?;
-        self.drain_filters(out)
+        let form = form(frame, self.0.form());
+        self.0.frame(form, frame, out)
     }
 
     /// Codes what is held back; nothing may follow.
     pub(crate) fn finish(&mut self, out: &mut Vec<Coded>) -> Result<(), Error> {
-        self.finish_filters(out)?;
-        let failed = Error::during("encoding video");
-        self.encoder.send_eof().map_err(&failed)?;
-        self.drain_encoder(out);
-        Ok(())
+        self.0.finish(out)
+    }
+}
+
+impl Medium for Picture {
+    type Form = Form;
+
+    const ENCODING: &'static str = "encoding video";
+
+    fn graph(&self, form: &Form) -> Result<Graph, Error> {
+        graph(&self.settings, *form)
     }
 
-    fn finish_filters(&mut self, out: &mut Vec<Coded>) -> Result<(), Error> {
-        if let Some((_, filters)) = &mut self.filters {
-            filters.finish()?;
-            self.drain_filters(out)?;
-        }
-        Ok(())
-    }
-
-    fn drain_filters(&mut self, out: &mut Vec<Coded>) -> Result<(), Error> {
-        let mut frame = ff::frame::Video::empty();
-        while let Some((_, filters)) = &mut self.filters {
-            if !filters.pull(&mut frame) {
-                break;
-            }
-            let unit = filters.time_base();
-            let pts = frame.pts().map(|pts| pts.rescale(unit, CLOCK));
-            frame.set_pts(pts);
-            frame.set_kind(ff::picture::Type::None);
-            self.encoder
-                .send_frame(&frame)
-                .map_err(Error::during("encoding video"))?;
-            self.drain_encoder(out);
-        }
-        Ok(())
-    }
-
-    fn drain_encoder(&mut self, out: &mut Vec<Coded>) {
-        let mut packet = ff::Packet::empty();
-        while self.encoder.receive_packet(&mut packet).is_ok() {
-            if let Some(coded) = self.coded(&packet) {
-                out.push(coded);
-            }
-        }
+    fn clock(&self) -> ff::Rational {
+        CLOCK
     }
 
     fn coded(&self, packet: &ff::Packet) -> Option<Coded> {
@@ -155,7 +120,7 @@ impl Video {
     }
 }
 
-fn open(settings: &Settings, codec: ff::Codec) -> Result<ff::codec::encoder::video::Encoder, ff::Error> {
+fn open(settings: &Settings, codec: ff::Codec) -> Result<ff::codec::encoder::Encoder, ff::Error> {
     let mut context = ff::codec::Context::new_with_codec(codec);
     sys::global_header(&mut context);
     let buffer = settings.rate.as_bps() * RATE_BUFFER_MS / 1000;
@@ -172,7 +137,7 @@ fn open(settings: &Settings, codec: ff::Codec) -> Result<ff::codec::encoder::vid
     encoder.set_max_bit_rate(settings.rate.as_bps() as usize);
     encoder.set_gop(settings.keyframe_every);
     encoder.set_max_b_frames(0);
-    encoder.open_with(options(codec.name()))
+    Ok(encoder.open_with(options(codec.name()))?.0.0)
 }
 
 /// Live settings: no frame waits for a later one, so that the tiers of one input stay in step.
@@ -188,7 +153,7 @@ fn options(encoder: &str) -> ff::Dictionary<'static> {
 
 /// What a frame is. Once interlaced, always treated so: the filter looks at each frame's flag, and films in between
 /// would only make the filters anew.
-fn form(frame: &ff::frame::Video, before: Option<Form>) -> Form {
+fn form(frame: &ff::frame::Video, before: Option<&Form>) -> Form {
     let aspect = frame.aspect_ratio();
     let known = aspect.numerator() > 0 && aspect.denominator() > 0;
     Form {
