@@ -1,6 +1,7 @@
 //! Reassembly: the chunks of one tier become blocks again, in a window of consecutive block numbers.
 
 use super::block::Block;
+use super::record;
 use super::stripe::{parity_len, recover, shard_range};
 use super::{StripeId, TierId};
 use crate::limits::STRIPES_MAX;
@@ -59,6 +60,8 @@ struct Slot {
     /// The shards that came, in their places.
     parts: Vec<Bytes>,
     bytes: usize,
+    /// When its first keyframe is shown, if it has one; found out when it is asked for, once.
+    keyframe_pts: Option<Option<i64>>,
 }
 
 impl Slot {
@@ -267,6 +270,18 @@ impl Reassembler {
             },
             layout: header.layout,
         })
+    }
+
+    /// When the first keyframe of a complete block is shown; `None` if there is none, or the block is not complete.
+    pub fn keyframe_pts(&mut self, block: u64) -> Option<i64> {
+        let at = usize::try_from(block.checked_sub(self.first)?).ok()?;
+        let slot = self.slots.get_mut(at).filter(|slot| slot.is_complete())?;
+        let header = slot.header?;
+        if slot.keyframe_pts.is_none() {
+            let head = record::first_keyframe(&slot.body(&header));
+            slot.keyframe_pts = Some(head.map(|head| head.pts));
+        }
+        slot.keyframe_pts?
     }
 
     /// Is done with all blocks before `first`; says how many of them were not complete.

@@ -13,6 +13,7 @@ pub mod wire;
 
 pub use bucket::Bucket;
 pub use lateness::Lateness;
+use line::STALE;
 pub use line::{Entry, Kind, Line};
 pub use tokens::Tokens;
 
@@ -38,6 +39,8 @@ pub struct Schedule {
     /// The lines in which something waits: the others cost nothing.
     active: Vec<u32>,
     wake: Option<Instant>,
+    /// Nothing waits since before then; there may be nothing that waits so long.
+    oldest: Option<Instant>,
     lateness: Lateness,
     starved: bool,
     /// Of [`poll`](Self::poll), kept for its memory: the lines that are due, best first.
@@ -65,6 +68,7 @@ impl Schedule {
             lines: Vec::new(),
             active: Vec::new(),
             wake: None,
+            oldest: None,
             lateness: Lateness::default(),
             starved: false,
             ready: Vec::new(),
@@ -115,7 +119,9 @@ impl Schedule {
         if line.is_empty() {
             self.active.push(index);
         }
-        if let Some(due) = line.push(entry) {
+        let due = line.push(entry);
+        self.waits_since(entry.queued);
+        if let Some(due) = due {
             self.wake_by(due);
         }
     }
@@ -134,9 +140,12 @@ impl Schedule {
     fn add(&mut self, index: u32, add: impl FnOnce(&mut Line) -> Option<Instant>) {
         let line = self.line_mut(index);
         let was_empty = line.is_empty();
-        let due = add(line);
+        let (due, oldest) = (add(line), line.oldest());
         if was_empty && !line.is_empty() {
             self.active.push(index);
+        }
+        if let Some(oldest) = oldest {
+            self.waits_since(oldest);
         }
         if let Some(due) = due {
             self.wake_by(due);
@@ -204,13 +213,19 @@ impl Schedule {
     /// Lines that have fallen so far behind that they had better skip to the live edge.
     pub fn stale(&self, now: Instant) -> impl Iterator<Item = u32> + '_ {
         let stale = move |index: &u32| self.line(*index).is_stale(now);
-        self.active.iter().copied().filter(stale)
+        self.active_for(now, STALE).iter().copied().filter(stale)
     }
 
     /// Lines in which something has waited for uplink for longer than `wait`.
     pub fn behind(&self, now: Instant, wait: Duration) -> impl Iterator<Item = u32> + '_ {
         let behind = move |index: &u32| self.line(*index).is_behind(now, wait);
-        self.active.iter().copied().filter(behind)
+        self.active_for(now, wait).iter().copied().filter(behind)
+    }
+
+    /// The lines in which something may have waited for longer than `wait`: all active ones, or none.
+    fn active_for(&self, now: Instant, wait: Duration) -> &[u32] {
+        let some = self.oldest.is_some_and(|oldest| now.since(oldest) > wait);
+        if some { &self.active } else { &[] }
     }
 
     /// Whether children got their chunks in time over the last second; see [`Lateness`]. Children that do not take what they are
@@ -230,6 +245,10 @@ impl Schedule {
     /// The longest that a live chunk waited in a line, over the last second.
     pub fn wait_max(&self, now: Instant) -> Duration {
         self.lateness.wait_max(now)
+    }
+
+    fn waits_since(&mut self, at: Instant) {
+        self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
     }
 
     fn wake_by(&mut self, at: Instant) {
@@ -372,6 +391,7 @@ impl Schedule {
         let line = |index: &u32| lines[*index as usize].as_ref().expect("active lines are open");
         self.active.retain(|index| !line(index).is_empty());
         let next = self.active.iter().filter_map(|index| line(index).due()).min();
+        self.oldest = self.active.iter().filter_map(|index| line(index).oldest()).min();
         self.wake = match dry {
             Some(bytes) => Some(next.unwrap_or(now).max(self.bucket.carries_at(now, bytes))),
             None => next,
@@ -392,6 +412,11 @@ impl Schedule {
                 active,
                 usize::from(!line.is_empty()),
                 "lines in which something waits are active"
+            );
+            assert!(
+                line.oldest()
+                    .is_none_or(|waits| self.oldest.is_some_and(|oldest| oldest <= waits)),
+                "it is known how long anything waits"
             );
             assert!(
                 line.due().is_none() || self.wake.is_some(),

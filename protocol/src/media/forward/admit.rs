@@ -140,6 +140,7 @@ impl Forwarder {
         let link = self.children.get(index).link;
         self.held.retain(|held| held.link != link);
         self.children.remove(index);
+        self.marks.seats_changed();
         self.schedule.close(index);
     }
 
@@ -293,6 +294,7 @@ impl Forwarder {
         if !self.children.is_interior(slot) {
             self.marks.heard(slot, now);
         }
+        self.marks.seats_changed();
         self.children.take_seat(
             slot,
             Seat {

@@ -9,7 +9,6 @@ use crate::time::{ChannelTime, Duration, Instant};
 use crate::units::Bitrate;
 use crate::wire::ticket::{Class, Rank, Ticket};
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -129,7 +128,8 @@ pub(super) struct Seat {
 pub(super) struct Children {
     slab: Vec<Option<Child>>,
     free: Vec<u32>,
-    by_link: BTreeMap<LinkId, u32>,
+    /// Ascending by link, with their indices.
+    by_link: Vec<(LinkId, u32)>,
     seats: [Vec<Seat>; STRIPES],
     /// A bit for each stripe that anybody has a seat for.
     interior: u128,
@@ -142,7 +142,7 @@ impl Children {
         Self {
             slab: Vec::new(),
             free: Vec::new(),
-            by_link: BTreeMap::new(),
+            by_link: Vec::new(),
             seats: core::array::from_fn(|_| Vec::new()),
             interior: 0,
             used: Bitrate::ZERO,
@@ -156,7 +156,9 @@ impl Children {
             self.slab.push(None);
         }
         self.slab[index as usize] = Some(Child::new(link, peer));
-        self.by_link.insert(link, index);
+        if let Err(at) = self.place(link) {
+            self.by_link.insert(at, (link, index));
+        }
         index
     }
 
@@ -166,12 +168,18 @@ impl Children {
             self.unseat(index, slot);
         }
         let child = self.slab[index as usize].take().expect("the child is there");
-        self.by_link.remove(&child.link);
+        if let Ok(at) = self.place(child.link) {
+            self.by_link.remove(at);
+        }
         self.free.push(index);
     }
 
     pub(super) fn find(&self, link: LinkId) -> Option<u32> {
-        self.by_link.get(&link).copied()
+        self.place(link).ok().map(|at| self.by_link[at].1)
+    }
+
+    fn place(&self, link: LinkId) -> Result<usize, usize> {
+        self.by_link.binary_search_by_key(&link, |(link, _)| *link)
     }
 
     pub(super) fn get(&self, index: u32) -> &Child {
@@ -183,7 +191,7 @@ impl Children {
     }
 
     pub(super) fn indices(&self) -> impl Iterator<Item = u32> + '_ {
-        self.by_link.values().copied()
+        self.by_link.iter().map(|(_, index)| *index)
     }
 
     pub(super) fn seats(&self, slot: usize) -> &[Seat] {
@@ -258,15 +266,23 @@ impl Children {
         for index in self.indices() {
             let child = self.get(index);
             assert_eq!(self.find(child.link), Some(index), "a child is found by its link");
-            for slot in 0..STRIPES {
-                let seats = self.seats[slot].iter().filter(|seat| seat.child == index).count();
-                assert_eq!(
-                    seats,
-                    usize::from(child.has(slot)),
-                    "one seat for {}",
-                    stripe_at(slot)
-                );
-            }
+            let seated = |slot: &usize| {
+                self.seats[*slot]
+                    .iter()
+                    .filter(|seat| seat.child == index)
+                    .count()
+            };
+            assert!(
+                bits(child.stripes).all(|slot| seated(&slot) == 1),
+                "one seat a stripe"
+            );
+        }
+        for (slot, seat) in self.all() {
+            assert!(
+                self.get(seat.child).has(slot),
+                "a child knows of its seat for {}",
+                stripe_at(slot)
+            );
         }
         for slot in 0..STRIPES {
             assert_eq!(self.is_interior(slot), !self.seats[slot].is_empty());

@@ -21,6 +21,10 @@ pub(super) struct Marks {
     /// The source has a chunk for every stripe in every tick.
     is_source: bool,
     last: [Instant; STRIPES],
+    /// When the first mark is due, and the stripe that it is due for, as reckoned up last.
+    first: Option<(Instant, usize)>,
+    /// Whether something has happened since that may have changed it.
+    changed: bool,
     /// When to look after children for which chunks wait.
     look_at: Option<Instant>,
 }
@@ -31,6 +35,8 @@ impl Marks {
             on: true,
             is_source,
             last: [Instant::ZERO; STRIPES],
+            first: None,
+            changed: false,
             look_at: None,
         }
     }
@@ -38,11 +44,35 @@ impl Marks {
     pub(super) fn set(&mut self, on: bool) {
         self.on = on;
         self.look_at = None;
+        self.changed = true;
     }
 
     /// A chunk of a stripe was passed on, or its first child came.
     pub(super) fn heard(&mut self, slot: usize, now: Instant) {
         self.last[slot] = self.last[slot].max(now);
+        self.changed |= self.first.is_none_or(|(_, first)| first == slot);
+    }
+
+    /// A stripe may have its first child, or no child any more.
+    pub(super) fn seats_changed(&mut self) {
+        self.changed = true;
+    }
+
+    /// Whether a mark is due.
+    pub(super) fn is_due(&mut self, children: &Children, now: Instant) -> bool {
+        if self.changed {
+            self.first = self.reckon(children);
+            self.changed = false;
+        }
+        self.first.is_some_and(|(first, _)| now >= first)
+    }
+
+    fn reckon(&self, children: &Children) -> Option<(Instant, usize)> {
+        if !self.on || self.is_source {
+            return None;
+        }
+        let all = children.interior();
+        all.map(|slot| (self.last[slot] + MARK_AFTER, slot)).min()
     }
 
     /// The stripes that a mark is due for. The next is due a tick later.
@@ -54,13 +84,8 @@ impl Marks {
         for slot in super::children::bits(due) {
             self.last[slot] = now.before(MARK_AFTER - TICK);
         }
+        self.changed = true;
         due
-    }
-
-    /// When the next mark is due for a stripe of which nothing came.
-    pub(super) fn due_at(&self, children: &Children) -> Option<Instant> {
-        let next = children.interior().map(|slot| self.last[slot] + MARK_AFTER).min();
-        next.filter(|_| self.on && !self.is_source)
     }
 
     /// Whether marks are sent to those who are behind.
@@ -75,6 +100,14 @@ impl Marks {
 
     /// When to do something.
     pub(super) fn wake_at(&self, children: &Children) -> Option<Instant> {
-        [self.due_at(children), self.look_at].into_iter().flatten().min()
+        let first = if self.changed {
+            self.reckon(children)
+        } else {
+            self.first
+        };
+        [first.map(|(first, _)| first), self.look_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

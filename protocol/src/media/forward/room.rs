@@ -117,6 +117,7 @@ impl Forwarder {
         if !self.children.unseat(index, slot) {
             return;
         }
+        self.marks.seats_changed();
         self.schedule
             .retain(index, |entry| usize::from(entry.stripe) != slot);
         self.set_share(self.now, index);

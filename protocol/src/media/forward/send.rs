@@ -34,7 +34,7 @@ impl Forwarder {
 
     /// Tells the children of stripes for which nothing came that we live.
     pub(super) fn mark(&mut self, now: Instant, out: &mut Outbox) {
-        if self.marks.due_at(&self.children).is_none_or(|due| now < due) {
+        if !self.marks.is_due(&self.children, now) {
             return;
         }
         for slot in bits(self.marks.due(&self.children, now)) {

@@ -3,7 +3,7 @@
 
 use super::Playout;
 use crate::io::Play;
-use crate::media::{TierId, record};
+use crate::media::TierId;
 use crate::time::{ChannelTime, Duration};
 use alloc::vec::Vec;
 
@@ -67,17 +67,14 @@ impl Playout {
     }
 
     /// The first complete keyframe block of `tier` that is later than what was handed over.
-    fn plan(&self, tier: TierId) -> Option<Plan> {
-        let ring = self.runs.front()?.ring(tier)?;
+    fn plan(&mut self, tier: TierId) -> Option<Plan> {
         let output = &self.shown.as_ref()?.output;
-        (ring.first()..=ring.newest()?)
-            .filter(|&block| ring.is_start(block))
-            .find_map(|block| {
-                let body = ring.get(block)?.block.body;
-                let pts = record::first_keyframe(&body)?.pts;
-                let due = ring.captured(block)? + self.buffer;
-                output.is_before(pts).then_some(Plan { block, pts, due })
-            })
+        let ring = self.runs.front_mut()?.ring_mut(tier)?;
+        (ring.first()..=ring.newest()?).find_map(|block| {
+            let pts = ring.is_start(block).then(|| ring.keyframe_pts(block))??;
+            let due = ring.captured(block)? + self.buffer;
+            output.is_before(pts).then_some(Plan { block, pts, due })
+        })
     }
 
     /// Whether all blocks of `tier` from `start` on that are due at `now` are there.

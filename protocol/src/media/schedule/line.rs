@@ -22,7 +22,7 @@ const OWED: Duration = Duration::from_millis(200);
 
 /// A child for which a live chunk has waited this long skips to the live edge: nobody plays so far behind that the chunk
 /// would still be of use after another such time.
-const STALE: Duration = Duration::from_secs(5);
+pub(super) const STALE: Duration = Duration::from_secs(5);
 
 /// A backlog of a second or two is worked off by then, if there is room for the child at all.
 const CATCH_UP: Duration = Duration::from_secs(5);
@@ -349,6 +349,12 @@ impl Line {
         let counts = |entry: &Entry| entry.kind == Kind::Live || long_behind;
         let late = |entry: &&Entry| counts(entry) && now.since(entry.queued) > LATE;
         self.seated.iter().filter(late).count() as u64
+    }
+
+    /// Since when what has waited longest waits.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        let all = self.seated.iter().chain(&self.pulled);
+        all.map(|entry| entry.queued).min()
     }
 
     /// Whether something could have gone, and has waited longer than `wait`.

@@ -1,19 +1,19 @@
 //! How long a run takes: by the clock on the wall, and of its thread.
 
-use rustix::time::{ClockId, Timespec, clock_gettime};
-use std::time::Instant;
+use nix::time::{ClockId, clock_gettime};
+use std::time::{Duration, Instant};
 
 /// Measures one run, on the thread that starts it.
 pub(super) struct StopWatch {
     wall: Instant,
-    thread: Timespec,
+    thread: Duration,
 }
 
 impl StopWatch {
     pub(super) fn start() -> Self {
         Self {
             wall: Instant::now(),
-            thread: clock_gettime(ClockId::ThreadCPUTime),
+            thread: thread_time(),
         }
     }
 
@@ -23,8 +23,11 @@ impl StopWatch {
 
     /// What the thread had of a processor: other work on the computer makes a run longer, and this hardly.
     pub(super) fn thread_ms(&self) -> u64 {
-        let now = clock_gettime(ClockId::ThreadCPUTime);
-        let seconds = (now.tv_sec - self.thread.tv_sec) * 1000;
-        (seconds + (now.tv_nsec - self.thread.tv_nsec) / 1_000_000) as u64
+        (thread_time() - self.thread).as_millis() as u64
     }
+}
+
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every thread has a clock");
+    Duration::from(time)
 }
