@@ -13,6 +13,8 @@ pub(crate) enum What {
     Relay,
     /// The simulator's whole suite: 200 seeds and more, some tens of minutes.
     Sim,
+    /// How many times real time the simulator runs with 30, 100 and 300 viewers, in one thread.
+    Speed,
 }
 
 /// Measures `what`; `options` are passed on.
@@ -24,10 +26,8 @@ pub(crate) fn run(what: What, options: &[String]) -> Result<()> {
             let command = ["run", "--release", "--package", "banyan", "--", "bench", "relay"];
             shell::run(shell::cargo(&command).args(options))
         }
-        What::Sim => {
-            let command = ["run", "--package", "banyan-sim", "--", "--suite", "ci"];
-            shell::run(shell::cargo(&command).args(options))
-        }
+        What::Sim => test::simulate("ci", options),
+        What::Speed => test::simulate("speed", options),
     }
 }
 

@@ -26,6 +26,12 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     shell::run(as_root(&mut tests)?)
 }
 
+/// Runs a suite of the simulator: `ci`, `quick` or `speed`.
+pub(crate) fn simulate(suite: &str, options: &[String]) -> Result<()> {
+    let command = ["run", "--package", "banyan-sim", "--", "--suite", suite];
+    shell::run(shell::cargo(&command).args(options))
+}
+
 /// The tests whose names contain `filter`, or one whole end-to-end scenario.
 fn only(filter: &str) -> Command {
     if Path::new(&format!("tests/e2e/tests/{filter}.rs")).exists() {

@@ -8,6 +8,7 @@ use crate::overlay::member::{Member, MemberIndex};
 use crate::overlay::reach::{self, Dials};
 use crate::overlay::stripes::StripeIndex;
 use crate::units::Bitrate;
+use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 /// A seat that is taken, and would be given to somebody stronger.
@@ -257,15 +258,18 @@ impl Overlay {
     /// that a failure takes.
     pub fn best_spare(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
         let parent = self.member(child).place(stripe)?.parent?;
+        let (handy, loads) = (self.handy(child, parent), self.spare_loads(parent));
+        let slot = self.stripes.slot(stripe);
         let key = |spare: &MemberIndex| {
             let member = self.member(*spare);
             let depth = member.place(stripe).map_or(0, |place| place.depth);
-            let load = self.spare_load.get(&(*spare, parent)).copied().unwrap_or(0);
+            let load = loads.iter().find(|(other, _)| other == spare);
+            let load = load.map_or(0, |(_, load)| *load);
             (
-                self.spare_is_short(parent, *spare, stripe, 1),
+                self.free_for(*spare, stripe) < slot * u64::from(load + 1),
                 *spare == MemberIndex::SOURCE,
                 self.needs_rise(child, stripe, *spare),
-                !self.is_handy(child, parent, *spare),
+                !handy.contains(spare),
                 !self.has_met(child, *spare),
                 self.opening(member, *spare, stripe),
                 depth,
@@ -278,11 +282,31 @@ impl Overlay {
         least(self.present().filter(receives), key, fits)
     }
 
-    /// Whether `spare` is a neighbour of `child`, and not asked by it already when that `parent` fails.
-    fn is_handy(&self, child: MemberIndex, parent: MemberIndex, spare: MemberIndex) -> bool {
+    /// The neighbours of `child` that it does not ask already when that `parent` fails.
+    fn handy(&self, child: MemberIndex, parent: MemberIndex) -> Vec<MemberIndex> {
         let places = || self.member(child).places.iter().flatten();
-        places().any(|place| [place.parent, place.spare].contains(&Some(spare)))
-            && !places().any(|place| (place.parent, place.spare) == (Some(parent), Some(spare)))
+        let asked = |spare: &MemberIndex| {
+            places().any(|place| (place.parent, place.spare) == (Some(parent), Some(*spare)))
+        };
+        let neighbours = places().flat_map(|place| [place.parent, place.spare]).flatten();
+        neighbours.filter(|spare| !asked(spare)).collect()
+    }
+
+    /// Who is asked how often when `parent` fails; the same as `spare_load`, of its children alone.
+    fn spare_loads(&self, parent: MemberIndex) -> Vec<(MemberIndex, u32)> {
+        let mut loads: Vec<(MemberIndex, u32)> = Vec::new();
+        for stripe in self.stripes.all() {
+            let place = self.member(parent).place(stripe);
+            let children = place.into_iter().flat_map(|place| &place.children);
+            let spares = children.filter_map(|child| self.member(*child).place(stripe)?.spare);
+            for spare in spares {
+                match loads.iter_mut().find(|(other, _)| *other == spare) {
+                    Some((_, load)) => *load += 1,
+                    None => loads.push((spare, 1)),
+                }
+            }
+        }
+        loads
     }
 
     /// Whether a spare could not seat all who count on it for the failure of `parent`, and `more`.

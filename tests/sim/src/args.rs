@@ -40,7 +40,7 @@ pub struct Args {
     /// Print in each second who is not at the live edge, and below whom it falls behind, to standard error
     #[arg(long)]
     pub late: bool,
-    /// Run a whole suite of seeds on all cores: ci (all that is promised) or quick (a tenth of it)
+    /// Run a whole suite of seeds on all cores: ci (all that is promised), quick (a tenth of it) or speed (how fast it goes, in one thread)
     #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "viewers", "seed", "minutes", "follow"])]
     pub suite: Option<crate::suite::Size>,
 }

@@ -75,7 +75,7 @@ impl Case {
         let mut verdict = Verdict {
             result: outcome.result,
             complaints: outcome.broken.iter().map(ToString::to_string).collect(),
-            told: outcome.late.into_iter().collect(),
+            told: outcome.unsettled,
         };
         if verdict.complaints.is_empty() {
             verdict.judge(&self.scenario, scenario.viewers);

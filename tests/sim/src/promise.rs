@@ -9,6 +9,10 @@ use std::ops::RangeInclusive;
 pub enum Figure {
     /// Seconds after faults stopped until everybody is at the live edge.
     LiveAfter,
+    /// Seconds after faults stopped until everybody hangs where the coordinator believes.
+    AgreedAfter,
+    /// Seconds after faults stopped until, where there is plenty, everybody has the full stream.
+    FullAfter,
     /// Served slots over the ceiling, mean over the last two minutes without faults.
     SlotsOfCeiling,
     /// Mean depth over the least possible.
@@ -34,6 +38,8 @@ impl Figure {
     pub fn of(self, result: &SimResult) -> f64 {
         match self {
             Self::LiveAfter => result.live_after_s,
+            Self::AgreedAfter => result.agreed_after_s,
+            Self::FullAfter => result.full_after_s,
             Self::SlotsOfCeiling => result.slots_of_ceiling(),
             Self::DepthOfLeast => result.depth_of_least(),
             Self::Control => result.control_bps_per_viewer,
@@ -56,6 +62,8 @@ impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::LiveAfter => "s from the last fault until all are at the live edge",
+            Self::AgreedAfter => "s from the last fault until all hang where the coordinator believes",
+            Self::FullAfter => "s from the last fault until all have the full stream, where there is plenty",
             Self::SlotsOfCeiling => "of the ceiling's slots served",
             Self::DepthOfLeast => "times the least possible depth",
             Self::Control => "bit/s of control a viewer",
@@ -110,7 +118,8 @@ const MIDDLE: RangeInclusive<usize> = 61..=200;
 const LARGE: RangeInclusive<usize> = 201..=400;
 
 use Figure::{
-    Continuity, Control, DepthOfLeast, KeptLow, LiveAfter, Refused, Repair, SlotsOfCeiling, Speed, Startup,
+    AgreedAfter, Continuity, Control, DepthOfLeast, FullAfter, KeptLow, LiveAfter, Refused, Repair,
+    SlotsOfCeiling, Speed, Startup,
 };
 use Weight::{Gate, Told};
 
@@ -119,37 +128,63 @@ use Weight::{Gate, Told};
 #[rustfmt::skip]
 const PROMISES: &[Promise] = &[
     promise("churn",   SMALL,  LiveAfter,      10.0,  Told),
+    promise("churn",   SMALL,  AgreedAfter,    30.0,  Told),
+    promise("churn",   SMALL,  FullAfter,      30.0,  Told),
     promise("churn",   MIDDLE, LiveAfter,      10.0,  Told),
+    promise("churn",   MIDDLE, AgreedAfter,    30.0,  Told),
+    promise("churn",   MIDDLE, FullAfter,      30.0,  Told),
     promise("churn",   LARGE,  LiveAfter,      10.0,  Told),
+    promise("churn",   LARGE,  AgreedAfter,    30.0,  Told),
+    promise("churn",   LARGE,  FullAfter,      30.0,  Told),
     promise("churn",   ANY,    Control,        100.0, Told),
     promise("churn",   ANY,    DepthOfLeast,   1.5,   Told),
     promise("churn",   LARGE,  Speed,          25.0,  Told),
     promise("exodus",  ANY,    LiveAfter,      10.0,  Gate),
+    promise("exodus",  ANY,    AgreedAfter,    30.0,  Gate),
+    promise("exodus",  ANY,    FullAfter,      30.0,  Gate),
     promise("exodus",  ANY,    KeptLow,        5.0,   Gate),
     promise("exodus",  ANY,    Refused,        0.0,   Gate),
     promise("flash",   ANY,    LiveAfter,      10.0,  Gate),
     promise("flash",   ANY,    Control,        100.0, Gate),
+    promise("flash",   ANY,    AgreedAfter,    30.0,  Gate),
+    promise("flash",   ANY,    FullAfter,      30.0,  Gate),
     promise("flash",   ANY,    DepthOfLeast,   1.5,   Told),
     promise("home",    ANY,    LiveAfter,      10.0,  Gate),
+    promise("home",    ANY,    AgreedAfter,    30.0,  Gate),
+    promise("home",    ANY,    FullAfter,      30.0,  Gate),
     promise("home",    ANY,    Continuity,     1.0,   Gate),
     promise("home",    ANY,    Startup,        1000.0, Told),
     promise("killer",  SMALL,  LiveAfter,      10.0,  Gate),
+    promise("killer",  SMALL,  AgreedAfter,    30.0,  Gate),
+    promise("killer",  SMALL,  FullAfter,      30.0,  Gate),
     promise("killer",  MIDDLE, LiveAfter,      10.0,  Told),
     promise("killer",  ANY,    Control,        100.0, Told),
+    promise("killer",  MIDDLE, AgreedAfter,    30.0,  Told),
+    promise("killer",  MIDDLE, FullAfter,      30.0,  Told),
     promise("killer",  ANY,    DepthOfLeast,   1.5,   Told),
     promise("killer",  SMALL,  Continuity,     0.999, Gate),
     promise("killer",  SMALL,  Repair,         700.0, Gate),
     promise("killer",  MIDDLE, Continuity,     0.999, Told),
     promise("killer",  MIDDLE, Repair,         700.0, Told),
     promise("large",   ANY,    LiveAfter,      10.0,  Told),
+    promise("large",   ANY,    AgreedAfter,    30.0,  Told),
+    promise("large",   ANY,    FullAfter,      30.0,  Told),
     promise("liars",   ANY,    LiveAfter,      10.0,  Gate),
+    promise("liars",   ANY,    AgreedAfter,    30.0,  Gate),
+    promise("liars",   ANY,    FullAfter,      30.0,  Gate),
     promise("restart", ANY,    LiveAfter,      10.0,  Gate),
+    promise("restart", ANY,    AgreedAfter,    30.0,  Gate),
+    promise("restart", ANY,    FullAfter,      30.0,  Gate),
     promise("scarce",  ANY,    LiveAfter,      10.0,  Told),
+    promise("scarce",  ANY,    AgreedAfter,    30.0,  Told),
+    promise("scarce",  ANY,    FullAfter,      30.0,  Told),
     promise("scarce",  ANY,    SlotsOfCeiling, 0.92,  Gate),
     promise("scarce",  ANY,    DepthOfLeast,   1.5,   Gate),
     promise("scarce",  ANY,    KeptLow,        5.0,   Told),
     promise("scarce",  ANY,    Refused,        0.0,   Gate),
     promise("signed",  ANY,    LiveAfter,      10.0,  Gate),
+    promise("signed",  ANY,    AgreedAfter,    30.0,  Gate),
+    promise("signed",  ANY,    FullAfter,      30.0,  Gate),
 ];
 
 /// A promise that a run did not keep.

@@ -35,6 +35,10 @@ pub struct SimResult {
     pub slots_ceiling: f64,
     /// Seconds from when faults stopped until everybody who had time to was at the live edge.
     pub live_after_s: f64,
+    /// Seconds from when faults stopped until everybody hung where the coordinator believed.
+    pub agreed_after_s: f64,
+    /// Seconds from when faults stopped until, where there was plenty, everybody had the full stream.
+    pub full_after_s: f64,
     /// Mean depth over the stripes that viewers play.
     pub depth_mean: f64,
     /// A bound that no forest of these uplinks goes below.

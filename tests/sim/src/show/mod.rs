@@ -66,8 +66,8 @@ pub struct Outcome {
     pub result: SimResult,
     /// What was broken, if anything: the run ended there.
     pub broken: Option<Broken>,
-    /// Who was not at the live edge when everybody had to be, in a sentence.
-    pub late: Option<String>,
+    /// What was not settled when everything had to be after the last fault, each in a sentence.
+    pub unsettled: Vec<String>,
 }
 
 /// A run under way.
@@ -130,7 +130,7 @@ impl Show {
         Outcome {
             result: show.result(&watch),
             broken,
-            late: show.late(),
+            unsettled: show.unsettled(),
         }
     }
 

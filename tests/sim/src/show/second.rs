@@ -36,6 +36,10 @@ pub(super) struct Samples {
     copies_max: f64,
     /// The last time after faults had stopped that somebody was not at the live edge, and who.
     late: Option<(Micros, Vec<NodeIndex>)>,
+    /// The last time after faults had stopped that somebody did not hang where the coordinator believed.
+    astray: Option<Broken>,
+    /// The last time after faults had stopped that somebody had less than the full stream, and there was plenty.
+    less: Option<Broken>,
     /// Since when viewers lack the full stream while there is room.
     kept_low: BTreeMap<NodeIndex, Micros>,
     kept_low_max: Micros,
@@ -59,16 +63,16 @@ impl Show {
         if self.tells_room {
             self.tell_room();
         }
-        self.everybody_is_by_plan()?;
-        self.everybody_has_what_there_is()
+        if now > self.quiet_from() {
+            self.see_who_is_by_plan();
+            self.see_who_has_less();
+        }
+        Ok(())
     }
 
-    /// When the uplinks that anybody can reach are more than enough, everybody has the full stream.
-    fn everybody_has_what_there_is(&mut self) -> Result<(), Broken> {
+    /// When the uplinks that anybody can reach are more than enough, notes who does not have the full stream.
+    fn see_who_has_less(&mut self) {
         let now = self.world.now();
-        if now <= self.quiet_from() + AGREED_WITHIN {
-            return Ok(());
-        }
         let prices = self.world.watch.prices.clone();
         let (top, slot) = (prices.top(), prices.slot(prices.top()));
         let open = |node: &NodeIndex| Some(&self.world.watch.seats[node].person).filter(|person| !person.nat);
@@ -79,21 +83,34 @@ impl Show {
         let demand = self.watching().count() as u64 * u64::from(prices.stripes(top));
         let less: Vec<_> = self.playing().filter(|(_, tier)| *tier < top).collect();
         self.checks.count += 1;
-        if less.is_empty() || slots * 100 < demand * AMPLE_PERCENT {
-            return Ok(());
+        if !less.is_empty() && slots * 100 >= demand * AMPLE_PERCENT {
+            let what = format!("{slots} slots for {demand}, and yet these play less (node, tier): {less:?}");
+            self.samples.less = Some(Broken { at: now, what });
         }
-        let what = format!("{slots} slots for {demand}, and yet these play less (node, tier): {less:?}");
-        Err(Broken { at: now, what })
     }
 
-    fn everybody_is_by_plan(&mut self) -> Result<(), Broken> {
-        if self.world.now() <= self.quiet_from() + AGREED_WITHIN {
-            return Ok(());
-        }
+    /// Notes who hangs elsewhere than the coordinator believes.
+    fn see_who_is_by_plan(&mut self) {
         for node in self.watching().collect::<Vec<_>>() {
-            self.checks.by_plan(&self.world, node)?;
+            if let Err(astray) = self.checks.by_plan(&self.world, node) {
+                self.samples.astray = Some(astray);
+            }
         }
-        Ok(())
+    }
+
+    /// How long after the end of faults this was seen last.
+    fn after_faults(&self, seen: Option<&Broken>) -> Micros {
+        seen.map_or(0, |seen| seen.at - self.quiet_from())
+    }
+
+    /// What was not as it should be when it had to be, the last time that it was so, each in a sentence.
+    pub(super) fn unsettled(&self) -> Vec<String> {
+        let seen = [&self.samples.astray, &self.samples.less].into_iter().flatten();
+        let overdue = seen.filter(|seen| self.after_faults(Some(seen)) > AGREED_WITHIN);
+        self.late()
+            .into_iter()
+            .chain(overdue.map(ToString::to_string))
+            .collect()
     }
 
     /// Viewers who watch, as far as the world knows.
@@ -194,7 +211,7 @@ impl Show {
     }
 
     /// Who was not at the live edge when everybody had to be, in a sentence; the last time that it was so.
-    pub(super) fn late(&self) -> Option<String> {
+    fn late(&self) -> Option<String> {
         let (at, nodes) = self.samples.late.as_ref()?;
         if self.live_after() <= SETTLED_WITHIN {
             return None;
@@ -247,6 +264,8 @@ impl Show {
             kept_low_s: self.samples.kept_low_max / SECOND,
             slots_served: self.samples.served / seconds,
             slots_ceiling: self.samples.ceiling / seconds,
+            agreed_after_s: self.after_faults(self.samples.astray.as_ref()) as f64 / SECOND as f64,
+            full_after_s: self.after_faults(self.samples.less.as_ref()) as f64 / SECOND as f64,
             live_after_s: self.live_after() as f64 / SECOND as f64,
             depth_mean: self.checks.mean_depth(playing.iter().copied()).unwrap_or(0.0),
             depth_least: least_depth(source_slots, &uplinks, seats),
