@@ -4,7 +4,7 @@
 use crate::overlay::Overlay;
 use crate::overlay::member::{Member, MemberIndex};
 use crate::overlay::reach::Reach;
-use crate::overlay::stripes::{StripeIndex, Stripes};
+use crate::overlay::stripes::Stripes;
 use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
 
@@ -124,7 +124,7 @@ impl Overlay {
                 continue;
             }
             let total = member.granted.slots(slot);
-            let free = self.free_for(index, StripeIndex::NONE).slots(slot);
+            let free = self.free_for_full(index).slots(slot);
             room.total += total;
             room.free += free.min(total);
             room.unproven += member.cap.map_or(0, |cap| cap.slots(slot)).saturating_sub(total);

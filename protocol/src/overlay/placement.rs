@@ -45,25 +45,46 @@ impl Overlay {
         if parent != MemberIndex::SOURCE {
             return member.free();
         }
+        let copy = self.stripes.top_copy();
+        if member.granted < copy {
+            // It serves lower tiers only.
+            return member.free();
+        }
+        let beyond = member.granted - copy;
+        let (top, lower) = self.unsent_but(Some(stripe));
+        member.free().saturating_sub(top + beyond.min(lower))
+    }
+
+    /// Uplink that a member has free for the full stream as a whole: of what the source keeps for stripes that it does not send yet,
+    /// the full stream's own are free.
+    pub(crate) fn free_for_full(&self, parent: MemberIndex) -> Bitrate {
+        let member = self.member(parent);
+        if parent != MemberIndex::SOURCE {
+            return member.free();
+        }
+        let (_, lower) = self.unsent_but(None);
+        let beyond = member.granted.saturating_sub(self.stripes.top_copy());
+        member.free().saturating_sub(beyond.min(lower))
+    }
+
+    /// What the stripes cost that the source sends to nobody, `but` aside: the full stream's, and those of lower tiers.
+    fn unsent_but(&self, but: Option<StripeIndex>) -> (Bitrate, Bitrate) {
+        let source = self.member(MemberIndex::SOURCE);
         let (mut top, mut lower) = (Bitrate::ZERO, Bitrate::ZERO);
-        for other in self.stripes.all().filter(|other| *other != stripe) {
-            if !member.place(other).is_some_and(|place| place.children.is_empty()) {
+        for stripe in self.stripes.all().filter(|stripe| Some(*stripe) != but) {
+            if !source
+                .place(stripe)
+                .is_some_and(|place| place.children.is_empty())
+            {
                 continue;
             }
-            if Some(self.stripes.id(other).tier) == self.stripes.top() {
-                top += self.stripes.slot(other);
+            if Some(self.stripes.id(stripe).tier) == self.stripes.top() {
+                top += self.stripes.slot(stripe);
             } else {
-                lower += self.stripes.slot(other);
+                lower += self.stripes.slot(stripe);
             }
         }
-        // An uplink of less than a copy serves lower tiers only.
-        let beyond = member.granted.saturating_sub(self.stripes.top_copy());
-        let reserve = if member.granted < self.stripes.top_copy() {
-            Bitrate::ZERO
-        } else {
-            top + beyond.min(lower)
-        };
-        member.free().saturating_sub(reserve)
+        (top, lower)
     }
 
     /// Whether `parent` may take `child` on `stripe`, budgets aside.

@@ -114,7 +114,7 @@ impl Overlay {
         true
     }
 
-    /// Whether there are as many free slots as the member lacks; if not, nobody need be disturbed to find that out.
+    /// Whether there may be as many free slots as the member lacks; if not, nobody need be disturbed to find that out.
     fn may_suffice(&self, member: MemberIndex, stripes: &[StripeIndex]) -> bool {
         let lacking = |stripe: &&StripeIndex| !self.has_parent(member, **stripe);
         let lacks = stripes.iter().filter(lacking).count() as u64;
@@ -124,7 +124,7 @@ impl Overlay {
         let slot = self.stripes.slot(*stripe);
         let mut found = 0;
         self.present().any(|index| {
-            found += self.free_for(index, *stripe).slots(slot);
+            found += self.member(index).free().slots(slot);
             found >= lacks
         })
     }

@@ -11,9 +11,6 @@ use core::ops::Range;
 pub struct StripeIndex(pub u8);
 
 impl StripeIndex {
-    /// No stripe at all.
-    pub(crate) const NONE: Self = Self(u8::MAX);
-
     pub(crate) const fn get(self) -> usize {
         self.0 as usize
     }

@@ -132,6 +132,19 @@ fn after_a_crash_the_orphans_find_seats_where_there_is_room() {
 }
 
 #[test]
+fn an_uplink_of_one_copy_has_room_for_one_viewer() {
+    let copy = overlay(0).stripes.top_len() as u64;
+    for slots in copy..copy + 3 {
+        let mut overlay = overlay(slots);
+        assert!(overlay.room().free >= copy, "{:?}", overlay.room());
+        let (first, full) = join(&mut overlay, 1, 0);
+        assert!(full && rooted_on_all(&overlay, first), "of {slots} slots");
+        assert!(overlay.room().free < copy);
+        assert!(!join(&mut overlay, 2, 0).1);
+    }
+}
+
+#[test]
 fn where_there_is_room_every_orphan_finds_a_seat_whatever_hangs_below_it() {
     let mut rng = Rng::new(3);
     let mut overlay = overlay(8);
