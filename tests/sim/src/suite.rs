@@ -14,6 +14,8 @@ use std::time::Instant;
 pub enum Size {
     /// All that is promised: 200 seeds of five minutes, 20 of them twice, five thousand viewers once.
     Ci,
+    /// The same without the five thousand viewers.
+    Seeds,
     /// A tenth of it.
     Quick,
     /// How fast it goes: three seeds of each size, one after the other in one thread.
@@ -24,7 +26,7 @@ impl Size {
     /// How many of a batch's runs it takes.
     const fn share(self, runs: u64) -> u64 {
         match self {
-            Self::Ci => runs,
+            Self::Ci | Self::Seeds => runs,
             Self::Quick | Self::Speed => runs.div_ceil(10),
         }
     }
@@ -33,14 +35,14 @@ impl Size {
         match self {
             Self::Ci => &BATCHES,
             // All but the large one.
-            Self::Quick => BATCHES.split_at(1).1,
+            Self::Seeds | Self::Quick => BATCHES.split_at(1).1,
             Self::Speed => &SPEED,
         }
     }
 
     fn threads(self) -> usize {
         match self {
-            Self::Ci | Self::Quick => thread::available_parallelism().map_or(1, usize::from),
+            Self::Ci | Self::Seeds | Self::Quick => thread::available_parallelism().map_or(1, usize::from),
             Self::Speed => 1,
         }
     }
