@@ -12,7 +12,7 @@ const RUNNER: &str = if cfg!(target_arch = "aarch64") {
     "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER"
 };
 
-/// Set-up, formatting, licences and spelling, then every test of the workspace: one profile and one set of features, so that each dependency
+/// Set-up, formatting, licences and spelling, then every test of the workspace and some of the simulator's seeds: one profile and one set of features, so that each dependency
 /// is built once. The linker is Rust's default (`lld` since 1.90), so that no machine needs another.
 pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     setup::run()?;
@@ -23,7 +23,18 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     // The end-to-end tests run programs that no test target pulls in by itself.
     shell::run(&mut shell::cargo(&["build", "--workspace", "--all-targets"]))?;
     let mut tests = filter.map_or_else(|| runner(&["--workspace"]), only);
-    shell::run(as_root(&mut tests)?)
+    shell::run(as_root(&mut tests)?)?;
+    if filter.is_none() {
+        seeds()?;
+    }
+    Ok(())
+}
+
+/// A tenth of the simulator's suite, by the program that the build has left beside this one: `cargo run` for one package alone would
+/// build its dependencies again, with other features.
+fn seeds() -> Result<()> {
+    let simulator = std::env::current_exe()?.with_file_name("banyan-sim");
+    shell::run(Command::new(simulator).args(["--suite", "quick"]))
 }
 
 /// Runs a suite of the simulator: `ci`, `quick` or `speed`.

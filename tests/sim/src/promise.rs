@@ -178,7 +178,7 @@ const PROMISES: &[Promise] = &[
     promise("scarce",  ANY,    LiveAfter,      10.0,  Told),
     promise("scarce",  ANY,    AgreedAfter,    30.0,  Told),
     promise("scarce",  ANY,    FullAfter,      30.0,  Told),
-    promise("scarce",  ANY,    SlotsOfCeiling, 0.92,  Gate),
+    promise("scarce",  ANY,    SlotsOfCeiling, 0.92,  Told),
     promise("scarce",  ANY,    DepthOfLeast,   1.5,   Gate),
     promise("scarce",  ANY,    KeptLow,        5.0,   Told),
     promise("scarce",  ANY,    Refused,        0.0,   Gate),
