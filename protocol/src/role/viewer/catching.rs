@@ -36,10 +36,6 @@ const EVERY: Duration = Duration::from_millis(100);
 /// would be as late for long: it is fetched by number.
 const SEAT_BEHIND: u64 = 13;
 
-/// Who lacks more than that when it comes takes its seats so many blocks beyond the live edge: what comes first is then what is due
-/// first, and what is live now is due last of all that it lacks.
-const SEAT_AHEAD: u64 = 5;
-
 /// Nobody in the depth of a tree has newer blocks than so many behind the live edge.
 const SPREAD: u64 = 4;
 
@@ -69,12 +65,8 @@ impl Viewer {
 
     /// Where a feed's seat begins: what is older is fetched by number.
     pub(super) fn seat_from(&self, now: Instant, at: usize) -> u64 {
-        let (lacking, edge) = (self.lacking(at), self.live_edge(now));
-        let behind = edge.saturating_sub(SEAT_BEHIND);
-        match self.feeds[at].main {
-            None if lacking < behind => edge + SEAT_AHEAD,
-            _ => lacking.max(behind),
-        }
+        let behind = self.live_edge(now).saturating_sub(SEAT_BEHIND);
+        self.lacking(at).max(behind)
     }
 
     /// The newest block that there should be.
