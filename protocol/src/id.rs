@@ -88,6 +88,10 @@ pub enum Context {
     Layout,
     /// A ticket.
     Ticket,
+    /// An order to a relay.
+    Order,
+    /// A sponsor's delegation.
+    Delegation,
 }
 
 impl Context {
@@ -97,6 +101,8 @@ impl Context {
             Self::Chunk => b"banyan chunk 1",
             Self::Layout => b"banyan layout 1",
             Self::Ticket => b"banyan ticket 1",
+            Self::Order => b"banyan order 1",
+            Self::Delegation => b"banyan delegation 1",
         }
     }
 }

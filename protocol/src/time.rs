@@ -93,6 +93,22 @@ impl Add<Duration> for ChannelTime {
     }
 }
 
+/// A point in civil time, in whole seconds since the Unix epoch: for what lasts beyond a process, as leases do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Utc(u64);
+
+impl Utc {
+    /// The time `s` seconds after the Unix epoch.
+    pub const fn from_secs(s: u64) -> Self {
+        Self(s)
+    }
+
+    /// Seconds since the Unix epoch.
+    pub const fn as_secs(self) -> u64 {
+        self.0
+    }
+}
+
 /// Maps between a driver's monotonic clock and channel time: channel time = instant + offset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChannelClock {

@@ -2,4 +2,5 @@
 
 pub mod broadcaster;
 pub mod config;
+pub mod relay;
 pub mod viewer;

@@ -137,7 +137,7 @@ impl Message {
         let stripes_max = usize::from(limits::STRIPES_MAX) * limits::TIERS_MAX;
         match self {
             Self::Hello(hello) => hello.is_sound(),
-            Self::Assign(assign) => assign.peers.iter().all(Introduction::is_sound),
+            Self::Assign(assign) => assign.is_sound(),
             Self::Dial(introduction) => introduction.is_sound(),
             Self::Attach(attach) => attach.stripes.len() <= stripes_max,
             Self::Pull(pull) => pull.blocks.len() <= Pull::BLOCKS_MAX,
@@ -278,7 +278,7 @@ pub struct Introduction {
 }
 
 impl Introduction {
-    fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         self.addresses.len() <= limits::ADDRESSES_MAX
     }
 }
@@ -297,6 +297,12 @@ pub struct Assign {
     pub ticket: Bytes,
     /// The peers behind those tags that the member has not been told of.
     pub peers: Vec<Introduction>,
+}
+
+impl Assign {
+    pub(crate) fn is_sound(&self) -> bool {
+        self.peers.iter().all(Introduction::is_sound)
+    }
 }
 
 /// Why a member shows the tier that it shows.

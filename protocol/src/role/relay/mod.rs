@@ -1,0 +1,3 @@
+//! The relay: a helper that receives and forwards as it is told, by its sponsor or the sponsor's delegate alone.
+
+pub mod authority;

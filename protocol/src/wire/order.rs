@@ -1,0 +1,129 @@
+//! Orders to a relay, and the delegation by which a sponsor lets the coordinator give them (`docs/protocol.md` §11).
+//!
+//! An order counts by its signature, not by the link that brings it.
+
+use crate::id::{Context, PeerId, Sign, Verify};
+use crate::units::Bitrate;
+use crate::wire::control::{Assign, Introduction};
+use crate::wire::lease::{Lease, LeaseId};
+use crate::wire::signed::{self, SignedError};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// What a relay is told to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// Receive these stripes from these parents, with these spares: all its places, which replace the last.
+    Attach(Assign),
+    /// Link up with this peer: it cannot dial the relay, or both ends are to try.
+    Dial(Introduction),
+    /// A standing rule: take whoever shows a ticket, up to so many peers, each in its ticket's class.
+    Accept {
+        /// The most peers fed at once.
+        children: u16,
+    },
+    /// Send at most this much, in wire bits a second.
+    Cap(Bitrate),
+    /// Take nobody more; those who are fed are fed until they have moved.
+    Drain,
+    /// The lease is this one from now on.
+    Extend(Lease),
+    /// End now.
+    Stop,
+    /// Say how things are.
+    Report,
+    /// Delegations of an older generation than this one are void.
+    Revoke {
+        /// The generation.
+        generation: u32,
+    },
+}
+
+impl Order {
+    /// Whether a delegate may give it too: nothing that costs more, or ends what the sponsor pays for.
+    pub const fn may_be_delegated(&self) -> bool {
+        match self {
+            Self::Attach(_) | Self::Dial(_) | Self::Accept { .. } | Self::Drain | Self::Report => true,
+            Self::Cap(_) | Self::Extend(_) | Self::Stop | Self::Revoke { .. } => false,
+        }
+    }
+
+    /// Whether what it carries is within the limits.
+    pub fn is_sound(&self) -> bool {
+        match self {
+            Self::Attach(assign) => assign.is_sound(),
+            Self::Dial(introduction) => introduction.is_sound(),
+            _ => true,
+        }
+    }
+}
+
+/// An order with what makes it good for one relay, one lease and one time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbered {
+    /// The relay's lease.
+    pub lease: LeaseId,
+    /// Grows with each order of the same signer for this lease: what came before is not obeyed again.
+    pub sequence: u64,
+    /// The order.
+    pub order: Order,
+}
+
+impl Numbered {
+    /// Signs it for `relay`: `body ‖ signature`, where the signature is over `relay ‖ body`.
+    pub fn seal(&self, signer: &dyn Sign, relay: &PeerId) -> Bytes {
+        signed::seal_for(signer, Context::Order, &relay.0, self)
+    }
+
+    /// The order in `bytes`, if `signer` gave it to `relay`.
+    ///
+    /// # Errors
+    /// If it is too short, signed by somebody else or for somebody else, or no order.
+    pub fn open(
+        bytes: &[u8],
+        signer: &PeerId,
+        relay: &PeerId,
+        verify: &dyn Verify,
+    ) -> Result<Self, SignedError> {
+        signed::open_for(verify, signer, Context::Order, &relay.0, bytes)
+    }
+}
+
+/// A sponsor's word that somebody else may command its relay when the sponsor does not: narrow, and revocable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delegation {
+    /// The channel that the relay may be used for.
+    pub channel: PeerId,
+    /// The relay.
+    pub relay: PeerId,
+    /// Who may command it: the coordinator.
+    pub delegate: PeerId,
+    /// The lease, as far as it is the delegate's to use.
+    pub lease: Lease,
+    /// Void as soon as the sponsor has named a greater one.
+    pub generation: u32,
+}
+
+impl Delegation {
+    /// Signs it: `body ‖ signature`.
+    pub fn seal(&self, sponsor: &dyn Sign) -> Bytes {
+        signed::seal(sponsor, Context::Delegation, self)
+    }
+
+    /// The delegation in `bytes`, if `sponsor` gave it.
+    ///
+    /// # Errors
+    /// If it is too short, signed by somebody else, or no delegation.
+    pub fn open(bytes: &[u8], sponsor: &PeerId, verify: &dyn Verify) -> Result<Self, SignedError> {
+        signed::open(verify, sponsor, Context::Delegation, bytes)
+    }
+}
+
+/// An order as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commanded {
+    /// A sealed [`Numbered`].
+    pub order: Bytes,
+    /// A sealed [`Delegation`], if the delegate signed the order.
+    pub delegation: Option<Bytes>,
+}
