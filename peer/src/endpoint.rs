@@ -39,6 +39,8 @@ pub struct Config {
     pub inbound: Inbound,
     /// Segmentation offload: halves the CPU time, but some network drivers break it.
     pub gso: bool,
+    /// Whether chunks are ever sent from here: if not, nothing is spent on finding out how large datagrams may be.
+    pub feeds: bool,
 }
 
 impl Default for Config {
@@ -48,6 +50,7 @@ impl Default for Config {
             coordinator: None,
             inbound: Inbound::default(),
             gso: true,
+            feeds: true,
         }
     }
 }
@@ -91,7 +94,7 @@ impl Endpoint {
     pub fn bind(key: &SecretKey, config: Config) -> Result<Self, BindError> {
         let (socket, local, dual_stack) = bind(config.listen)?;
         let wire = Arc::new(Wire::default());
-        let server = server_config(key, &transport::config(Keep::Acceptor, config.gso));
+        let server = server_config(key, &transport::config(Keep::Acceptor, config.gso, config.feeds));
         let opened = open_quic(socket, &wire, restart_proof(key), Some(server));
         let (quic, socket) = opened.map_err(|source| BindError::Socket {
             address: local,
@@ -103,7 +106,7 @@ impl Endpoint {
             wire,
             gate: Gate::new(config.inbound),
             clients: [Keep::Coordinator, Keep::Neighbour]
-                .map(|keep| client_config(key, ALPN, &transport::config(keep, config.gso))),
+                .map(|keep| client_config(key, ALPN, &transport::config(keep, config.gso, config.feeds))),
             coordinator: config.coordinator,
             id: key.id(),
             local,

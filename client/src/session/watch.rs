@@ -12,8 +12,10 @@ use banyan_peer::{BindError, Clock, Endpoint, Handle, Outgoing, identity};
 use banyan_protocol::event::Event;
 use banyan_protocol::id::{Ed25519, SecretKey};
 use banyan_protocol::io::Command;
+use banyan_protocol::limits::STRIPE_RATE_MIN;
 use banyan_protocol::role::config::ViewerConfig;
 use banyan_protocol::role::viewer::Viewer;
+use banyan_protocol::units::Bitrate;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
@@ -59,6 +61,7 @@ fn bind(key: &SecretKey, watch: &config::Watch) -> Result<Endpoint, BindError> {
         let config = banyan_peer::Config {
             listen: Some(address),
             coordinator: Some(watch.link.channel),
+            feeds: carries_a_stripe(watch.uplink),
             ..banyan_peer::Config::default()
         };
         Endpoint::bind(key, config)
@@ -67,6 +70,11 @@ fn bind(key: &SecretKey, watch: &config::Watch) -> Result<Endpoint, BindError> {
         Some(address) => at(address),
         None => at((Ipv6Addr::UNSPECIFIED, 0).into()).or_else(|_| at((Ipv4Addr::UNSPECIFIED, 0).into())),
     }
+}
+
+/// Whether an uplink carries a stripe, headers aside: with less, nobody is ever fed from here.
+fn carries_a_stripe(uplink: Option<Bitrate>) -> bool {
+    uplink.is_none_or(|uplink| uplink.as_bps() > STRIPE_RATE_MIN)
 }
 
 fn machine_config(config: &config::Watch, endpoint: &Endpoint, clock: Clock) -> ViewerConfig {

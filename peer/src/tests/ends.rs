@@ -39,7 +39,7 @@ async fn another_version_is_told_as_such() {
     };
     let mut later = Endpoint::bind(&key, config).unwrap();
     later.clients = [Keep::Coordinator, Keep::Neighbour]
-        .map(|keep| endpoint::client_config(&key, b"banyan/2", &transport::config(keep, true)));
+        .map(|keep| endpoint::client_config(&key, b"banyan/2", &transport::config(keep, true, true)));
     let (mut dialler, acceptor) = (Puppet::over(later), Puppet::new());
     dialler.dial(NAME, acceptor.id, &[acceptor.address]).await;
     assert_eq!(dialler.hear_unlinked().await, (NAME, LinkEnd::Version));

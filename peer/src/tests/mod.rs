@@ -2,5 +2,6 @@
 
 mod data;
 mod ends;
+mod mtu;
 mod puppet;
 mod strangers;
