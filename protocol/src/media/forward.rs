@@ -194,6 +194,23 @@ impl Forwarder {
         }
     }
 
+    /// The seat of a child on a stripe is for somebody else.
+    pub fn replace(&mut self, now: Instant, peer: &PeerId, stripe: StripeId, out: &mut Outbox) {
+        self.now = now;
+        let sits = |seat: &children::Seat| self.children.get(seat.child).peer == *peer;
+        let Some(slot) = stripe_slot(stripe) else { return };
+        let seated: Vec<u32> = self
+            .children
+            .seats(slot)
+            .iter()
+            .filter(|seat| sits(seat))
+            .map(|seat| seat.child)
+            .collect();
+        for index in seated {
+            self.unseat(index, slot, Some(DetachReason::Replaced), out);
+        }
+    }
+
     /// Takes in a verified chunk, to be stored and passed on to the children of its stripe. Whether it was new.
     pub fn chunk(&mut self, now: Instant, chunk: &Chunk) -> bool {
         self.now = now;
@@ -226,6 +243,13 @@ impl Forwarder {
         self.now = now;
         if let Some(index) = self.children.find(link) {
             self.schedule.drained(now, index, bytes);
+        }
+    }
+
+    /// How long a link's round trips take; see [`Input::RoundTrip`](crate::io::Input::RoundTrip).
+    pub fn round_trip(&mut self, link: LinkId, time: Duration) {
+        if let Some(index) = self.children.find(link) {
+            self.schedule.round_trip(index, time);
         }
     }
 

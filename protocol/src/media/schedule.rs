@@ -8,6 +8,7 @@
 mod bucket;
 mod lateness;
 mod line;
+mod round_trip;
 mod tokens;
 pub mod wire;
 
@@ -181,6 +182,11 @@ impl Schedule {
         self.bucket.charge(now, wire::wire_bytes(frame_bytes));
     }
 
+    /// How long a link's round trips take now.
+    pub fn round_trip(&mut self, index: u32, time: Duration) {
+        self.line_mut(index).note_round_trip(time);
+    }
+
     /// The transport's total of wire bytes sent; see [`Bucket::wire_sent`].
     pub fn wire_sent(&mut self, now: Instant, total: u64) {
         self.bucket.wire_sent(now, total);
@@ -230,16 +236,23 @@ impl Schedule {
 
     /// Whether children got their chunks in time over the last second; see [`Lateness`]. Children that do not take what they are
     /// sent, for they are dead, do not count; nor does a single one that takes it slowly, for that is its own line. Where
-    /// several do, it is our uplink.
+    /// several do, or what others are sent waits on its way too, it is our uplink.
     pub fn in_time(&self, now: Instant) -> bool {
-        let seated = self.lines.iter().flatten().filter(|line| line.is_seated());
         let waiting = self.active.iter().map(|index| self.line(*index));
         let (held_up, free): (Vec<&Line>, Vec<&Line>) = waiting.partition(|line| line.is_held_up());
-        let slow = held_up.iter().filter(|line| line.takes(now));
-        let is_ours = slow.clone().count() >= SLOW_MIN.min(seated.count());
-        let ours = free.iter().chain(slow.filter(|_| is_ours));
+        let slow: Vec<&Line> = held_up.into_iter().filter(|line| line.takes(now)).collect();
+        let is_ours = self.is_our_uplink(&slow);
+        let ours = free.iter().chain(slow.iter().filter(|_| is_ours));
         let late = ours.map(|line| line.late(now)).sum();
         self.lateness.in_time(now, late)
+    }
+
+    /// Whether our uplink makes these children take slowly what they are sent. A transport that takes turns serves those well who have
+    /// few stripes, and only who has more falls behind: but the queue is in the way of all.
+    fn is_our_uplink(&self, slow: &[&Line]) -> bool {
+        let seated = || self.lines.iter().flatten().filter(|line| line.is_seated());
+        let queued = || seated().filter(|line| line.is_queued_for()).count();
+        slow.len() >= SLOW_MIN.min(seated().count()) || (!slow.is_empty() && queued() >= SLOW_MIN)
     }
 
     /// The longest that a live chunk waited in a line, over the last second.

@@ -37,6 +37,11 @@ pub enum State {
         /// Who says so.
         accusers: BTreeSet<MemberIndex>,
     },
+    /// It lives, but children of different networks agreed that it does not forward: it is served, and given no children.
+    Shunned {
+        /// Until when.
+        until: Instant,
+    },
     /// It says goodbye, and forwards until its children have moved.
     Leaving,
     /// Its link is up, but it gave no sign of life: it has no place until it does.

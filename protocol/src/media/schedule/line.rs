@@ -1,6 +1,7 @@
 //! What waits for one child.
 
 use super::lateness::LATE;
+use super::round_trip::RoundTrip;
 use super::tokens::Tokens;
 use crate::limits;
 use crate::media::store::{BLOCKS_KEPT, STRIPES};
@@ -97,6 +98,7 @@ pub struct Line {
     pub(super) outstanding: u64,
     /// When it took some last.
     took: Instant,
+    round_trip: RoundTrip,
 }
 
 impl Line {
@@ -115,6 +117,7 @@ impl Line {
             owed: Tokens::new(0, OWED),
             outstanding: 0,
             took: Instant::ZERO,
+            round_trip: RoundTrip::default(),
         }
     }
 
@@ -330,6 +333,16 @@ impl Line {
     /// Whether the child takes what it is sent, however slowly.
     pub(super) fn takes(&self, now: Instant) -> bool {
         now.since(self.took) <= TAKES
+    }
+
+    /// How long the child's transport takes there and back now.
+    pub(super) fn note_round_trip(&mut self, time: Duration) {
+        self.round_trip.note(time);
+    }
+
+    /// Whether what is sent to it waits on the way, for its round trips take longer than they have to.
+    pub(super) fn is_queued_for(&self) -> bool {
+        self.is_seated() && self.round_trip.is_swollen()
     }
 
     /// Whether it has a seat for any stripe.

@@ -285,3 +285,37 @@ fn a_full_uplink_is_served_in_steps_of_half_a_burst() {
     assert!(rig.sent.len() > 900, "{} chunks", rig.sent.len());
     assert!(times.len() <= 60, "{} steps", times.len());
 }
+
+#[test]
+fn one_child_that_takes_slowly_has_a_slow_line_unless_others_wait_for_our_uplink_too() {
+    let mut rig = Rig::new(0);
+    rig.schedule = Schedule::new(None);
+    for line in 0..3 {
+        rig.open(line, Class::Leaf, 1);
+        rig.schedule.round_trip(line, Duration::from_millis(30));
+    }
+    let bytes = chunk(0, 0).frame().len() as u64;
+    for block in 0..30 {
+        let now = ms(block * 100);
+        rig.live(now, 0, block, &[0, 1, 2]);
+        let sent = &mut rig.sent;
+        rig.schedule.poll(now, &rig.store, &mut |schedule, index, chunk| {
+            sent.push((now, index, 0, chunk.header.block));
+            if index > 0 {
+                schedule.drained(now, index, bytes);
+            }
+        });
+        // The first takes half of what it is sent.
+        if block % 2 == 0 {
+            rig.schedule.drained(now, 0, bytes);
+        }
+    }
+    let now = ms(2_900);
+    assert!(rig.blocks_of(0).len() < 25 && rig.blocks_of(1).len() == 30);
+    let swell = |rig: &mut Rig, line| rig.schedule.round_trip(line, Duration::from_millis(250));
+    assert!(rig.schedule.in_time(now), "it is its own line");
+    swell(&mut rig, 0);
+    assert!(rig.schedule.in_time(now), "whose queue may be its own");
+    swell(&mut rig, 2);
+    assert!(!rig.schedule.in_time(now), "the queue is in the way of others");
+}

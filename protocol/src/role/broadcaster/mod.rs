@@ -307,7 +307,7 @@ impl Broadcaster {
         match message {
             Message::Report(report) => self.on_report(now, member, &report, out),
             Message::Moved(moved) => self.on_moved(now, member, &moved),
-            Message::Orphaned(orphaned) => self.on_orphaned(now, member, &orphaned),
+            Message::Orphaned(orphaned) => self.on_orphaned(now, member, &orphaned, out),
             Message::Answer { round, yes } => self.on_answer(now, member, round, yes, out),
             Message::Unreachable { peer } => {
                 if let Some(peer) = self.overlay.find(&peer) {

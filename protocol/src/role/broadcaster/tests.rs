@@ -383,6 +383,88 @@ fn a_silent_parent_loses_its_children_when_it_gives_no_sign_of_life() {
 }
 
 #[test]
+fn whom_children_of_two_networks_accuse_is_served_and_feeds_nobody_for_a_while() {
+    let mut studio = Studio::new(config());
+    let strong = studio.join(1, hello(20_000));
+    studio.attach(strong);
+    studio.pass(1_000);
+    let children: Vec<_> = (2..=4).map(|n| studio.join(n, hello(0))).collect();
+    let parent = key(1).id();
+    let is_fed_by_it = |studio: &Studio, link: &LinkId| {
+        let (_, ticket) = studio.last_assign(*link).unwrap();
+        ticket.grants.iter().any(|grant| grant.parent == parent.tag())
+    };
+    assert!(children.iter().any(|link| is_fed_by_it(&studio, link)));
+    for child in &children[..2] {
+        let accusations = vec![(parent, Accusation::Silent)];
+        studio.say(
+            *child,
+            &Message::Report(Report {
+                accusations,
+                ..Report::default()
+            }),
+        );
+    }
+    // As if an orphan had been given its seat.
+    let member = studio.broadcaster.overlay.find(&parent).unwrap();
+    let stripe = studio.broadcaster.overlay.stripes().all().last().unwrap();
+    studio.broadcaster.overlay.detach(member, stripe, None);
+    let lives = Message::Report(Report {
+        children_in_time: true,
+        ..Report::default()
+    });
+    studio.pass(100);
+    studio.say(strong, &lives);
+    studio.pass(2_000);
+    assert!(
+        studio.broadcaster.overlay.is_whole(member, TierId(1)),
+        "it is alive, and is served"
+    );
+    assert!(!children.iter().any(|link| is_fed_by_it(&studio, link)));
+    assert!(!studio.broadcaster.overlay.member(member).is_active());
+    studio.pass(30_000);
+    assert!(studio.broadcaster.overlay.member(member).is_active());
+}
+
+#[test]
+fn a_seat_at_the_source_that_the_plan_has_given_away_is_given_up() {
+    let mut studio = Studio::new(config());
+    let links = [1, 2].map(|n| studio.join(n, hello(20_000)));
+    links.iter().for_each(|link| studio.attach(*link));
+    let (former, later) = (key(1).id(), key(2).id());
+    let source = key(200).id();
+    let (_, ticket) = studio.last_assign(links[1]).unwrap();
+    let mut grants = ticket.grants.iter();
+    let stripe = grants.find(|grant| grant.parent == source.tag()).unwrap().stripe;
+    let sits = |studio: &Studio, peer| {
+        let mut seats = studio.broadcaster.children();
+        seats.any(|seat| seat == (peer, stripe))
+    };
+    assert!(sits(&studio, former));
+    // As if each had said what the other had not heard of yet.
+    let overlay = &mut studio.broadcaster.overlay;
+    let (index, member) = (
+        overlay.stripes().find(stripe).unwrap(),
+        overlay.find(&former).unwrap(),
+    );
+    let elsewhere = overlay.find(&later).unwrap();
+    overlay.detach(member, index, None);
+    overlay.attach(member, index, elsewhere);
+    let orphaned = Orphaned {
+        stripe,
+        parent: source,
+        why: DetachReason::Full,
+    };
+    studio.say(links[1], &Message::Orphaned(orphaned));
+    assert!(!sits(&studio, former));
+    let (_, ticket) = studio.last_assign(links[1]).unwrap();
+    let again = ticket.grants.iter().find(|grant| grant.stripe == stripe);
+    assert_eq!(again.unwrap().parent, source.tag(), "it is to ask again");
+    let source = studio.broadcaster.overlay.member(MemberIndex::SOURCE);
+    assert_eq!(source.full_until, None, "others may ask, too");
+}
+
+#[test]
 fn a_viewer_that_comes_back_after_a_restart_keeps_its_place() {
     let mut studio = Studio::new(config());
     let place = |index, parent: PeerId, rank| crate::wire::control::Place {

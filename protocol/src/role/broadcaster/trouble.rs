@@ -1,7 +1,9 @@
 //! When something goes wrong: parents that fall silent, children that find no seat, uplinks that do not suffice.
 
 use super::Broadcaster;
+use crate::id::PeerId;
 use crate::io::Outbox;
+use crate::media::StripeId;
 use crate::overlay::member::{MemberIndex, State};
 use crate::overlay::reach::BadPairs;
 use crate::overlay::stripes::StripeIndex;
@@ -81,7 +83,13 @@ impl Broadcaster {
         self.say_again(child);
     }
 
-    pub(super) fn on_orphaned(&mut self, now: Instant, child: MemberIndex, orphaned: &Orphaned) {
+    pub(super) fn on_orphaned(
+        &mut self,
+        now: Instant,
+        child: MemberIndex,
+        orphaned: &Orphaned,
+        out: &mut Outbox,
+    ) {
         let Some(stripe) = self.overlay.stripes().find(orphaned.stripe) else {
             return;
         };
@@ -90,6 +98,11 @@ impl Broadcaster {
         };
         let planned = place.parent;
         let parent = self.overlay.find(&orphaned.parent);
+        let is_ours = parent == Some(MemberIndex::SOURCE) && planned == parent;
+        if is_ours && orphaned.why == DetachReason::Full && self.clear_seats(now, out) {
+            self.say_again(child);
+            return;
+        }
         if let Some(parent) = parent {
             self.note_failure(now, child, parent, orphaned.why);
         }
@@ -104,6 +117,28 @@ impl Broadcaster {
         self.say_again(child);
     }
 
+    /// Takes our own seats from those who by the plan sit elsewhere: they lost them while messages crossed, and whoever the plan
+    /// gives them to finds them taken. Whether there were any.
+    fn clear_seats(&mut self, now: Instant, out: &mut Outbox) -> bool {
+        let is_planned = |(peer, stripe): &(PeerId, StripeId)| {
+            let member = self.overlay.find(peer).map(|index| self.overlay.member(index));
+            let stripe = self.overlay.stripes().find(*stripe);
+            let place = member
+                .zip(stripe)
+                .and_then(|(member, stripe)| member.place(stripe));
+            place.is_some_and(|place| place.parent == Some(MemberIndex::SOURCE))
+        };
+        let stale: Vec<(PeerId, StripeId)> = self
+            .forwarder
+            .children()
+            .filter(|seat| !is_planned(seat))
+            .collect();
+        for (peer, stripe) in &stale {
+            self.forwarder.replace(now, peer, *stripe, out);
+        }
+        !stale.is_empty()
+    }
+
     fn say_again(&mut self, member: MemberIndex) {
         if let Some(contact) = self.contacts.get_mut(&member) {
             contact.order = None;
@@ -115,8 +150,11 @@ impl Broadcaster {
         self.overlay.estrange(child, parent);
         match why {
             DetachReason::Replaced | DetachReason::Leaving => {}
-            DetachReason::Full => self.overlay.note_full(now, parent, FULL_FOR_NOW),
+            DetachReason::Full if parent == MemberIndex::SOURCE => {
+                self.overlay.keep_apart(now, child, parent, FULL_FOR_NOW);
+            }
             _ if parent == MemberIndex::SOURCE => {}
+            DetachReason::Full => self.overlay.note_full(now, parent, FULL_FOR_NOW),
             DetachReason::Silent | DetachReason::Unreachable => {
                 self.overlay.keep_apart(now, child, parent, BadPairs::KEPT)
             }
@@ -206,8 +244,7 @@ impl Broadcaster {
         };
         contact.heard = now;
         match &self.overlay.member(member).state {
-            State::Suspect { since, accusers } if now.since(*since) < SHUNNED && self.is_agreed(accusers) => {
-            }
+            State::Suspect { accusers, .. } if self.is_agreed(accusers) => {}
             State::Suspect { .. } => {
                 self.overlay.set_state(member, State::Active);
                 self.reseat(now, self.overlay.orphans_of(member));
@@ -229,28 +266,47 @@ impl Broadcaster {
         prefixes.len() >= 2
     }
 
-    /// Moves the children of those who gave no sign of life. Call at least once a second.
+    /// Moves the children of those who gave no sign of life, and of those whom several agree upon. Call at least once a second.
     pub(super) fn judge_suspects(&mut self, now: Instant, out: &mut Outbox) {
         for member in self.overlay.viewers().collect::<Vec<_>>() {
-            let State::Suspect { since, accusers } = &self.overlay.member(member).state else {
-                continue;
-            };
-            let silent = self.contacts[&member].heard <= *since && now.since(*since) >= SIGN_OF_LIFE;
-            let agreed = self.is_agreed(accusers) && self.overlay.member(member).is_interior();
-            let by = *accusers.first().expect("somebody accused it");
-            if silent {
-                self.missed_at = Some(now);
-                let orphans = self.overlay.evacuate(now, member, false);
-                self.overlay.set_state(member, State::Absent);
-                // The plan gives its seats to others; it cannot give them back itself.
-                self.forwarder.take_back(now, self.contacts[&member].link, out);
-                self.reseat(now, orphans);
-            } else if agreed {
-                self.blame(member, "does not forward", by, out);
-                let orphans = self.overlay.release_children(now, member);
-                self.reseat(now, orphans);
+            match self.overlay.member(member).state {
+                State::Suspect { since, .. } => self.judge_suspect(now, member, since, out),
+                State::Shunned { until } if now >= until => self.overlay.set_state(member, State::Active),
+                _ => {}
             }
         }
+    }
+
+    fn judge_suspect(&mut self, now: Instant, member: MemberIndex, since: Instant, out: &mut Outbox) {
+        let lives = self.contacts[&member].heard > since;
+        if !lives && now.since(since) >= SIGN_OF_LIFE {
+            self.missed_at = Some(now);
+            let orphans = self.overlay.evacuate(now, member, false);
+            self.overlay.set_state(member, State::Absent);
+            // The plan gives its seats to others; it cannot give them back itself.
+            self.forwarder.take_back(now, self.contacts[&member].link, out);
+            self.reseat(now, orphans);
+        } else if let Some(by) = self.agreed_by(member) {
+            if self.overlay.member(member).is_interior() {
+                self.blame(member, "does not forward", by, out);
+            }
+            let mut orphans = self.overlay.release_children(now, member);
+            if lives {
+                let until = since + SHUNNED;
+                self.overlay.set_state(member, State::Shunned { until });
+                // Others may have been given its own seats, for it seemed to be dead.
+                orphans.extend(self.overlay.orphans_of(member));
+            }
+            self.reseat(now, orphans);
+        }
+    }
+
+    /// Whether accusers of different networks agree about a suspect: one of them.
+    fn agreed_by(&self, member: MemberIndex) -> Option<MemberIndex> {
+        let State::Suspect { accusers, .. } = &self.overlay.member(member).state else {
+            return None;
+        };
+        accusers.first().copied().filter(|_| self.is_agreed(accusers))
     }
 
     /// Cuts the grants of those whose children have been late, and moves the children it is too many by.
