@@ -1,0 +1,145 @@
+//! What a relay's machine boots from.
+
+use super::call::{Architecture, Image};
+use super::user_data;
+use crate::boot::Boot;
+use crate::failure::Failure;
+use crate::lease::Lease;
+use serde::{Deserialize, Serialize};
+
+/// Debian's account, from which it publishes its images.
+const DEBIAN: &str = "136693071363";
+
+/// The Debian whose image is taken where there is none of ours.
+const DEBIAN_RELEASE: &str = "13";
+
+/// Where a relay's image or program comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Wish {
+    /// The account that publishes relay images: twelve digits, or `self`.
+    pub owner: Option<String>,
+    /// What their names look like, with `*`; without it `banyan-relay-*`.
+    pub name: Option<String>,
+    /// Released relays, one an architecture, for Debian's image.
+    pub releases: Vec<Release>,
+}
+
+/// A released relay program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// For which processors: `x86_64` or `arm64`.
+    pub architecture: String,
+    /// Where it is, `https://…`.
+    pub url: String,
+    /// Its SHA-256: 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+/// One way to boot a relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// An image with a relay in it, by owner and name.
+    Own { owner: String, name: String },
+    /// Debian's image, which fetches a relay.
+    Debian(Release),
+}
+
+impl Wish {
+    /// The ways to try, in order.
+    pub(crate) fn sources(&self, architecture: Architecture) -> Vec<Source> {
+        let own = Source::Own {
+            owner: self.owner.clone().unwrap_or_else(|| "self".into()),
+            name: self.name.clone().unwrap_or_else(|| "banyan-relay-*".into()),
+        };
+        let fits = |release: &&Release| release.architecture == architecture.ec2();
+        let release = self.releases.iter().find(fits).cloned();
+        std::iter::once(own).chain(release.map(Source::Debian)).collect()
+    }
+}
+
+impl Source {
+    /// Whose images, and what their names look like.
+    pub(crate) fn query(&self, architecture: Architecture) -> (String, String) {
+        match self {
+            Self::Own { owner, name } => (owner.clone(), name.clone()),
+            Self::Debian(_) => (
+                DEBIAN.into(),
+                format!("debian-{DEBIAN_RELEASE}-{}-*", architecture.debian()),
+            ),
+        }
+    }
+
+    /// What a machine that boots so is told.
+    ///
+    /// # Errors
+    /// If the boot data do not fit.
+    pub(crate) fn user_data(&self, boot: &Boot, lease: &Lease) -> Result<String, Failure> {
+        let data = boot.data(lease)?;
+        match self {
+            Self::Own { .. } => Ok(data),
+            Self::Debian(release) => user_data::debian(&data, release, lease, boot.listen.port()),
+        }
+    }
+}
+
+/// The newest.
+pub(crate) fn newest(images: Vec<Image>) -> Option<Image> {
+    images.into_iter().max_by(|a, b| a.created.cmp(&b.created))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn release(architecture: &str) -> Release {
+        Release {
+            architecture: architecture.into(),
+            url: "https://example.org/banyan-relay".into(),
+            sha256: "00".repeat(32),
+        }
+    }
+
+    #[test]
+    fn an_image_of_ours_is_tried_before_debians() {
+        let wish = Wish {
+            releases: vec![release("arm64"), release("x86_64")],
+            ..Wish::default()
+        };
+        let sources = wish.sources(Architecture::X86);
+        assert_eq!(sources.len(), 2);
+        let query = |index: usize| sources[index].query(Architecture::X86);
+        assert_eq!(query(0), ("self".into(), "banyan-relay-*".into()));
+        assert_eq!(query(1), (DEBIAN.into(), "debian-13-amd64-*".into()));
+    }
+
+    #[test]
+    fn without_a_release_there_is_only_an_image_of_ours() {
+        let wish = Wish {
+            owner: Some("123456789012".into()),
+            releases: vec![release("x86_64")],
+            ..Wish::default()
+        };
+        let sources = wish.sources(Architecture::Arm);
+        assert_eq!(sources.len(), 1);
+        assert_eq!(sources[0].query(Architecture::Arm).0, "123456789012");
+    }
+
+    #[test]
+    fn the_newest_image_is_taken() {
+        let image = |id: &str, created: &str| Image {
+            id: id.into(),
+            name: String::new(),
+            created: created.into(),
+            root: "/dev/xvda".into(),
+        };
+        let images = vec![
+            image("a", "2026-01-01T00:00:00.000Z"),
+            image("b", "2026-10-01T00:00:00.000Z"),
+            image("c", "2025-12-31T00:00:00.000Z"),
+        ];
+        assert_eq!(newest(images).unwrap().id, "b");
+        assert_eq!(newest(Vec::new()), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! User data for a machine that boots Debian's image: a script that makes it a relay.
+
+use super::image::Release;
+use crate::failure::{Failure, Why};
+use crate::lease::Lease;
+
+/// EC2 takes no more, before it is encoded.
+const USER_DATA_MAX: usize = 16 * 1024;
+
+const SCRIPT: &str = include_str!("debian.sh");
+
+/// The script for these boot data.
+///
+/// # Errors
+/// [`Why::Image`] if the release is not one that may stand in a script, [`Why::BootData`] if the script is too long.
+pub(crate) fn debian(boot: &str, release: &Release, lease: &Lease, port: u16) -> Result<String, Failure> {
+    check(release)?;
+    let script = SCRIPT
+        .replace("@END_UTC@", &lease.ends.0.to_string())
+        .replace("@BYTES@", &lease.bytes.to_string())
+        .replace("@PORT@", &port.to_string())
+        .replace("@URL@", &release.url)
+        .replace("@SHA256@", &release.sha256)
+        .replace("@BOOT@", boot);
+    if script.len() > USER_DATA_MAX {
+        return Err(Failure::new(
+            Why::BootData,
+            format!(
+                "the relay's user data have {} bytes, and EC2 takes {USER_DATA_MAX}: this is a bug, please report it",
+                script.len()
+            ),
+        ));
+    }
+    Ok(script)
+}
+
+/// Letters that mean nothing to a shell within quotes, and a digest that is one.
+fn check(release: &Release) -> Result<(), Failure> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~/:%?&=+".contains(letter);
+    let url_is_good = release.url.starts_with("https://") && release.url.chars().all(plain);
+    let digest_is_good =
+        release.sha256.len() == 64 && release.sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if url_is_good && digest_is_good {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Why::Image,
+        "the released relay needs an https:// address without quotes or spaces, and a SHA-256 of 64 digits in lower case: correct [cloud] in the config file",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boot::tests::{boot, lease};
+
+    fn release() -> Release {
+        Release {
+            architecture: "x86_64".into(),
+            url: "https://example.org/v1/banyan-relay".into(),
+            sha256: "ab".repeat(32),
+        }
+    }
+
+    #[test]
+    fn the_script_has_everything_filled_in() {
+        let data = boot().data(&lease()).unwrap();
+        let script = debian(&data, &release(), &lease(), 4600).unwrap();
+        assert!(script.starts_with("#!/bin/sh\n"));
+        assert!(script.contains(&data) && script.contains("https://example.org/v1/banyan-relay"));
+        assert!(script.contains("--on-calendar=\"@1800003600\""), "{script}");
+        assert!(script.contains("over 11000000000 bytes") && script.contains("udp dport 4600"));
+        for line in script.lines() {
+            let filled = !line.contains("@BOOT@") && !line.contains("@URL@") && !line.contains("@PORT@");
+            assert!(filled && !line.contains("@BYTES@") && !line.contains("@SHA256@"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_shell_can_read_it() {
+        let data = boot().data(&lease()).unwrap();
+        let script = debian(&data, &release(), &lease(), 4600).unwrap();
+        let path = std::env::temp_dir().join(format!("banyan-user-data-{}.sh", std::process::id()));
+        std::fs::write(&path, script).unwrap();
+        let read = std::process::Command::new("sh").arg("-n").arg(&path).status().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(read.success());
+    }
+
+    #[test]
+    fn nothing_gets_out_of_the_quotes() {
+        for url in ["http://example.org/r", "https://x/'; rm -rf /; '", "https://x/$(id)", "https://x/a b"] {
+            let release = Release { url: url.into(), ..release() };
+            assert_eq!(debian("{}", &release, &lease(), 1).unwrap_err().why, Why::Image, "{url}");
+        }
+        for sha256 in ["", "AB", &"AB".repeat(32), &"zz".repeat(32)] {
+            let release = Release { sha256: sha256.into(), ..release() };
+            assert_eq!(debian("{}", &release, &lease(), 1).unwrap_err().why, Why::Image);
+        }
+    }
+
+    #[test]
+    fn user_data_that_are_too_large_are_refused_before_anything_is_asked() {
+        let boot = "x".repeat(USER_DATA_MAX);
+        assert_eq!(debian(&boot, &release(), &lease(), 1).unwrap_err().why, Why::BootData);
+    }
+}
