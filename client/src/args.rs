@@ -1,6 +1,9 @@
 //! The command line, as typed: everything optional that the config file may give. [`crate::config`] resolves the two.
 
-use crate::quantity::{self, Usd};
+use crate::quantity;
+use banyan_cloud::lease::LeaseId;
+use banyan_cloud::money::Usd;
+use banyan_cloud::region::Region;
 use banyan_protocol::time::Duration;
 use banyan_protocol::units::Bitrate;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -34,6 +37,18 @@ pub enum Command {
     Broadcast(Broadcast),
     /// Watch a channel, and pass it on.
     Watch(Watch),
+    /// See, extend and end sponsored relays.
+    Relays {
+        /// What to do with them.
+        #[command(subcommand)]
+        what: Relays,
+    },
+    /// Prepare a cloud account for relays.
+    Cloud {
+        /// What to do.
+        #[command(subcommand)]
+        what: Cloud,
+    },
     /// Measure this program.
     Bench {
         /// What to measure.
@@ -51,6 +66,12 @@ pub enum Command {
     /// The forwarding process of `bench relay`.
     #[command(hide = true)]
     BenchForwarder(BenchForwarder),
+    /// The process that reads cloud credentials, started by others of this program.
+    #[command(hide = true)]
+    CloudChild(CloudChild),
+    /// Starts a program in a session of its own.
+    #[command(hide = true)]
+    Detach(Detach),
 }
 
 /// `banyan broadcast`.
@@ -176,6 +197,115 @@ pub struct Watch {
     /// Print events as JSON Lines.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `banyan relays …`.
+#[derive(Debug, Subcommand)]
+pub enum Relays {
+    /// List the relays that run, with what they cost.
+    #[command(after_help = "Example: banyan relays list --provider ec2 --region eu-central-1")]
+    List(Where),
+    /// Let a relay run longer.
+    #[command(after_help = "Example: banyan relays extend 0123…cdef --hours 1")]
+    Extend {
+        /// The relay's lease, as listed.
+        lease: LeaseId,
+        /// How much longer.
+        #[arg(long, value_name = "H", value_parser = quantity::hours)]
+        hours: Duration,
+        /// Where it is.
+        #[command(flatten)]
+        place: Where,
+    },
+    /// End a relay.
+    #[command(after_help = "Example: banyan relays stop 0123…cdef")]
+    Stop {
+        /// The relay's lease, as listed.
+        lease: LeaseId,
+        /// Where it is.
+        #[command(flatten)]
+        place: Where,
+    },
+    /// End the relays that are past their lease or dead.
+    #[command(after_help = "Example: banyan relays sweep --provider ec2")]
+    Sweep {
+        /// End all relays, whatever they do; asks first.
+        #[arg(long)]
+        all: bool,
+        /// Where they are.
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+/// Which relays are meant.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Where {
+    /// Only this provider's; ec2 looks into every region, local at this machine.
+    #[arg(long, value_enum)]
+    pub provider: Option<Provider>,
+
+    /// Look into this region too.
+    #[arg(long, value_name = "NAME")]
+    pub region: Option<Region>,
+
+    /// Print JSON Lines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `banyan cloud …`.
+#[derive(Debug, Subcommand)]
+pub enum Cloud {
+    /// Print the least that relays need of an account, as a policy to attach.
+    #[command(after_help = "Example: banyan cloud policy --region eu-central-1 > banyan-policy.json")]
+    Policy(Account),
+    /// Look, by dry runs, whether the account is ready, and say what is missing.
+    #[command(after_help = "Example: banyan cloud check --region eu-central-1")]
+    Check(Account),
+    /// Show what a relay would boot from.
+    #[command(after_help = "Example: banyan cloud image --region eu-central-1")]
+    Image(Account),
+}
+
+/// Which account, and where.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Account {
+    /// Whose cloud; there is one for now.
+    #[arg(long, value_enum, default_value = "ec2")]
+    pub provider: Provider,
+
+    /// The region, or auto for the nearest.
+    #[arg(long, value_name = "NAME|auto", default_value = "auto")]
+    pub region: String,
+
+    /// Print JSON Lines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `banyan cloud-child`, started by sessions.
+#[derive(Debug, ClapArgs)]
+pub struct CloudChild {
+    /// The data folder.
+    #[arg(long)]
+    pub data: PathBuf,
+
+    /// The relay's program.
+    #[arg(long)]
+    pub relay: PathBuf,
+
+    /// How often to end by itself what should not run, usually and in the minutes after a launch.
+    #[arg(long, num_args = 2, value_parser = quantity::duration)]
+    pub sweep_every: Vec<Duration>,
+}
+
+/// `banyan detach`, started by the cloud child.
+#[derive(Debug, ClapArgs)]
+pub struct Detach {
+    /// The program and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<std::ffi::OsString>,
 }
 
 /// `banyan bench …`.

@@ -3,7 +3,7 @@
 use crate::args::{self, Provider, Sponsor};
 use crate::error::Error;
 use crate::file;
-use crate::quantity::Usd;
+use banyan_cloud::money::Usd;
 use banyan_protocol::role::config::WhenFull;
 use banyan_protocol::time::Duration;
 use banyan_protocol::units::Bitrate;
@@ -22,7 +22,7 @@ const DEFAULT_OUTPUT_MEMORY: u64 = 64 << 20;
 
 /// What is proposed to a person who is asked to sponsor.
 const PROPOSED_HOURS: Duration = Duration::from_secs(3600);
-const PROPOSED_BUDGET: Usd = Usd { cents: 100 };
+const PROPOSED_BUDGET: Usd = Usd::from_cents(100);
 
 /// How a broadcast runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(config.output, Output::None);
         assert_eq!(config.sponsor.mode, Sponsor::Ask);
         assert_eq!(config.sponsor.hours, Duration::from_secs(3600));
-        assert_eq!(config.sponsor.budget, Usd { cents: 100 });
+        assert_eq!(config.sponsor.budget, Usd::from_cents(100));
         let config = broadcast(&["test:"], file::Broadcast::default()).unwrap();
         assert_eq!(config.when_full, WhenFull::Degrade);
         assert_eq!(config.listen, Listen::Default);
@@ -294,7 +294,7 @@ mod tests {
             assert_eq!(watch(options).unwrap_err().exit_code(), 2);
         }
         let config = watch(&["--sponsor", "yes", "--hours", "2", "--budget", "1.5"]).unwrap();
-        assert_eq!(config.sponsor.budget, Usd { cents: 150 });
+        assert_eq!(config.sponsor.budget, Usd::from_cents(150));
     }
 
     #[test]

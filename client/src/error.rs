@@ -1,5 +1,6 @@
 //! How a command fails: what the person is told, and the exit code.
 
+use banyan_cloud::failure::Failure;
 use banyan_protocol::io::Ended;
 use banyan_protocol::wire::control::RefuseReason;
 use std::net::SocketAddr;
@@ -58,6 +59,9 @@ pub enum Error {
     /// The benchmark could not run.
     #[error("{0}")]
     Bench(String),
+    /// The cloud refused or failed.
+    #[error(transparent)]
+    Cloud(#[from] Failure),
     /// A part of the program panicked.
     #[error(
         "a bug ended the program; the lines before this one say where: please report them, and start it again"
@@ -78,6 +82,7 @@ impl Error {
                 RefuseReason::Capacity | RefuseReason::MaxViewers | RefuseReason::TooManyFromThere,
             ) => 4,
             Self::Input(_) => 5,
+            Self::Cloud(_) => 6,
             Self::Refused(RefuseReason::Version | RefuseReason::Namesake)
             | Self::Version
             | Self::Listen(_)
@@ -104,6 +109,7 @@ impl Error {
             Self::Output { .. } => "output",
             Self::State { .. } => "state",
             Self::Bench(_) => "bench",
+            Self::Cloud(_) => "cloud",
             Self::Bug => "bug",
             Self::System(_) => "system",
         }

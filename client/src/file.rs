@@ -2,7 +2,9 @@
 
 use crate::args::{Provider, Sponsor, WhenFull};
 use crate::error::Error;
-use crate::quantity::{self, QuantityError, Usd};
+use crate::quantity::{self, QuantityError};
+use banyan_cloud::ec2::image::Wish as ImageWish;
+use banyan_cloud::money::Usd;
 use banyan_protocol::time::Duration;
 use banyan_protocol::units::Bitrate;
 use serde::{Deserialize, Deserializer};
@@ -17,6 +19,8 @@ pub struct File {
     pub broadcast: Broadcast,
     /// For `banyan watch`.
     pub watch: Watch,
+    /// What relays in the cloud boot from.
+    pub cloud: ImageWish,
 }
 
 /// `[broadcast]`: the keys are the names of the options.

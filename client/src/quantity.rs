@@ -1,5 +1,6 @@
 //! Quantities as people write them: rates `2.5M`, sizes `64KiB`, durations `1h30m`, money `1.50`.
 
+use banyan_cloud::money::Usd;
 use banyan_protocol::time::Duration;
 use banyan_protocol::units::Bitrate;
 
@@ -80,20 +81,13 @@ pub fn duration(text: &str) -> Result<Duration, QuantityError> {
     }
 }
 
-/// US dollars, in cents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Usd {
-    /// Hundredths of a dollar.
-    pub cents: u64,
-}
-
-/// Dollars: `1`, `0.50`, `$2`. What is below a cent is cut.
+/// Dollars: `1`, `0.50`, `$2`. What is below a millionth is cut.
 pub fn usd(text: &str) -> Result<Usd, QuantityError> {
     const EXAMPLE: &str = "1 or 0.50 (US dollars)";
     let text = text.trim();
     let (number, unit) = split(text.strip_prefix('$').unwrap_or(text), EXAMPLE)?;
     match unit {
-        "" => number.times(100).map(|cents| Usd { cents }),
+        "" => number.times(1_000_000).map(Usd::from_micros),
         _ => Err(no_unit(unit, EXAMPLE)),
     }
 }
@@ -197,8 +191,8 @@ mod tests {
 
     #[test]
     fn money_and_hours() {
-        assert_eq!(usd("0.50"), Ok(Usd { cents: 50 }));
-        assert_eq!(usd("$2"), Ok(Usd { cents: 200 }));
+        assert_eq!(usd("0.50"), Ok(Usd::from_cents(50)));
+        assert_eq!(usd("$2"), Ok(Usd::from_cents(200)));
         assert!(usd("2EUR").is_err());
         assert_eq!(hours("0.5"), Ok(Duration::from_secs(1_800)));
         assert_eq!(hours("1h30m"), Ok(Duration::from_secs(5_400)));

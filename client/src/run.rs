@@ -4,6 +4,7 @@ mod answers;
 
 use crate::args::{Args, Bench, BenchRelay, Command};
 use crate::bench;
+use crate::cloud;
 use crate::config;
 use crate::error::{Error, Finish};
 use crate::file::File;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
+use tracing_subscriber::EnvFilter;
 
 /// Does what the command line asks.
 ///
@@ -46,6 +48,10 @@ pub async fn run(args: Args) -> Result<(), Error> {
         Command::Bench {
             what: Bench::Relay(args),
         } => bench(began, &args).await,
+        Command::Relays { what } => cloud::relays::run(what, &folders).await,
+        Command::Cloud { what } => cloud::account::run(what, file.cloud, &folders).await,
+        Command::CloudChild(args) => cloud::child::serve(args).await,
+        Command::Detach(args) => Err(cloud::child::detach(&args.words).into()),
         Command::BenchForwarder(args) => bench::forwarder(&args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "banyan", &mut io::stdout());
@@ -59,6 +65,33 @@ async fn bench(began: Instant, args: &BenchRelay) -> Result<(), Error> {
     let style = if args.json { Style::Json } else { Style::Plain };
     let mut report = Report::new(style, Box::new(io::stdout()));
     Ok(report.tell(began.elapsed(), &Own::BenchResult(result).into())?)
+}
+
+/// What is logged: what `RUST_LOG` says; but where credentials are read, of this program's own parts alone, for an SDK's
+/// traces show requests with their signatures.
+pub fn log_filter(command: &Command) -> EnvFilter {
+    let wished = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
+    match command {
+        Command::CloudChild(_) => EnvFilter::new(own_parts(&wished)),
+        _ => EnvFilter::try_new(&wished).unwrap_or_else(|_| EnvFilter::new("info")),
+    }
+}
+
+/// The directives of a filter that name a part of this program; a level for everything becomes one for its own parts.
+fn own_parts(wished: &str) -> String {
+    let own = wished.split(',').filter_map(|directive| {
+        let directive = directive.trim();
+        let level = directive.parse::<tracing::Level>();
+        let is_own = directive.starts_with("banyan");
+        match level {
+            Ok(level) => Some(format!("banyan={level},banyan_cloud={level}")),
+            Err(_) => is_own.then(|| directive.to_owned()),
+        }
+    });
+    std::iter::once("off".to_owned())
+        .chain(own)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// The runtime for a command: one thread where one core is measured, else one a core.
@@ -175,4 +208,19 @@ async fn signal() {
 #[cfg(not(unix))]
 async fn signal() {
     let _ = tokio::signal::ctrl_c().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_parts;
+
+    #[test]
+    fn where_credentials_are_read_nobody_elses_traces_are_logged() {
+        assert_eq!(own_parts("trace"), "off,banyan=TRACE,banyan_cloud=TRACE");
+        assert_eq!(
+            own_parts("info,banyan_cloud=debug,aws_smithy_runtime=trace,[span]=trace"),
+            "off,banyan=INFO,banyan_cloud=INFO,banyan_cloud=debug"
+        );
+        assert_eq!(own_parts("hyper=trace"), "off");
+    }
 }

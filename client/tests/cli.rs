@@ -60,7 +60,7 @@ fn usage_errors_are_2() {
     for args in [
         &["broadcast", "x", "--uplink", "2Q"][..],
         &["watch"],
-        &["relays", "list"],
+        &["relays"],
         &[],
     ] {
         assert_eq!(program.run(args).status.code(), Some(2), "{args:?}");

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod demo;
+mod moto;
 mod setup;
 mod shell;
 mod test;
@@ -22,7 +23,7 @@ struct Args {
 enum Task {
     /// A channel on this machine: seven viewers with home uplinks, one killed in the middle, figures at the end.
     Demo,
-    /// Install the system packages that Banyan needs, and say which.
+    /// Install the system packages that Banyan needs, and moto for the cloud tests, and say so.
     Setup,
     /// Everything that must pass: set-up, formatting, licences, spelling, unit tests, the simulator's suite, end-to-end tests.
     Test {

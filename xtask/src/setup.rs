@@ -1,6 +1,6 @@
-//! System packages: FFmpeg's libraries to build against, its programs and the network tools to test with.
+//! What Banyan is built and tested with: FFmpeg's libraries and programs, the network tools, and moto.
 
-use crate::shell;
+use crate::{moto, shell};
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -23,11 +23,17 @@ const PACKAGES: &[&str] = &[
     "nftables",
     "pkg-config",
     "procps",
+    "python3-venv",
     "util-linux",
 ];
 
 /// Installs what is missing, after saying what that is; sudo is used only then.
 pub(crate) fn run() -> Result<()> {
+    packages()?;
+    moto::install()
+}
+
+fn packages() -> Result<()> {
     let Some(installed) = installed()? else {
         eprintln!(
             "This is no Debian or Ubuntu. Banyan needs what these packages hold: {}",

@@ -77,10 +77,7 @@ impl fmt::Display for Usd {
         let places = if self.0 == 0 || self.0 >= 100_000 { 2 } else { 4 };
         let unit = MICROS / 10u64.pow(places);
         let rounded = self.0.div_ceil(unit);
-        let (whole, part) = (
-            rounded / 10u64.pow(places),
-            rounded % 10u64.pow(places),
-        );
+        let (whole, part) = (rounded / 10u64.pow(places), rounded % 10u64.pow(places));
         write!(f, "${whole}.{part:0width$}", width = places as usize)
     }
 }
@@ -101,7 +98,9 @@ impl FromStr for Usd {
         }
         let whole: u64 = whole.parse().map_err(|_| NoAmount)?;
         let part: u64 = format!("{part:0<6}").parse().map_err(|_| NoAmount)?;
-        let micros = whole.checked_mul(MICROS).and_then(|micros| micros.checked_add(part));
+        let micros = whole
+            .checked_mul(MICROS)
+            .and_then(|micros| micros.checked_add(part));
         micros.map(Self).ok_or(NoAmount)
     }
 }
@@ -121,7 +120,15 @@ mod tests {
         assert_eq!(usd("0.0208").as_micros(), 20_800);
         assert_eq!(usd("1"), Usd::from_cents(100));
         assert_eq!(usd("0.000001").as_micros(), 1);
-        for wrong in ["", ".5", "1.2.3", "-1", "0.0000001", "1e3", "99999999999999999999"] {
+        for wrong in [
+            "",
+            ".5",
+            "1.2.3",
+            "-1",
+            "0.0000001",
+            "1e3",
+            "99999999999999999999",
+        ] {
             assert_eq!(wrong.parse::<Usd>(), Err(NoAmount), "{wrong}");
         }
     }

@@ -94,7 +94,10 @@ impl Plan {
         let left = limits.budget.minus(machine).unwrap_or(Usd::ZERO);
         let bytes = left.buys_bytes(prices.egress_gb).unwrap_or(BYTES_UNPAID);
         if bytes < BYTES_LEAST {
-            return Err(too_little(machine.plus(prices.egress_gb.for_bytes(BYTES_LEAST)), limits));
+            return Err(too_little(
+                machine.plus(prices.egress_gb.for_bytes(BYTES_LEAST)),
+                limits,
+            ));
         }
         Ok(Self {
             region: Some(region.clone()),
@@ -137,7 +140,9 @@ fn too_little(least: Usd, limits: Limits) -> Failure {
 fn unknown_kind(region: &Region, kind: &str) -> Failure {
     Failure::new(
         Why::Price,
-        format!("what a machine of type {kind} costs in {region} is not known, so no limit would hold; choose another type"),
+        format!(
+            "what a machine of type {kind} costs in {region} is not known, so no limit would hold; choose another type"
+        ),
     )
 }
 
@@ -205,7 +210,9 @@ mod tests {
                 let list = PriceList::built_in();
                 for kind in &plan.kinds {
                     let hour = list.hour(plan.region.as_ref().unwrap(), kind, 8).unwrap();
-                    let all = hour.for_hours(HOUR * hours).plus(plan.egress_gb.for_bytes(plan.bytes));
+                    let all = hour
+                        .for_hours(HOUR * hours)
+                        .plus(plan.egress_gb.for_bytes(plan.bytes));
                     assert!(all <= usd(budget), "{kind} {budget} {hours}: {all}");
                 }
             }
@@ -236,7 +243,10 @@ mod tests {
         let failure = plan("me-south-1", &["t3.small"], HOUR, "1").unwrap_err();
         assert_eq!(failure.why, Why::Price);
         assert!(failure.sentence.contains("me-south-1") && failure.sentence.contains("eu-central-1"));
-        assert_eq!(plan("us-east-1", &["z1d.large"], HOUR, "1").unwrap_err().why, Why::Price);
+        assert_eq!(
+            plan("us-east-1", &["z1d.large"], HOUR, "1").unwrap_err().why,
+            Why::Price
+        );
     }
 
     #[test]
@@ -244,7 +254,10 @@ mod tests {
         let rate = Bitrate::from_kbps(4_000);
         let payload = 500_000 * 600;
         let bytes = estimate(rate, 5, 1, HOUR / 6);
-        assert!(bytes > payload * 107 / 100 && bytes < payload * 115 / 100, "{bytes}");
+        assert!(
+            bytes > payload * 107 / 100 && bytes < payload * 115 / 100,
+            "{bytes}"
+        );
         assert_eq!(estimate(rate, 5, 0, HOUR), 0);
         assert_eq!(estimate(rate, 5, 8, HOUR) / 8, estimate(rate, 5, 1, HOUR));
     }

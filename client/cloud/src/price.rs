@@ -127,13 +127,20 @@ mod tests {
             let medium = list.hour(region, "t3.medium", 8).unwrap();
             assert!(small < medium && medium < Usd::from_cents(10), "{region}");
             let egress = prices.egress_gb;
-            assert!((Usd::from_cents(9)..=Usd::from_cents(16)).contains(&egress), "{region}");
+            assert!(
+                (Usd::from_cents(9)..=Usd::from_cents(16)).contains(&egress),
+                "{region}"
+            );
         }
     }
 
     #[test]
     fn a_minute_is_billed_in_any_case() {
-        let billed = |seconds| PriceList::built_in().billed(Duration::from_secs(seconds)).as_secs();
+        let billed = |seconds| {
+            PriceList::built_in()
+                .billed(Duration::from_secs(seconds))
+                .as_secs()
+        };
         assert_eq!((billed(0), billed(61)), (60, 61));
     }
 }

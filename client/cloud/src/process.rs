@@ -36,6 +36,16 @@ impl Mark {
         self.pid
     }
 
+    /// Its number, and when it began.
+    pub fn parts(self) -> (u32, u64) {
+        (self.pid, self.started)
+    }
+
+    /// The process of which [`parts`](Self::parts) says this, running or not.
+    pub fn from_parts(pid: u32, started: u64) -> Self {
+        Self { pid, started }
+    }
+
     /// Whether it still runs.
     pub fn is_alive(self) -> bool {
         Self::of(self.pid) == Some(self)

@@ -86,7 +86,8 @@ impl Bench<'_> {
 
 /// A machine of a lease that the ledger knows.
 fn judge_own(found: &Found, attempts: &[Attempt]) -> Verdict {
-    let made_it = |attempt: &&Attempt| attempt.is(&found.handle) || found.token.as_ref() == Some(&attempt.token);
+    let made_it =
+        |attempt: &&Attempt| attempt.is(&found.handle) || found.token.as_ref() == Some(&attempt.token);
     let other_lives = attempts.iter().any(|attempt| {
         let alive = matches!(&attempt.state, State::Alive { address: Some(_), .. });
         alive && !attempt.is(&found.handle)

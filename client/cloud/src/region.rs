@@ -29,7 +29,9 @@ impl FromStr for Region {
         let word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
         let number = |part: &str| part.len() <= 2 && part.parse::<u8>().is_ok();
         match parts.split_last() {
-            Some((last, words)) if (2..=3).contains(&words.len()) && words.iter().all(word) && number(last) => {
+            Some((last, words))
+                if (2..=3).contains(&words.len()) && words.iter().all(word) && number(last) =>
+            {
                 Ok(Self(text.to_owned()))
             }
             _ => Err(NoRegion(text.chars().take(40).collect())),
@@ -72,7 +74,16 @@ mod tests {
         for name in ["eu-central-1", "us-gov-west-1", "ap-northeast-3"] {
             assert_eq!(name.parse::<Region>().unwrap().as_str(), name);
         }
-        for wrong in ["", "mars", "eu-central", "EU-central-1", "eu-central-1a", "a.b-c-1", "eu-central-1/x", "eu--1"] {
+        for wrong in [
+            "",
+            "mars",
+            "eu-central",
+            "EU-central-1",
+            "eu-central-1a",
+            "a.b-c-1",
+            "eu-central-1/x",
+            "eu--1",
+        ] {
             assert!(wrong.parse::<Region>().is_err(), "{wrong}");
         }
     }

@@ -46,7 +46,11 @@ pub(crate) enum Call {
     /// Ends a machine, or only asks whether it could be.
     End { handle: String, dry: bool },
     /// Marks a machine with the end of its lease.
-    Mark { handle: String, ends: UnixTime, dry: bool },
+    Mark {
+        handle: String,
+        ends: UnixTime,
+        dry: bool,
+    },
 }
 
 impl Call {
@@ -105,7 +109,11 @@ impl Architecture {
         let family = kind.split('.').next().unwrap_or_default();
         let after = family.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
         let variant = after.trim_start_matches(|letter: char| letter.is_ascii_digit());
-        if variant.starts_with('g') { Self::Arm } else { Self::X86 }
+        if variant.starts_with('g') {
+            Self::Arm
+        } else {
+            Self::X86
+        }
     }
 
     /// EC2's word.
@@ -154,6 +162,8 @@ pub(crate) struct Image {
     pub(crate) created: String,
     /// The name of its root volume's device.
     pub(crate) root: String,
+    /// The root volume's size.
+    pub(crate) gib: i32,
 }
 
 /// A security group.
@@ -181,7 +191,10 @@ pub(crate) struct Instance {
 impl Instance {
     /// A tag's value.
     pub(crate) fn tag(&self, key: &str) -> Option<&str> {
-        self.tags.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+        self.tags
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -227,10 +240,24 @@ mod tests {
 
     #[test]
     fn the_letter_behind_the_generation_tells_the_processor() {
-        for kind in ["t4g.small", "c7gn.medium", "c6g.large", "x2gd.medium", "m8g.large"] {
+        for kind in [
+            "t4g.small",
+            "c7gn.medium",
+            "c6g.large",
+            "x2gd.medium",
+            "m8g.large",
+        ] {
             assert_eq!(Architecture::of(kind), Architecture::Arm, "{kind}");
         }
-        for kind in ["t3.small", "g5.xlarge", "g4dn.xlarge", "c7i.large", "t3a.small", "c6in.large", ""] {
+        for kind in [
+            "t3.small",
+            "g5.xlarge",
+            "g4dn.xlarge",
+            "c7i.large",
+            "t3a.small",
+            "c6in.large",
+            "",
+        ] {
             assert_eq!(Architecture::of(kind), Architecture::X86, "{kind}");
         }
     }

@@ -40,11 +40,19 @@ impl<A: Api + 'static> Ec2<A> {
             Err(refusal) => {
                 let good = is_not_about_sign_in(&refusal).then_some(true);
                 let words = refusal.failure("DescribeSubnets", region).sentence;
-                findings.push(Finding::new(if good.is_some() { "policy" } else { "sign-in" }, Some(false), words));
+                findings.push(Finding::new(
+                    if good.is_some() { "policy" } else { "sign-in" },
+                    Some(false),
+                    words,
+                ));
                 return findings;
             }
         };
-        findings.push(Finding::new("sign-in", Some(true), format!("AWS knows it in {region}")));
+        findings.push(Finding::new(
+            "sign-in",
+            Some(true),
+            format!("AWS knows it in {region}"),
+        ));
         findings.push(network(region, &subnets));
         let (image, finding) = self.find_image(region, wish).await;
         findings.push(finding);
@@ -58,7 +66,16 @@ impl<A: Api + 'static> Ec2<A> {
         for source in wish.sources(Architecture::X86) {
             let (owner, name) = source.query(Architecture::X86);
             let architecture = Architecture::X86;
-            let found = self.insist(region, &Call::Images { owner, name, architecture }).await;
+            let found = self
+                .insist(
+                    region,
+                    &Call::Images {
+                        owner,
+                        name,
+                        architecture,
+                    },
+                )
+                .await;
             match found {
                 Ok(Answer::Images(images)) => {
                     if let Some(image) = newest(images) {
@@ -73,7 +90,9 @@ impl<A: Api + 'static> Ec2<A> {
                 }
             }
         }
-        let words = format!("there is no relay image in {region}; name one, or a released relay, under [cloud] in the config file");
+        let words = format!(
+            "there is no relay image in {region}; name one, or a released relay, under [cloud] in the config file"
+        );
         (None, Finding::new("image", Some(false), words))
     }
 
@@ -96,7 +115,8 @@ impl<A: Api + 'static> Ec2<A> {
                 dry: true,
             };
             let made = self.insist(region, &make).await;
-            let later = "whether a machine may be started shows when the first relay has made its security group";
+            let later =
+                "whether a machine may be started shows when the first relay has made its security group";
             return vec![
                 verdict("security group", make.action(), region, made),
                 Finding::new("machine", None, later),
@@ -119,7 +139,9 @@ fn network(region: &Region, subnets: &[Subnet]) -> Finding {
         0 => Finding::new(
             "network",
             Some(false),
-            format!("there is no default network in {region}; make one with “aws ec2 create-default-vpc --region {region}”"),
+            format!(
+                "there is no default network in {region}; make one with “aws ec2 create-default-vpc --region {region}”"
+            ),
         ),
         count => Finding::new("network", Some(true), format!("default network in {count} zones")),
     }
@@ -153,6 +175,7 @@ fn is_not_about_sign_in(refusal: &Refusal) -> bool {
     use crate::failure::Why;
     !matches!(
         refusal.meaning(),
-        Meaning::Final(Why::NoCredentials | Why::Expired | Why::WrongCredentials | Why::Clock) | Meaning::Unknown
+        Meaning::Final(Why::NoCredentials | Why::Expired | Why::WrongCredentials | Why::Clock)
+            | Meaning::Unknown
     )
 }

@@ -84,9 +84,13 @@ impl Source {
     }
 }
 
-/// The newest.
+/// The largest disk that a price holds for.
+pub(crate) const DISK_GIB_MAX: i32 = 16;
+
+/// The newest of those whose disk costs no more than was reckoned.
 pub(crate) fn newest(images: Vec<Image>) -> Option<Image> {
-    images.into_iter().max_by(|a, b| a.created.cmp(&b.created))
+    let fit = images.into_iter().filter(|image| image.gib <= DISK_GIB_MAX);
+    fit.max_by(|a, b| a.created.cmp(&b.created))
 }
 
 #[cfg(test)]
@@ -133,11 +137,13 @@ mod tests {
             name: String::new(),
             created: created.into(),
             root: "/dev/xvda".into(),
+            gib: if id == "huge" { 500 } else { 2 },
         };
         let images = vec![
             image("a", "2026-01-01T00:00:00.000Z"),
             image("b", "2026-10-01T00:00:00.000Z"),
             image("c", "2025-12-31T00:00:00.000Z"),
+            image("huge", "2026-11-01T00:00:00.000Z"),
         ];
         assert_eq!(newest(images).unwrap().id, "b");
         assert_eq!(newest(Vec::new()), None);

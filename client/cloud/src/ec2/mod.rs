@@ -35,8 +35,8 @@ use tokio::time::{Instant, sleep};
 /// relay's bill is its bytes; the second is there for when the first is out.
 pub const KINDS: [&str; 2] = ["t3.small", "t3.medium"];
 
-/// The disk of a relay: that of Debian's image, and ours is no larger.
-const DISK_GIB: u64 = 8;
+/// The disk of a relay, at most.
+const DISK_GIB: u64 = image::DISK_GIB_MAX as u64;
 
 /// The port of relays unless their boot data say another.
 const PORT: u16 = 4600;
@@ -71,7 +71,12 @@ impl<A: Api + 'static> Ec2<A> {
             let unknown = || Failure::new(Why::Price, format!("what {kind} costs in {region} is not known"));
             hour.map(|hour| (kind.clone(), hour)).ok_or_else(unknown)
         };
-        let kinds = order.plan.kinds.iter().map(price).collect::<Result<Vec<_>, _>>()?;
+        let kinds = order
+            .plan
+            .kinds
+            .iter()
+            .map(price)
+            .collect::<Result<Vec<_>, _>>()?;
         if kinds.is_empty() {
             return Err(Failure::new(Why::Price, "the plan names no machine type"));
         }
@@ -90,7 +95,13 @@ impl<A: Api + 'static> Ec2<A> {
     }
 
     /// Does what the launch decides, until it is over.
-    async fn drive(&self, mut launch: Launch, region: &Region, mut cancel: Cancel, tell: Teller<'_>) -> Result<Machine, Failure> {
+    async fn drive(
+        &self,
+        mut launch: Launch,
+        region: &Region,
+        mut cancel: Cancel,
+        tell: Teller<'_>,
+    ) -> Result<Machine, Failure> {
         let began = Instant::now();
         loop {
             // A request is never broken off: what it does is known when it is answered.
@@ -106,7 +117,11 @@ impl<A: Api + 'static> Ec2<A> {
                 Step::Tell(progress) => tell(progress),
                 Step::Ask(call) => {
                     let answer = self.api.call(region, &call).await;
-                    tracing::debug!(action = call.action(), outcome = outcome(&answer), "EC2 was asked");
+                    tracing::debug!(
+                        action = call.action(),
+                        outcome = outcome(&answer),
+                        "EC2 was asked"
+                    );
                     launch.answered(began.elapsed(), answer);
                 }
                 Step::Wait(time) => tokio::select! {
@@ -153,7 +168,9 @@ async fn insist<A: Api>(api: &A, region: &Region, call: &Call) -> Result<Answer,
     let mut tries = 0;
     loop {
         match api.call(region, call).await {
-            Err(refusal) if tries < INSIST_TRIES && matches!(refusal.meaning(), Meaning::Again | Meaning::Unknown) => {
+            Err(refusal)
+                if tries < INSIST_TRIES && matches!(refusal.meaning(), Meaning::Again | Meaning::Unknown) =>
+            {
                 sleep(Duration::from_millis(250 << tries)).await;
                 tries += 1;
             }
@@ -166,7 +183,11 @@ impl Provider for Ec2<Sdk> {
     async fn plan(&self, wish: &Wish) -> Result<Plan, Failure> {
         let region = self.region(wish).await?;
         let usual = || KINDS.map(str::to_owned).to_vec();
-        let mut kinds = if wish.kinds.is_empty() { usual() } else { wish.kinds.clone() };
+        let mut kinds = if wish.kinds.is_empty() {
+            usual()
+        } else {
+            wish.kinds.clone()
+        };
         if wish.kinds.is_empty() {
             kinds.retain(|kind| self.prices.hour(&region, kind, DISK_GIB).is_some());
             if kinds.is_empty() {
@@ -197,11 +218,20 @@ impl<A: Api + 'static> Ec2<A> {
     async fn launch_on(&self, order: &Order, cancel: Cancel, tell: Teller<'_>) -> Result<Machine, Failure> {
         let now = UnixTime::now();
         if order.lease.ends <= now {
-            return Err(Failure::new(Why::Budget, "the lease is over before the relay could start"));
+            return Err(Failure::new(
+                Why::Budget,
+                "the lease is over before the relay could start",
+            ));
         }
         let book = self.ledger.book()?;
-        let left = book.account(order.lease.id).and_then(|account| account.open()).cloned();
-        let spec = self.spec(order, left.as_ref().map_or(Duration::ZERO, |left| now.since(left.at)))?;
+        let left = book
+            .account(order.lease.id)
+            .and_then(|account| account.open())
+            .cloned();
+        let spec = self.spec(
+            order,
+            left.as_ref().map_or(Duration::ZERO, |left| now.since(left.at)),
+        )?;
         let region = spec.region.clone();
         if let Some(other) = left.as_ref().filter(|left| left.region.as_ref() != Some(&region)) {
             let place = other.region.as_ref().map_or("this machine", Region::as_str);
@@ -236,7 +266,9 @@ impl<A: Api + 'static> Ec2<A> {
         for found in &mut listing.found {
             know_address(found, &book);
         }
-        listing.found.sort_by(|a, b| (a.launched, &a.handle).cmp(&(b.launched, &b.handle)));
+        listing
+            .found
+            .sort_by(|a, b| (a.launched, &a.handle).cmp(&(b.launched, &b.handle)));
         listing
     }
 
@@ -262,9 +294,15 @@ impl<A: Api + 'static> Ec2<A> {
             dry: false,
         };
         match self.insist(region, &call).await {
-            Ok(Answer::Instances(instances)) if instances.iter().all(|machine| machine.state == InstanceState::Ended) => {}
+            Ok(Answer::Instances(instances))
+                if instances
+                    .iter()
+                    .all(|machine| machine.state == InstanceState::Ended) => {}
             Ok(_) => {
-                let failure = Failure::new(Why::Unsure, "EC2 was told to end the relay's machine, and has not begun to");
+                let failure = Failure::new(
+                    Why::Unsure,
+                    "EC2 was told to end the relay's machine, and has not begun to",
+                );
                 return Err(failure.leaving([format!("{} in {region}", found.handle)]));
             }
             Err(refusal) if refusal.meaning() == Meaning::Gone => {}
@@ -283,19 +321,33 @@ impl<A: Api + 'static> Ec2<A> {
             return Ok(());
         };
         let (lease, handle) = (account.lease.id, found.handle.clone());
-        let unheard = account.attempts.iter().find(|attempt| {
-            attempt.state == State::Asked && Some(&attempt.token) == found.token.as_ref()
-        });
+        let unheard = account
+            .attempts
+            .iter()
+            .find(|attempt| attempt.state == State::Asked && Some(&attempt.token) == found.token.as_ref());
         if let Some(attempt) = unheard {
             let token = attempt.token.clone();
-            self.ledger.write(&Entry::Alive { lease, token, handle: handle.clone() })?;
+            self.ledger.write(&Entry::Alive {
+                lease,
+                token,
+                handle: handle.clone(),
+            })?;
         }
-        self.ledger.write(&Entry::Ended { lease, handle, why: why.to_owned() })
+        self.ledger.write(&Entry::Ended {
+            lease,
+            handle,
+            why: why.to_owned(),
+        })
     }
 }
 
 fn region_of(found: &Found) -> Result<&Region, Failure> {
-    let nowhere = || Failure::new(Why::NoRelay, format!("nobody knows in which region {} is", found.handle));
+    let nowhere = || {
+        Failure::new(
+            Why::NoRelay,
+            format!("nobody knows in which region {} is", found.handle),
+        )
+    };
     found.region.as_ref().ok_or_else(nowhere)
 }
 
@@ -307,7 +359,9 @@ async fn look<A: Api>(api: &A, region: &Region) -> Result<Vec<Found>, call::Refu
     };
     match insist(api, region, &call).await? {
         Answer::Instances(instances) => {
-            let found = instances.iter().map(|instance| tags::found(instance, region, PORT));
+            let found = instances
+                .iter()
+                .map(|instance| tags::found(instance, region, PORT));
             Ok(found.filter(|found| found.state != Life::Ended).collect())
         }
         answer => panic!("EC2 was asked for machines, and answers {answer:?}"),
@@ -320,7 +374,10 @@ fn know_address(found: &mut Found, book: &crate::ledger::Book) {
     let attempts = account.into_iter().flat_map(|account| &account.attempts);
     for attempt in attempts {
         match &attempt.state {
-            State::Alive { handle, address: Some(known) } if *handle == found.handle => found.address = Some(*known),
+            State::Alive {
+                handle,
+                address: Some(known),
+            } if *handle == found.handle => found.address = Some(*known),
             _ => {}
         }
     }

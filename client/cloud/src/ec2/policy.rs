@@ -92,7 +92,13 @@ fn run_in(scope: &Scope) -> Value {
 
 fn tag_new(scope: &Scope) -> Value {
     let condition = json!({"StringEquals": {"ec2:CreateAction": ["RunInstances", "CreateSecurityGroup"]}});
-    let new = ["instance/*", "volume/*", "network-interface/*", "security-group/*"].map(|what| arn(scope, what));
+    let new = [
+        "instance/*",
+        "volume/*",
+        "network-interface/*",
+        "security-group/*",
+    ]
+    .map(|what| arn(scope, what));
     statement("TagWhatIsMade", &["CreateTags"], json!(new), Some(condition))
 }
 
@@ -158,12 +164,30 @@ mod tests {
         let name = String::new;
         let calls = [
             Call::Subnets { chosen: None },
-            Call::Groups { network: name(), name: name() },
-            Call::MakeGroup { network: name(), name: name(), tags: Tags::new(), dry: false },
-            Call::OpenGroup { group: name(), port: 1 },
+            Call::Groups {
+                network: name(),
+                name: name(),
+            },
+            Call::MakeGroup {
+                network: name(),
+                name: name(),
+                tags: Tags::new(),
+                dry: false,
+            },
+            Call::OpenGroup {
+                group: name(),
+                port: 1,
+            },
             Call::Look { handle: name() },
-            Call::End { handle: name(), dry: false },
-            Call::Mark { handle: name(), ends: crate::lease::UnixTime(0), dry: false },
+            Call::End {
+                handle: name(),
+                dry: false,
+            },
+            Call::Mark {
+                handle: name(),
+                ends: crate::lease::UnixTime(0),
+                dry: false,
+            },
         ];
         for call in &calls {
             assert!(text.contains(&format!("\"ec2:{}\"", call.action())), "{call:?}");
@@ -205,7 +229,10 @@ mod tests {
 
     #[test]
     fn without_a_region_it_holds_in_all() {
-        let everywhere = policy(&Scope { region: None, ..scope() });
+        let everywhere = policy(&Scope {
+            region: None,
+            ..scope()
+        });
         assert!(everywhere.contains("arn:aws:ec2:*:*:instance/*") && !everywhere.contains("RequestedRegion"));
         assert!(policy(&scope()).contains("arn:aws:ec2:eu-central-1:*:instance/*"));
     }

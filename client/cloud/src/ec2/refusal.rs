@@ -37,7 +37,11 @@ impl Refusal {
             Self::NoAnswer(_) => Meaning::Unknown,
             Self::NoCredentials(NoCredentials::None) => Meaning::Final(Why::NoCredentials),
             Self::NoCredentials(NoCredentials::Stale) => Meaning::Final(Why::Expired),
-            Self::Code { code, message, ahead_s } => {
+            Self::Code {
+                code,
+                message,
+                ahead_s,
+            } => {
                 let skewed = ahead_s.is_some_and(|ahead| ahead.abs() > SKEW_MAX_S);
                 code_means(code, message, skewed)
             }
@@ -96,7 +100,9 @@ impl Refusal {
 
     fn ahead(&self) -> String {
         match self {
-            Self::Code { ahead_s: Some(ahead), .. } if ahead.abs() > SKEW_MAX_S => {
+            Self::Code {
+                ahead_s: Some(ahead), ..
+            } if ahead.abs() > SKEW_MAX_S => {
                 let minutes = ahead.unsigned_abs() / 60;
                 let direction = if *ahead > 0 { "ahead" } else { "behind" };
                 format!(" ({minutes} min {direction})")
@@ -122,30 +128,50 @@ const WORDS_MAX: usize = 30;
 fn scrub(message: &str) -> String {
     let message = message.split("Encoded authorization").next().unwrap_or_default();
     let words = message.split_whitespace().take(WORDS_MAX);
-    let words: Vec<&str> = words.map(|word| if is_private(word) { "…" } else { word }).collect();
+    let words: Vec<&str> = words
+        .map(|word| if is_private(word) { "…" } else { word })
+        .collect();
     words.join(" ")
 }
 
 fn is_private(word: &str) -> bool {
-    let key_id = ["AKIA", "ASIA", "AROA", "AIDA"].iter().any(|prefix| word.contains(prefix));
+    let key_id = ["AKIA", "ASIA", "AROA", "AIDA"]
+        .iter()
+        .any(|prefix| word.contains(prefix));
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     key_id || word.contains("arn:") || digits >= 12 || word.len() > 60
 }
 
 fn code_means(code: &str, message: &str, skewed: bool) -> Meaning {
-    let says_time = ["expired", "not yet current", "must be within"].iter().any(|word| message.contains(word));
+    let says_time = ["expired", "not yet current", "must be within"]
+        .iter()
+        .any(|word| message.contains(word));
     match code {
         "DryRunOperation" => Meaning::Allowed,
-        "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "EC2ThrottledException"
-        | "Client.RequestLimitExceeded" | "ResourceCountExceeded" => Meaning::Again,
+        "RequestLimitExceeded"
+        | "Throttling"
+        | "ThrottlingException"
+        | "EC2ThrottledException"
+        | "Client.RequestLimitExceeded"
+        | "ResourceCountExceeded" => Meaning::Again,
         // What was made a moment ago is not known everywhere yet.
         "InvalidGroup.NotFound" | "InvalidGroupId.Malformed" => Meaning::Again,
-        "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable" | "RequestTimeout"
+        "InternalError"
+        | "InternalFailure"
+        | "Unavailable"
+        | "ServiceUnavailable"
+        | "RequestTimeout"
         | "RequestTimeoutException" => Meaning::Unknown,
-        "InsufficientInstanceCapacity" | "InsufficientHostCapacity" | "InsufficientCapacity"
-        | "InsufficientReservedInstanceCapacity" | "InsufficientFreeAddressesInSubnet"
-        | "InsufficientAddressCapacity" | "Unsupported" | "UnsupportedHostConfiguration"
-        | "InstanceTypeNotSupported" | "IdempotentInstanceTerminated" => Meaning::Elsewhere,
+        "InsufficientInstanceCapacity"
+        | "InsufficientHostCapacity"
+        | "InsufficientCapacity"
+        | "InsufficientReservedInstanceCapacity"
+        | "InsufficientFreeAddressesInSubnet"
+        | "InsufficientAddressCapacity"
+        | "Unsupported"
+        | "UnsupportedHostConfiguration"
+        | "InstanceTypeNotSupported"
+        | "IdempotentInstanceTerminated" => Meaning::Elsewhere,
         "InvalidParameterValue" if message.contains("instanceType") || message.contains("InstanceType") => {
             Meaning::Elsewhere
         }
@@ -153,15 +179,23 @@ fn code_means(code: &str, message: &str, skewed: bool) -> Meaning {
         "IdempotentParameterMismatch" => Meaning::Mismatch,
         "InvalidInstanceID.NotFound" | "InvalidInstanceID.Malformed" => Meaning::Gone,
         "InvalidGroup.Duplicate" | "InvalidPermission.Duplicate" => Meaning::Exists,
-        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => Meaning::Final(Why::Unauthorized),
+        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
+            Meaning::Final(Why::Unauthorized)
+        }
         "RequestExpired" | "RequestTimeTooSkewed" => Meaning::Final(Why::Clock),
         "SignatureDoesNotMatch" | "InvalidSignatureException" | "AuthFailure" if skewed || says_time => {
             Meaning::Final(Why::Clock)
         }
         "ExpiredToken" | "ExpiredTokenException" => Meaning::Final(Why::Expired),
-        "AuthFailure" | "InvalidClientTokenId" | "UnrecognizedClientException" | "SignatureDoesNotMatch"
-        | "InvalidSignatureException" | "MissingAuthenticationToken" => Meaning::Final(Why::WrongCredentials),
-        "OptInRequired" | "PendingVerification" | "Blocked" | "AccountDisabled" => Meaning::Final(Why::Account),
+        "AuthFailure"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationToken" => Meaning::Final(Why::WrongCredentials),
+        "OptInRequired" | "PendingVerification" | "Blocked" | "AccountDisabled" => {
+            Meaning::Final(Why::Account)
+        }
         "VPCIdNotSpecified" | "MissingInput" | "InvalidSubnetID.NotFound" | "InvalidVpcID.NotFound" => {
             Meaning::Final(Why::NoNetwork)
         }
@@ -185,29 +219,47 @@ mod tests {
     }
 
     fn sentence(refusal: &Refusal) -> String {
-        refusal.failure("RunInstances", &"eu-west-1".parse().unwrap()).sentence
+        refusal
+            .failure("RunInstances", &"eu-west-1".parse().unwrap())
+            .sentence
     }
 
     #[test]
     fn a_wrong_key_and_a_wrong_clock_are_told_apart() {
         let message = "AWS was not able to validate the provided access credentials";
-        assert_eq!(code("AuthFailure", message).meaning(), Meaning::Final(Why::WrongCredentials));
+        assert_eq!(
+            code("AuthFailure", message).meaning(),
+            Meaning::Final(Why::WrongCredentials)
+        );
         let skewed = Refusal::Code {
             code: "AuthFailure".into(),
             message: message.into(),
             ahead_s: Some(-1800),
         };
         assert_eq!(skewed.meaning(), Meaning::Final(Why::Clock));
-        assert!(sentence(&skewed).contains("(30 min behind)"), "{}", sentence(&skewed));
-        let old = code("SignatureDoesNotMatch", "Signature expired: 2026 is now earlier than 2027");
+        assert!(
+            sentence(&skewed).contains("(30 min behind)"),
+            "{}",
+            sentence(&skewed)
+        );
+        let old = code(
+            "SignatureDoesNotMatch",
+            "Signature expired: 2026 is now earlier than 2027",
+        );
         assert_eq!(old.meaning(), Meaning::Final(Why::Clock));
     }
 
     #[test]
     fn a_type_that_a_region_does_not_have_is_tried_elsewhere() {
-        let refusal = code("InvalidParameterValue", "Invalid value 't4g.small' for InstanceType.");
+        let refusal = code(
+            "InvalidParameterValue",
+            "Invalid value 't4g.small' for InstanceType.",
+        );
         assert_eq!(refusal.meaning(), Meaning::Elsewhere);
-        assert_eq!(code("InvalidParameterValue", "bad").meaning(), Meaning::Final(Why::Refused));
+        assert_eq!(
+            code("InvalidParameterValue", "bad").meaning(),
+            Meaning::Final(Why::Refused)
+        );
     }
 
     #[test]
@@ -224,7 +276,11 @@ mod tests {
             (Refusal::NoAnswer("timed out".into()), "try again"),
         ];
         for (refusal, words) in say {
-            assert!(sentence(&refusal).contains(words), "{refusal:?}: {}", sentence(&refusal));
+            assert!(
+                sentence(&refusal).contains(words),
+                "{refusal:?}: {}",
+                sentence(&refusal)
+            );
         }
     }
 
@@ -235,7 +291,10 @@ mod tests {
             "User: arn:aws:iam::123456789012:user/me with AKIAIOSFODNN7EXAMPLE may not. Encoded authorization failure message: abcdef",
         );
         let sentence = sentence(&refusal);
-        assert!(sentence.contains("SomethingNew") && sentence.contains("may not."), "{sentence}");
+        assert!(
+            sentence.contains("SomethingNew") && sentence.contains("may not."),
+            "{sentence}"
+        );
         for private in ["arn:", "123456789012", "AKIA", "abcdef"] {
             assert!(!sentence.contains(private), "{sentence}");
         }

@@ -44,9 +44,14 @@ pub(crate) fn found(instance: &Instance, region: &Region, port: u16) -> Found {
         region: Some(region.clone()),
         kind: instance.kind.clone(),
         lease: instance.tag(LEASE).and_then(|text| text.parse().ok()),
-        ends: instance.tag(ENDS).and_then(|text| text.parse().ok()).map(UnixTime),
+        ends: instance
+            .tag(ENDS)
+            .and_then(|text| text.parse().ok())
+            .map(UnixTime),
         token: instance.tag(TOKEN).map(|text| Token(text.to_owned())),
-        install: instance.tag(INSTALL).and_then(|text| text.to_owned().try_into().ok()),
+        install: instance
+            .tag(INSTALL)
+            .and_then(|text| text.to_owned().try_into().ok()),
         launched: instance.launched,
         address: instance.address.map(|address| (address, port).into()),
         state: match instance.state {

@@ -38,8 +38,11 @@ pub(crate) fn debian(boot: &str, release: &Release, lease: &Lease, port: u16) ->
 fn check(release: &Release) -> Result<(), Failure> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~/:%?&=+".contains(letter);
     let url_is_good = release.url.starts_with("https://") && release.url.chars().all(plain);
-    let digest_is_good =
-        release.sha256.len() == 64 && release.sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let digest_is_good = release.sha256.len() == 64
+        && release
+            .sha256
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if url_is_good && digest_is_good {
         return Ok(());
     }
@@ -72,7 +75,10 @@ mod tests {
         assert!(script.contains("over 11000000000 bytes") && script.contains("udp dport 4600"));
         for line in script.lines() {
             let filled = !line.contains("@BOOT@") && !line.contains("@URL@") && !line.contains("@PORT@");
-            assert!(filled && !line.contains("@BYTES@") && !line.contains("@SHA256@"), "{line}");
+            assert!(
+                filled && !line.contains("@BYTES@") && !line.contains("@SHA256@"),
+                "{line}"
+            );
         }
     }
 
@@ -82,19 +88,38 @@ mod tests {
         let script = debian(&data, &release(), &lease(), 4600).unwrap();
         let path = std::env::temp_dir().join(format!("banyan-user-data-{}.sh", std::process::id()));
         std::fs::write(&path, script).unwrap();
-        let read = std::process::Command::new("sh").arg("-n").arg(&path).status().unwrap();
+        let read = std::process::Command::new("sh")
+            .arg("-n")
+            .arg(&path)
+            .status()
+            .unwrap();
         std::fs::remove_file(&path).unwrap();
         assert!(read.success());
     }
 
     #[test]
     fn nothing_gets_out_of_the_quotes() {
-        for url in ["http://example.org/r", "https://x/'; rm -rf /; '", "https://x/$(id)", "https://x/a b"] {
-            let release = Release { url: url.into(), ..release() };
-            assert_eq!(debian("{}", &release, &lease(), 1).unwrap_err().why, Why::Image, "{url}");
+        for url in [
+            "http://example.org/r",
+            "https://x/'; rm -rf /; '",
+            "https://x/$(id)",
+            "https://x/a b",
+        ] {
+            let release = Release {
+                url: url.into(),
+                ..release()
+            };
+            assert_eq!(
+                debian("{}", &release, &lease(), 1).unwrap_err().why,
+                Why::Image,
+                "{url}"
+            );
         }
         for sha256 in ["", "AB", &"AB".repeat(32), &"zz".repeat(32)] {
-            let release = Release { sha256: sha256.into(), ..release() };
+            let release = Release {
+                sha256: sha256.into(),
+                ..release()
+            };
             assert_eq!(debian("{}", &release, &lease(), 1).unwrap_err().why, Why::Image);
         }
     }
@@ -102,6 +127,9 @@ mod tests {
     #[test]
     fn user_data_that_are_too_large_are_refused_before_anything_is_asked() {
         let boot = "x".repeat(USER_DATA_MAX);
-        assert_eq!(debian(&boot, &release(), &lease(), 1).unwrap_err().why, Why::BootData);
+        assert_eq!(
+            debian(&boot, &release(), &lease(), 1).unwrap_err().why,
+            Why::BootData
+        );
     }
 }

@@ -147,7 +147,11 @@ impl Book {
                     address,
                 })
             }),
-            Entry::Ready { lease, handle, address } => self.set(lease, |attempt| {
+            Entry::Ready {
+                lease,
+                handle,
+                address,
+            } => self.set(lease, |attempt| {
                 attempt.is(&handle).then(|| State::Alive {
                     handle: handle.clone(),
                     address: Some(address),
@@ -181,7 +185,9 @@ impl Book {
     /// Sets the state of the newest attempt for which `state` gives one.
     fn set(&mut self, lease: LeaseId, state: impl Fn(&Attempt) -> Option<State>) {
         let account = self.leases.get_mut(&lease);
-        let attempts = account.into_iter().flat_map(|account| account.attempts.iter_mut().rev());
+        let attempts = account
+            .into_iter()
+            .flat_map(|account| account.attempts.iter_mut().rev());
         for attempt in attempts {
             if let Some(state) = state(attempt) {
                 attempt.state = state;

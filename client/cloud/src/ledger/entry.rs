@@ -130,7 +130,9 @@ impl TryFrom<String> for InstallId {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let bytes = HEXLOWER.decode(text.as_bytes()).ok();
         let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-        bytes.map(Self).ok_or("an installation's id has 16 hexadecimal digits")
+        bytes
+            .map(Self)
+            .ok_or("an installation's id has 16 hexadecimal digits")
     }
 }
 

@@ -49,7 +49,11 @@ fn alive(token: &str, handle: &str) -> Entry {
 fn states(ledger: &Ledger) -> Vec<State> {
     let book = ledger.book().unwrap();
     let account = book.account(lease().id).unwrap();
-    account.attempts.iter().map(|attempt| attempt.state.clone()).collect()
+    account
+        .attempts
+        .iter()
+        .map(|attempt| attempt.state.clone())
+        .collect()
 }
 
 #[test]
@@ -73,16 +77,33 @@ fn a_ledger_tells_what_may_be_running() {
     let address = "192.0.2.1:4600".parse().unwrap();
     let handle = "i-1".to_owned();
     ledger
-        .write(&Entry::Ready { lease: id, handle: handle.clone(), address })
+        .write(&Entry::Ready {
+            lease: id,
+            handle: handle.clone(),
+            address,
+        })
         .unwrap();
     let address = Some(address);
-    assert_eq!(states(&ledger)[1], State::Alive { handle: handle.clone(), address });
+    assert_eq!(
+        states(&ledger)[1],
+        State::Alive {
+            handle: handle.clone(),
+            address
+        }
+    );
     ledger
-        .write(&Entry::Ended { lease: id, handle, why: "asked".into() })
+        .write(&Entry::Ended {
+            lease: id,
+            handle,
+            why: "asked".into(),
+        })
         .unwrap();
     assert!(matches!(&states(&ledger)[1], State::Ended { handle, .. } if handle == "i-1"));
     let regions = ledger.book().unwrap().regions(Kind::Ec2);
-    assert_eq!(regions.into_iter().map(String::from).collect::<Vec<_>>(), ["eu-central-1"]);
+    assert_eq!(
+        regions.into_iter().map(String::from).collect::<Vec<_>>(),
+        ["eu-central-1"]
+    );
 }
 
 #[test]
@@ -92,7 +113,11 @@ fn a_machine_that_appears_after_a_refusal_is_seen() {
     ledger.write(&attempt("a")).unwrap();
     let token = Token("a".into());
     ledger
-        .write(&Entry::Refused { lease: lease().id, token, why: "capacity".into() })
+        .write(&Entry::Refused {
+            lease: lease().id,
+            token,
+            why: "capacity".into(),
+        })
         .unwrap();
     ledger.write(&alive("a", "i-9")).unwrap();
     assert!(states(&ledger)[0].is_open());
@@ -114,10 +139,20 @@ fn a_torn_line_is_left_out_and_the_next_is_whole() {
         assert_eq!(ledger.install(), install);
         ledger.write(&attempt("b")).unwrap();
         let book = ledger.book().unwrap();
-        let tokens: Vec<&Token> = book.account(lease().id).unwrap().attempts.iter().map(|a| &a.token).collect();
+        let tokens: Vec<&Token> = book
+            .account(lease().id)
+            .unwrap()
+            .attempts
+            .iter()
+            .map(|a| &a.token)
+            .collect();
         assert_eq!(tokens.last(), Some(&&Token("b".into())), "cut at {cut}");
         // A line that only lacks its end is whole.
-        assert_eq!(tokens.len(), 1 + usize::from(cut == whole.len() - 1), "cut at {cut}");
+        assert_eq!(
+            tokens.len(),
+            1 + usize::from(cut == whole.len() - 1),
+            "cut at {cut}"
+        );
     }
 }
 

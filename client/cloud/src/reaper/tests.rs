@@ -46,13 +46,21 @@ impl Case {
 
     fn alive(&self, token: &str, handle: &str) -> &Self {
         let (token, handle) = (Token(token.into()), handle.to_owned());
-        self.write(Entry::Alive { lease: lease().id, token, handle })
+        self.write(Entry::Alive {
+            lease: lease().id,
+            token,
+            handle,
+        })
     }
 
     fn ready(&self, handle: &str) -> &Self {
         let address = "192.0.2.1:4600".parse().unwrap();
         let handle = handle.to_owned();
-        self.write(Entry::Ready { lease: lease().id, handle, address })
+        self.write(Entry::Ready {
+            lease: lease().id,
+            handle,
+            address,
+        })
     }
 
     fn write(&self, entry: Entry) -> &Self {
@@ -139,19 +147,31 @@ fn a_launch_that_is_under_way_is_left_alone() {
     let mut case = Case::new("busy");
     let found = case.found("a", "i-1");
     case.attempt("a", Mark::myself());
-    assert_eq!(case.judge(&found, HALF_AN_HOUR), Verdict::Keep, "another process launches");
+    assert_eq!(
+        case.judge(&found, HALF_AN_HOUR),
+        Verdict::Keep,
+        "another process launches"
+    );
     let case = {
         case.attempt("b", gone());
         case.busy.insert(lease().id);
         case
     };
-    assert_eq!(case.judge(&case.found("b", "i-2"), HALF_AN_HOUR), Verdict::Keep, "this process took it up");
+    assert_eq!(
+        case.judge(&case.found("b", "i-2"), HALF_AN_HOUR),
+        Verdict::Keep,
+        "this process took it up"
+    );
 }
 
 #[test]
 fn a_late_answer_from_a_zone_that_was_given_up_is_ended() {
     let case = Case::new("late");
-    let refused = Entry::Refused { lease: lease().id, token: Token("a".into()), why: "capacity".into() };
+    let refused = Entry::Refused {
+        lease: lease().id,
+        token: Token("a".into()),
+        why: "capacity".into(),
+    };
     case.attempt("a", Mark::myself()).write(refused);
     let late = case.found("a", "i-1");
     assert_eq!(case.judge(&late, HALF_AN_HOUR), Verdict::Late);
@@ -165,10 +185,20 @@ fn a_second_machine_of_one_request_is_surplus() {
     let case = Case::new("second");
     case.attempt("a", Mark::myself()).alive("a", "i-1").ready("i-1");
     assert_eq!(case.judge(&case.found("a", "i-1"), HALF_AN_HOUR), Verdict::Keep);
-    assert_eq!(case.judge(&case.found("a", "i-2"), HALF_AN_HOUR), Verdict::Surplus);
-    let ended = Entry::Ended { lease: lease().id, handle: "i-1".into(), why: "asked".into() };
+    assert_eq!(
+        case.judge(&case.found("a", "i-2"), HALF_AN_HOUR),
+        Verdict::Surplus
+    );
+    let ended = Entry::Ended {
+        lease: lease().id,
+        handle: "i-1".into(),
+        why: "asked".into(),
+    };
     case.write(ended);
-    assert_eq!(case.judge(&case.found("a", "i-1"), HALF_AN_HOUR), Verdict::Surplus);
+    assert_eq!(
+        case.judge(&case.found("a", "i-1"), HALF_AN_HOUR),
+        Verdict::Surplus
+    );
 }
 
 #[test]

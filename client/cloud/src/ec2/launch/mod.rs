@@ -6,10 +6,13 @@
 //! that lives. What cannot be proved ends the launch, and is named.
 
 mod candidate;
+mod machine;
+mod place;
+mod refused;
 mod steps;
 
 pub(crate) use candidate::Candidate;
-pub(crate) use steps::group_name;
+pub(crate) use place::group_name;
 
 use super::call::{Answer, Architecture, Call, Image, Refusal, Subnet};
 use super::image::{Source, Wish as ImageWish};
@@ -99,10 +102,7 @@ enum Phase {
     /// Asking for a machine. `unsure`: an earlier request with this token may have made one.
     Run { candidate: Candidate, unsure: bool },
     /// It was refused after a request that nobody answered: looking whether there is a machine all the same.
-    Prove {
-        candidate: Candidate,
-        refusal: Refusal,
-    },
+    Prove { candidate: Candidate, refusal: Refusal },
     /// Looking for what a token made whose request is not known any more, and was sent so long ago at least.
     Trace { token: Token, age: Duration },
     /// Waiting for an address.
@@ -113,11 +113,7 @@ enum Phase {
         seen: bool,
     },
     /// Ending a machine.
-    End {
-        handle: String,
-        why: String,
-        then: Then,
-    },
+    End { handle: String, why: String, then: Then },
     /// Over.
     Over(Result<Machine, Failure>),
 }

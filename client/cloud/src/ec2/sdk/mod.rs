@@ -149,7 +149,10 @@ impl Api for Sdk {
             }
             Call::Find { tag, value } => self.find(&client, tag, value).await,
             Call::End { handle, dry } => {
-                let output = ask!(self, client.terminate_instances().instance_ids(handle).dry_run(*dry));
+                let output = ask!(
+                    self,
+                    client.terminate_instances().instance_ids(handle).dry_run(*dry)
+                );
                 Ok(answer::changes(output.terminating_instances()))
             }
             Call::Mark { handle, ends, dry } => {
@@ -254,7 +257,9 @@ fn filter(name: &str, value: &str) -> Filter {
 
 /// The tags of one kind of thing that a call makes.
 fn specification(kind: ResourceType, tags: &Tags) -> TagSpecification {
-    let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(value).build());
+    let tags = tags
+        .iter()
+        .map(|(key, value)| Tag::builder().key(*key).value(value).build());
     TagSpecification::builder()
         .resource_type(kind)
         .set_tags(Some(tags.collect()))

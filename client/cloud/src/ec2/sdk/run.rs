@@ -5,9 +5,9 @@ use crate::ec2::call::Run;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, CreditSpecificationRequest, EbsBlockDevice, HttpTokensState, InstanceMetadataEndpointState,
-    InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, InstanceType, ResourceType,
-    ShutdownBehavior, VolumeType,
+    BlockDeviceMapping, CreditSpecificationRequest, EbsBlockDevice, HttpTokensState,
+    InstanceMetadataEndpointState, InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification,
+    InstanceType, ResourceType, ShutdownBehavior, VolumeType,
 };
 use data_encoding::BASE64;
 
@@ -29,7 +29,11 @@ pub(super) fn request(client: &Client, run: &Run) -> RunInstancesFluentBuilder {
         .block_device_mappings(disk(run));
     let request = match run.kind.starts_with('t') {
         // Only burstable types know credits; others refuse the word.
-        true => request.credit_specification(CreditSpecificationRequest::builder().cpu_credits("standard").build()),
+        true => request.credit_specification(
+            CreditSpecificationRequest::builder()
+                .cpu_credits("standard")
+                .build(),
+        ),
         false => request,
     };
     [
@@ -64,6 +68,7 @@ fn interface(run: &Run) -> InstanceNetworkInterfaceSpecification {
 fn disk(run: &Run) -> BlockDeviceMapping {
     let disk = EbsBlockDevice::builder()
         .volume_type(VolumeType::Gp3)
+        .volume_size(run.image.gib)
         .delete_on_termination(true)
         .build();
     BlockDeviceMapping::builder()

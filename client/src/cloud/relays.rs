@@ -1,0 +1,225 @@
+//! `banyan relays …`: what runs, and ending it.
+
+use super::child;
+use crate::args::{Relays, Where};
+use crate::error::Error;
+use crate::folders::Folders;
+use banyan_cloud::child::Cloud;
+use banyan_cloud::child::message::{Listed, Target};
+use banyan_cloud::failure::{Failure, Why};
+use banyan_cloud::lease::{Lease, LeaseId, UnixTime};
+use banyan_cloud::ledger::Ledger;
+use banyan_cloud::price::PriceList;
+use banyan_cloud::provider::Kind;
+use banyan_cloud::reaper::Verdict;
+use banyan_cloud::region::Region;
+use serde_json::{Value, json};
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::Duration;
+
+/// Does what was asked.
+///
+/// # Errors
+/// [`Error::Cloud`] if something cannot be looked at or ended.
+pub(crate) async fn run(what: Relays, folders: &Folders) -> Result<(), Error> {
+    let cloud = child::start(folders, false)?;
+    let done = match what {
+        Relays::List(place) => list(&cloud, &place).await,
+        Relays::Extend { lease, hours, place } => extend(&cloud, folders, lease, hours, &place).await,
+        Relays::Stop { lease, place } => stop(&cloud, lease, &place).await,
+        Relays::Sweep { all, place } => sweep(&cloud, all, &place).await,
+    };
+    cloud.close().await;
+    done
+}
+
+/// Where to look: with `--provider ec2` everywhere, because another machine's ledger names other regions.
+fn regions(place: &Where) -> Vec<Region> {
+    let everywhere = place.region.is_none() && place.provider.map(Kind::from) == Some(Kind::Ec2);
+    let known = PriceList::built_in().regions().filter(|_| everywhere);
+    known.cloned().chain(place.region.clone()).collect()
+}
+
+async fn look(cloud: &Cloud, place: &Where) -> Result<(Vec<Listed>, Vec<Failure>), Error> {
+    Ok(cloud.list(place.provider.map(Kind::from), regions(place)).await?)
+}
+
+async fn list(cloud: &Cloud, place: &Where) -> Result<(), Error> {
+    let (relays, unseen) = look(cloud, place).await?;
+    let now = UnixTime::now();
+    if relays.is_empty() && !place.json {
+        writeln!(io::stdout(), "No relay runs.")?;
+    }
+    for relay in &relays {
+        tell(place, "relay", relay, now)?;
+    }
+    conclude(unseen)
+}
+
+/// The whole of it is told, and the first failure ends the command.
+fn conclude(failures: Vec<Failure>) -> Result<(), Error> {
+    for failure in failures.iter().skip(1) {
+        eprintln!("banyan: {failure}");
+    }
+    failures
+        .into_iter()
+        .next()
+        .map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+fn tell(place: &Where, event: &str, relay: &Listed, now: UnixTime) -> Result<(), Error> {
+    let mut output = io::stdout();
+    if place.json {
+        return Ok(writeln!(output, "{}", event_of(event, relay, now))?);
+    }
+    Ok(writeln!(output, "{}", words(event, relay, now))?)
+}
+
+fn event_of(event: &str, relay: &Listed, now: UnixTime) -> Value {
+    let found = &relay.found;
+    json!({
+        "event": event,
+        "relay": found.lease,
+        "provider": found.provider,
+        "region": found.region,
+        "machine": found.handle,
+        "type": found.kind,
+        "address": found.address,
+        "launched_at": found.launched,
+        "ends_at": found.ends,
+        "machine_usd": relay.hourly.map(|hourly| hourly.for_hours(now.since(found.launched)).as_dollars()),
+        "bytes_budget": relay.bytes,
+        "verdict": relay.verdict,
+    })
+}
+
+fn words(event: &str, relay: &Listed, now: UnixTime) -> String {
+    let found = &relay.found;
+    let lease = found.lease.map_or("(no lease)".into(), |lease| lease.to_string());
+    let place = found.region.as_ref().map_or("this machine", Region::as_str);
+    let left = found.ends.map_or(Duration::ZERO, |ends| ends.since(now));
+    let cost = match relay.hourly {
+        Some(hourly) => format!(
+            ", its machine has cost {}",
+            hourly.for_hours(now.since(found.launched))
+        ),
+        None => String::new(),
+    };
+    let verdict = match (event, relay.verdict) {
+        ("relay", Verdict::Keep) => String::new(),
+        ("relay", verdict) => format!("; sweep would end it, because {verdict}"),
+        (_, Verdict::Keep) => "; ended".into(),
+        (_, verdict) => format!("; ended, because {verdict}"),
+    };
+    format!(
+        "{lease}  {} {} in {place}, {} min left{cost}{verdict}",
+        found.provider,
+        found.handle,
+        left.as_secs() / 60
+    )
+}
+
+/// A relay by its lease: the ledger's regions are looked into, and the one that was named.
+async fn find(cloud: &Cloud, lease: LeaseId, place: &Where) -> Result<Vec<Listed>, Error> {
+    let (relays, unseen) = look(cloud, place).await?;
+    let its: Vec<Listed> = relays
+        .into_iter()
+        .filter(|relay| relay.found.lease == Some(lease))
+        .collect();
+    match its.is_empty() {
+        true => conclude(unseen).map(|()| its),
+        false => Ok(its),
+    }
+}
+
+async fn stop(cloud: &Cloud, lease: LeaseId, place: &Where) -> Result<(), Error> {
+    let relays = find(cloud, lease, place).await?;
+    if relays.is_empty() {
+        // The ledger may know of a machine that no list shows.
+        return Ok(cloud.terminate(Target::Lease(lease), "asked").await?);
+    }
+    for relay in &relays {
+        cloud
+            .terminate(Target::Machine(Box::new(relay.found.clone())), "asked")
+            .await?;
+        tell(
+            place,
+            "relay-ended",
+            &Listed {
+                verdict: Verdict::Keep,
+                ..relay.clone()
+            },
+            UnixTime::now(),
+        )?;
+    }
+    Ok(())
+}
+
+async fn extend(
+    cloud: &Cloud,
+    folders: &Folders,
+    lease: LeaseId,
+    by: Duration,
+    place: &Where,
+) -> Result<(), Error> {
+    let book = Ledger::open(&folders.data)?.book()?;
+    let known = book.account(lease).map(|account| account.lease).ok_or_else(|| {
+        Failure::new(
+            Why::NoRelay,
+            format!("only the machine that launched a relay can extend it, and the ledger here has no lease {lease}"),
+        )
+    })?;
+    let longer = Lease {
+        ends: known.ends.after(by),
+        ..known
+    };
+    cloud.renew(longer).await?;
+    for relay in find(cloud, lease, place).await? {
+        tell(place, "relay", &relay, UnixTime::now())?;
+    }
+    Ok(())
+}
+
+async fn sweep(cloud: &Cloud, all: bool, place: &Where) -> Result<(), Error> {
+    let (relays, mut failures) = look(cloud, place).await?;
+    let ends = |relay: &Listed| all || relay.verdict != Verdict::Keep;
+    let doomed: Vec<Listed> = relays.into_iter().filter(ends).collect();
+    if all && !doomed.is_empty() && !confirmed(&doomed)? {
+        return Err(Error::Usage("nothing was ended".into()));
+    }
+    for relay in &doomed {
+        let why = if all {
+            "asked".into()
+        } else {
+            relay.verdict.to_string()
+        };
+        match cloud
+            .terminate(Target::Machine(Box::new(relay.found.clone())), &why)
+            .await
+        {
+            Ok(()) => tell(place, "relay-ended", relay, UnixTime::now())?,
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if doomed.is_empty() && !place.json {
+        writeln!(io::stdout(), "Nothing runs that should not.")?;
+    }
+    conclude(failures)
+}
+
+/// Asks on standard error, so that standard output stays what it is.
+fn confirmed(doomed: &[Listed]) -> Result<bool, Error> {
+    for relay in doomed {
+        eprintln!("{}", words("relay", relay, UnixTime::now()));
+    }
+    eprint!("End {} relays, whoever they serve? [y/N] ", doomed.len());
+    if io::stdin().is_terminal() {
+        io::stderr().flush()?;
+    }
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! EC2's query protocol, as far as a proxy must understand it.
+
+/// The fields of a form body, in order.
+pub(crate) fn fields(body: &[u8]) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(body);
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    let field = |pair: &str| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(key), decode(value))
+    };
+    pairs.map(field).collect()
+}
+
+/// Percent-decoding, with `+` for a space.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let (high, low) = (digit(rest.next()), digit(rest.next()));
+                bytes.push((high.unwrap_or(0) * 16 + low.unwrap_or(0)) as u8);
+            }
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The texts of an XML document's elements of this name.
+pub(crate) fn texts<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let parts = xml.split(open.as_str()).skip(1);
+    parts
+        .filter_map(|part| part.split_once(close.as_str()).map(|(text, _)| text))
+        .collect()
+}
+
+/// The document with another text in each element of this name.
+pub(crate) fn with_text(xml: &str, name: &str, text: &str) -> String {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let mut parts = xml.split(open.as_str());
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.split_once(close.as_str()).map_or("", |(_, rest)| rest);
+        out.push_str(&format!("{open}{text}{close}{rest}"));
+    }
+    out
+}
+
+/// EC2's error document.
+pub(crate) fn error(code: &str, message: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>rig</RequestID></Response>"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_decoded() {
+        let all = fields(b"Action=RunInstances&Tag.1.Key=banyan%3Aapp&Text=a+b&Empty=");
+        assert_eq!(all[1], ("Tag.1.Key".into(), "banyan:app".into()));
+        assert_eq!(all[2].1, "a b");
+        assert_eq!(all[3].1, "");
+    }
+
+    #[test]
+    fn elements_are_found_and_replaced() {
+        let xml = "<a><ip>1.2.3.4</ip><b/><ip>5.6.7.8</ip></a>";
+        assert_eq!(texts(xml, "ip"), ["1.2.3.4", "5.6.7.8"]);
+        assert_eq!(with_text(xml, "ip", "x"), "<a><ip>x</ip><b/><ip>x</ip></a>");
+        assert_eq!(with_text("<a/>", "ip", "x"), "<a/>");
+    }
+}
