@@ -86,7 +86,7 @@ struct Inner {
     stopped: bool,
     late_done: usize,
     /// What each client token was used for, and what came of it.
-    tokens: BTreeMap<String, (Vec<(String, String)>, Option<String>)>,
+    tokens: BTreeMap<String, (Vec<(String, String)>, String)>,
 }
 
 impl Proxy {
@@ -294,17 +294,20 @@ impl Shared {
                 Some((used, _)) if used != fields => {
                     return refuse("IdempotentParameterMismatch", Clock::Ours);
                 }
-                Some((_, Some(answer))) => return xml(StatusCode::OK, answer.clone(), Clock::Ours),
-                _ => {}
+                Some((_, answer)) => return xml(StatusCode::OK, answer.clone(), Clock::Ours),
+                None => {}
             }
         }
-        let (answer, response) = self.answer(headers, body).await;
-        let answer = answer.filter(|_| response.status() == StatusCode::OK);
-        if answer.is_some() {
-            let mut inner = self.inner.lock().expect("nobody panics with it");
-            inner.tokens.insert(token, (fields.to_vec(), answer));
+        match self.answer(headers, body).await {
+            (Some(answer), response) if response.status() == StatusCode::OK => {
+                // EC2 gives a machine its address a moment later.
+                let answer = query::with_text(&answer, "ipAddress", "");
+                let mut inner = self.inner.lock().expect("nobody panics with it");
+                inner.tokens.insert(token, (fields.to_vec(), answer.clone()));
+                xml(StatusCode::OK, answer, Clock::Ours)
+            }
+            (_, response) => response,
         }
-        response
     }
 
     async fn answer(&self, headers: &HeaderMap, body: &[u8]) -> (Option<String>, Response) {

@@ -91,7 +91,9 @@ impl Sdk {
         };
         match provider.provide_credentials().await {
             Ok(_) => None,
-            Err(CredentialsError::CredentialsNotLoaded(_)) => Some(NoCredentials::None),
+            Err(CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)) => {
+                Some(NoCredentials::None)
+            }
             Err(_) => Some(NoCredentials::Stale),
         }
     }
