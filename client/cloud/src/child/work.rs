@@ -2,10 +2,11 @@
 
 use super::message::{Answer, Listed, Target, Verb};
 use super::serve::Config;
+use crate::ec2::launch::PROOF_AGE;
 use crate::ec2::{Ec2, Sdk};
 use crate::failure::{Failure, Why};
 use crate::lease::{Lease, LeaseId, UnixTime};
-use crate::ledger::{Account, Attempt, Ledger, State};
+use crate::ledger::{Account, Attempt, Entry, Ledger, State};
 use crate::local::Local;
 use crate::provider::{Found, Kind, Life, Listing, Machine, Order, Provider, Teller};
 use crate::reaper::{Bench, Verdict};
@@ -188,6 +189,7 @@ impl Work {
         for failure in &listing.unseen {
             tracing::warn!(%failure, "some relays cannot be looked at");
         }
+        let seen_all = listing.unseen.is_empty();
         for Listed { found, verdict, .. } in self.judged(listing.found).unwrap_or_default() {
             if verdict == Verdict::Keep {
                 continue;
@@ -197,6 +199,30 @@ impl Work {
                 tracing::warn!(%failure, "a relay cannot be ended");
             }
         }
+        if seen_all && let Err(failure) = self.close_unanswered() {
+            tracing::warn!(%failure, "the ledger cannot be written");
+        }
+    }
+
+    /// Requests that nobody answered, so old that they make nothing any more: what they made was found and ended.
+    fn close_unanswered(&self) -> Result<(), Failure> {
+        let now = UnixTime::now();
+        for account in self.ledger.book()?.accounts() {
+            let unanswered = account
+                .attempts
+                .iter()
+                .filter(|attempt| attempt.state == State::Asked);
+            for attempt in
+                unanswered.filter(|attempt| now.since(attempt.at) >= PROOF_AGE && !attempt.by.is_alive())
+            {
+                self.ledger.write(&Entry::Refused {
+                    lease: account.lease.id,
+                    token: attempt.token.clone(),
+                    why: "it made nothing that lives".into(),
+                })?;
+            }
+        }
+        Ok(())
     }
 
     async fn end(&self, found: &Found, why: &str) -> Result<(), Failure> {
@@ -232,6 +258,7 @@ impl Work {
                 for found in &all {
                     self.end(found, why).await?;
                 }
+                self.close_unanswered()?;
                 self.still_open(lease)?;
             }
         }

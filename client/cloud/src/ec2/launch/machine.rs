@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// EC2 takes no request that is older than minutes, by its signature; so a request that old and without a machine made
 /// none, and never will.
-const PROOF_AGE: Duration = Duration::from_secs(16 * 60);
+pub(crate) const PROOF_AGE: Duration = Duration::from_secs(16 * 60);
 
 impl Launch {
     /// Goes on where an earlier process left off.

@@ -12,6 +12,7 @@ mod refused;
 mod steps;
 
 pub(crate) use candidate::Candidate;
+pub(crate) use machine::PROOF_AGE;
 pub(crate) use place::group_name;
 
 use super::call::{Answer, Architecture, Call, Image, Refusal, Subnet};
