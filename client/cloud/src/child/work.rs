@@ -212,9 +212,7 @@ impl Work {
                 .attempts
                 .iter()
                 .filter(|attempt| attempt.state == State::Asked);
-            for attempt in
-                unanswered.filter(|attempt| now.since(attempt.at) >= PROOF_AGE && !attempt.by.is_alive())
-            {
+            for attempt in unanswered.filter(|attempt| now.since(attempt.at) >= PROOF_AGE) {
                 self.ledger.write(&Entry::Refused {
                     lease: account.lease.id,
                     token: attempt.token.clone(),
