@@ -29,7 +29,12 @@ impl Launch {
         let index = self.candidates.iter().position(same);
         let candidate = index.and_then(|index| self.candidates.remove(index));
         match (attempt.state, candidate) {
-            (State::Alive { handle, .. }, Some(candidate)) => self.boot(now, candidate, handle),
+            (State::Alive { handle, .. }, Some(candidate)) => {
+                // From now on it is this process's: others' sweeps leave it alone.
+                self.record(candidate.attempt(&self.spec));
+                self.alive(&candidate, &handle);
+                self.boot(now, candidate, handle);
+            }
             (State::Alive { handle, .. }, None) => {
                 self.end(handle, "it was launched for another request", Then::Next);
             }
