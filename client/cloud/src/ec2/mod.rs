@@ -306,12 +306,30 @@ impl<A: Api + 'static> Ec2<A> {
                 return Err(failure.leaving([format!("{} in {region}", found.handle)]));
             }
             Err(refusal) if refusal.meaning() == Meaning::Gone => {}
+            // What counts is whether it runs, not whether it could be told to end.
+            Err(_) if self.has_ended(region, &found.handle).await => {}
             Err(refusal) => {
                 let failure = refusal.failure(call.action(), region);
                 return Err(failure.leaving([format!("{} in {region}", found.handle)]));
             }
         }
         self.note_end(found, why)
+    }
+
+    async fn has_ended(&self, region: &Region, handle: &str) -> bool {
+        let look = Call::Look {
+            handle: handle.to_owned(),
+        };
+        match self.insist(region, &look).await {
+            Ok(Answer::Instances(machines)) => {
+                !machines.is_empty()
+                    && machines
+                        .iter()
+                        .all(|machine| machine.state == InstanceState::Ended)
+            }
+            Ok(_) => false,
+            Err(refusal) => refusal.meaning() == Meaning::Gone,
+        }
     }
 
     /// Into the ledger, if the lease is in it: also of a machine that it had not heard of.
