@@ -160,8 +160,7 @@ impl Rig {
                 .split(|byte| *byte == 0)
                 .map(|word| String::from_utf8_lossy(word).into_owned())
                 .collect();
-            words.first().is_some_and(|word| word.ends_with("banyan"))
-                && words.iter().any(|word| *word == data)
+            words.first().is_some_and(|word| word.ends_with("banyan")) && words.contains(&data)
         };
         pids.filter(is_ours).collect()
     }
