@@ -1,7 +1,7 @@
 //! The command line, as typed: everything optional that the config file may give. [`crate::config`] resolves the two.
 
 use crate::quantity;
-use banyan_cloud::lease::LeaseId;
+use banyan_protocol::wire::lease::LeaseId;
 use banyan_cloud::money::Usd;
 use banyan_cloud::region::Region;
 use banyan_protocol::time::Duration;

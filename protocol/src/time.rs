@@ -107,6 +107,16 @@ impl Utc {
     pub const fn as_secs(self) -> u64 {
         self.0
     }
+
+    /// So much later, in whole seconds.
+    pub const fn after(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by.as_secs()))
+    }
+
+    /// How long it is from `earlier` to this; zero if this is the earlier one.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_secs(self.0.saturating_sub(earlier.0))
+    }
 }
 
 /// Maps between a driver's monotonic clock and channel time: channel time = instant + offset.

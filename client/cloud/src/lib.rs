@@ -6,14 +6,14 @@
 //! request comes next, [`reaper`] says what should not run.
 //!
 //! Promises: nothing is asked of a provider before the [`ledger`] has it; at most one machine lives for one
-//! [lease](lease::Lease), whatever fails; money is a limit, reckoned without free tiers; no credential is in any message,
+//! [lease](banyan_protocol::wire::lease::Lease), whatever fails; money is a limit, reckoned without free tiers; no credential is in any message,
 //! log or error.
 
 pub mod boot;
 pub mod child;
+pub mod clock;
 pub mod ec2;
 pub mod failure;
-pub mod lease;
 pub mod ledger;
 pub mod local;
 pub mod money;
@@ -21,5 +21,6 @@ pub mod plan;
 pub mod price;
 pub mod process;
 pub mod provider;
+pub mod random;
 pub mod reaper;
 pub mod region;

@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn every_region_has_the_default_type_and_plausible_prices() {
         let list = PriceList::built_in();
-        assert!(list.regions().count() >= 16);
+        assert!(list.regions().count() >= 15);
         for region in list.regions() {
             let prices = list.of(region).unwrap();
             let small = list.hour(region, "t3.small", 8).unwrap();

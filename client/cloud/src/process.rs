@@ -3,9 +3,11 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 /// A process for as long as the machine is up: its number, and when it began in the kernel's ticks since boot.
@@ -51,11 +53,12 @@ impl Mark {
         Self::of(self.pid) == Some(self)
     }
 
-    /// Whether `word` is among the words it was started with. It tells apart what started in the same tick of another
-    /// boot.
-    pub fn was_given(self, word: &str) -> bool {
-        let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
-        line.split(|byte| *byte == 0).any(|part| part == word.as_bytes())
+    /// Whether its standard error goes to the file at `path`. It tells apart what started in the same tick of another
+    /// boot. The words it was started with would not do: the kernel shows none while it becomes another program.
+    pub fn logs_to(self, path: &Path) -> bool {
+        let theirs = fs::metadata(format!("/proc/{}/fd/2", self.pid));
+        let same = |theirs: &Metadata, file: &Metadata| (theirs.dev(), theirs.ino()) == (file.dev(), file.ino());
+        matches!((&theirs, &fs::metadata(path)), (Ok(theirs), Ok(file)) if same(theirs, file))
     }
 
     /// Asks it to end, and ends it if it has not within `patience`. Blocks so long. It is no error if it has ended.
@@ -136,9 +139,16 @@ mod tests {
 
     #[test]
     fn a_process_is_known_until_it_ends() {
-        let mut child = Command::new("sleep").arg("4711").spawn().unwrap();
+        let path = |name| std::env::temp_dir().join(format!("banyan-process-{name}-{}", std::process::id()));
+        let (log, other) = (path("log"), path("other"));
+        let file = |path| fs::File::create(path).unwrap();
+        let mut child = Command::new("sleep").arg("4711").stderr(file(&log)).spawn().unwrap();
         let mark = Mark::of(child.id()).unwrap();
-        assert!(mark.is_alive() && mark.was_given("4711") && !mark.was_given("471"));
+        drop(file(&other));
+        assert!(mark.is_alive() && mark.logs_to(&log) && !mark.logs_to(&other));
+        fs::remove_file(&log).unwrap();
+        assert!(!mark.logs_to(&log));
+        fs::remove_file(&other).unwrap();
         let earlier = Mark {
             started: mark.started - 1,
             ..mark

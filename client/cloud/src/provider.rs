@@ -1,9 +1,10 @@
 //! What every provider of machines can do, and what it says about them.
 
-use crate::boot::Boot;
+use banyan_protocol::role::relay::boot::Boot;
 use crate::ec2::image::Wish as ImageWish;
 use crate::failure::Failure;
-use crate::lease::{Lease, LeaseId, UnixTime};
+use banyan_protocol::time::Utc;
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use crate::ledger::{InstallId, Token};
 use crate::plan::{Limits, Plan};
 use crate::region::Region;
@@ -62,9 +63,7 @@ pub struct Wish {
 pub struct Order {
     /// By whom.
     pub provider: Kind,
-    /// One lease a yes: however often it is ordered, at most one machine lives for it.
-    pub lease: Lease,
-    /// What the relay is told.
+    /// What the relay is told. One lease a yes: however often it is ordered, at most one machine lives for it.
     pub boot: Boot,
     /// What was planned.
     pub plan: Plan,
@@ -128,13 +127,13 @@ pub struct Found {
     /// Its lease; `None` if its tags do not say.
     pub lease: Option<LeaseId>,
     /// When its lease ends, as its tags or the ledger have it.
-    pub ends: Option<UnixTime>,
+    pub ends: Option<Utc>,
     /// The request that made it.
     pub token: Option<Token>,
     /// The installation that launched it.
     pub install: Option<InstallId>,
     /// When it was launched.
-    pub launched: UnixTime,
+    pub launched: Utc,
     /// Where its relay listens, if it has an address.
     pub address: Option<SocketAddr>,
     /// What it is doing.

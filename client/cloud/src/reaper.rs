@@ -1,6 +1,7 @@
 //! Which of the machines that are there should not be.
 
-use crate::lease::{LeaseId, UnixTime};
+use banyan_protocol::time::Utc;
+use banyan_protocol::wire::lease::LeaseId;
 use crate::ledger::{Attempt, Book, InstallId, State};
 use crate::provider::{Found, Life};
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,7 @@ pub struct Bench<'a> {
     /// Leases for which a launch is under way in this process: it sees to them.
     pub busy: &'a BTreeSet<LeaseId>,
     /// The time.
-    pub now: UnixTime,
+    pub now: Utc,
 }
 
 impl Bench<'_> {

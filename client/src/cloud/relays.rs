@@ -7,7 +7,8 @@ use crate::folders::Folders;
 use banyan_cloud::child::Cloud;
 use banyan_cloud::child::message::{Listed, Target};
 use banyan_cloud::failure::{Failure, Why};
-use banyan_cloud::lease::{Lease, LeaseId, UnixTime};
+use banyan_protocol::time::Utc;
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use banyan_cloud::ledger::Ledger;
 use banyan_cloud::price::PriceList;
 use banyan_cloud::provider::Kind;
@@ -46,7 +47,7 @@ async fn look(cloud: &Cloud, place: &Where) -> Result<(Vec<Listed>, Vec<Failure>
 
 async fn list(cloud: &Cloud, place: &Where) -> Result<(), Error> {
     let (relays, unseen) = look(cloud, place).await?;
-    let now = UnixTime::now();
+    let now = banyan_cloud::clock::now();
     if relays.is_empty() && !place.json {
         writeln!(io::stdout(), "No relay runs.")?;
     }
@@ -67,7 +68,7 @@ fn conclude(failures: Vec<Failure>) -> Result<(), Error> {
         .map_or(Ok(()), |failure| Err(failure.into()))
 }
 
-fn tell(place: &Where, event: &str, relay: &Listed, now: UnixTime) -> Result<(), Error> {
+fn tell(place: &Where, event: &str, relay: &Listed, now: Utc) -> Result<(), Error> {
     let mut output = io::stdout();
     if place.json {
         return Ok(writeln!(output, "{}", event_of(event, relay, now))?);
@@ -75,7 +76,7 @@ fn tell(place: &Where, event: &str, relay: &Listed, now: UnixTime) -> Result<(),
     Ok(writeln!(output, "{}", words(event, relay, now))?)
 }
 
-fn event_of(event: &str, relay: &Listed, now: UnixTime) -> Value {
+fn event_of(event: &str, relay: &Listed, now: Utc) -> Value {
     let found = &relay.found;
     json!({
         "event": event,
@@ -93,7 +94,7 @@ fn event_of(event: &str, relay: &Listed, now: UnixTime) -> Value {
     })
 }
 
-fn words(event: &str, relay: &Listed, now: UnixTime) -> String {
+fn words(event: &str, relay: &Listed, now: Utc) -> String {
     let found = &relay.found;
     let lease = found.lease.map_or("(no lease)".into(), |lease| lease.to_string());
     let place = found.region.as_ref().map_or("this machine", Region::as_str);
@@ -149,7 +150,7 @@ async fn stop(cloud: &Cloud, lease: LeaseId, place: &Where) -> Result<(), Error>
                 verdict: Verdict::Keep,
                 ..relay.clone()
             },
-            UnixTime::now(),
+            banyan_cloud::clock::now(),
         )?;
     }
     Ok(())
@@ -175,7 +176,7 @@ async fn extend(
     };
     cloud.renew(longer).await?;
     for relay in find(cloud, lease, place).await? {
-        tell(place, "relay", &relay, UnixTime::now())?;
+        tell(place, "relay", &relay, banyan_cloud::clock::now())?;
     }
     Ok(())
 }
@@ -197,7 +198,7 @@ async fn sweep(cloud: &Cloud, all: bool, place: &Where) -> Result<(), Error> {
             .terminate(Target::Machine(Box::new(relay.found.clone())), &why)
             .await
         {
-            Ok(()) => tell(place, "relay-ended", relay, UnixTime::now())?,
+            Ok(()) => tell(place, "relay-ended", relay, banyan_cloud::clock::now())?,
             Err(failure) => failures.push(failure),
         }
     }
@@ -210,7 +211,7 @@ async fn sweep(cloud: &Cloud, all: bool, place: &Where) -> Result<(), Error> {
 /// Asks on standard error, so that standard output stays what it is.
 fn confirmed(doomed: &[Listed]) -> Result<bool, Error> {
     for relay in doomed {
-        eprintln!("{}", words("relay", relay, UnixTime::now()));
+        eprintln!("{}", words("relay", relay, banyan_cloud::clock::now()));
     }
     eprint!("End {} relays, whoever they serve? [y/N] ", doomed.len());
     if io::stdin().is_terminal() {

@@ -1,18 +1,20 @@
 //! Leases: for how long, and for how many bytes, a relay may run.
 
 use crate::time::Utc;
-use crate::wire::text;
+use alloc::string::String;
 use core::fmt;
-use serde::{Deserialize, Serialize};
+use core::str::FromStr;
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Names a lease: 128 random bits, made by the sponsor for each yes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Names a lease: 128 random bits, made by the sponsor for each yes. 32 hexadecimal digits as text, 16 bytes on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeaseId(pub [u8; 16]);
 
 impl fmt::Display for LeaseId {
-    /// The first 40 bits in base 32, as people are shown peers.
+    /// All of it: what is shown can be typed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&text::base32(&self.0[..5]))
+        f.write_str(&HEXLOWER.encode(&self.0))
     }
 }
 
@@ -22,8 +24,43 @@ impl fmt::Debug for LeaseId {
     }
 }
 
+/// The text is not 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the id of a lease is 32 digits from 0 to f, as banyan relays list shows them")]
+pub struct NoLeaseId;
+
+impl FromStr for LeaseId {
+    type Err = NoLeaseId;
+
+    fn from_str(text: &str) -> Result<Self, NoLeaseId> {
+        let bytes = HEXLOWER.decode(text.as_bytes()).map_err(|_| NoLeaseId)?;
+        bytes.try_into().map(Self).map_err(|_| NoLeaseId)
+    }
+}
+
+impl Serialize for LeaseId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() {
+            to.collect_str(self)
+        } else {
+            self.0.serialize(to)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for LeaseId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if from.is_human_readable() {
+            String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        } else {
+            <[u8; 16]>::deserialize(from).map(Self)
+        }
+    }
+}
+
 /// What a sponsor pays for: hard limits, both of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Lease {
     /// Its name.
     pub id: LeaseId,
@@ -43,6 +80,21 @@ impl Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::codec;
+    use alloc::string::ToString;
+
+    #[test]
+    fn an_id_is_32_digits_for_people_and_16_bytes_on_the_wire() {
+        let id = LeaseId([0xab; 16]);
+        assert_eq!(id.to_string(), "ab".repeat(16));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for wrong in ["", "ab", &"AB".repeat(16), &"ab".repeat(17), &"zz".repeat(16)] {
+            assert_eq!(wrong.parse::<LeaseId>(), Err(NoLeaseId));
+        }
+        let wire = codec::encode(&id);
+        assert_eq!(wire.as_ref(), [0xab; 16]);
+        assert_eq!(codec::decode::<LeaseId>(&wire), Ok(id));
+    }
 
     #[test]
     fn a_lease_is_within_another_if_nothing_in_it_is_wider() {

@@ -63,7 +63,8 @@ impl Order {
 pub struct Numbered {
     /// The relay's lease.
     pub lease: LeaseId,
-    /// Grows with each order of the same signer for this lease: what came before is not obeyed again.
+    /// Grows with each order of the same signer for this lease: what came before is not obeyed again. A signer that may be
+    /// started anew takes its clock's microseconds since 1970, or one more than its last.
     pub sequence: u64,
     /// The order.
     pub order: Order,

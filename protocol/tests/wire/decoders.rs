@@ -15,6 +15,7 @@ use banyan_protocol::wire::control::Message;
 use banyan_protocol::wire::framing::{self, Deframer, PREFIX};
 use banyan_protocol::wire::layout::Layout;
 use banyan_protocol::wire::link::ChannelLink;
+use banyan_protocol::wire::order::{Delegation, Numbered};
 use banyan_protocol::wire::ticket::Ticket;
 use bytes::Bytes;
 
@@ -120,6 +121,32 @@ fn tickets() {
         if bytes != sound.1 && accepted % 100 == 0 {
             let opened = Ticket::open(&bytes, &child, &channel.id(), &Ed25519);
             assert!(opened.is_err(), "an altered ticket");
+        }
+    });
+    assert!(accepted > 1_000, "{accepted}");
+}
+
+#[test]
+fn orders_to_relays() {
+    let (sponsor, relay) = (specimens::sponsor(), specimens::relay());
+    let mut sound = specimens::commands();
+    let delegation = sound.pop().unwrap();
+    let mut accepted = 0;
+    provoke(&sound, 12_000, |bytes| {
+        let Ok(order) = Numbered::open(&bytes, &sponsor.id(), &relay, &Trusting) else {
+            return;
+        };
+        accepted += 1;
+        let again = order.seal(&sponsor, &relay);
+        assert_eq!(Numbered::open(&again, &sponsor.id(), &relay, &Trusting), Ok(order));
+    });
+    assert!(accepted > 1_000, "{accepted}");
+    accepted = 0;
+    provoke(&[delegation], 60_000, |bytes| {
+        if let Ok(delegation) = Delegation::open(&bytes, &sponsor.id(), &Trusting) {
+            accepted += 1;
+            let again = delegation.seal(&sponsor);
+            assert_eq!(Delegation::open(&again, &sponsor.id(), &Trusting), Ok(delegation));
         }
     });
     assert!(accepted > 1_000, "{accepted}");

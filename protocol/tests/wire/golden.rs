@@ -8,6 +8,7 @@ use banyan_protocol::wire::chunk::Data;
 use banyan_protocol::wire::control::Message;
 use banyan_protocol::wire::framing;
 use banyan_protocol::wire::layout::Layout;
+use banyan_protocol::wire::order::{Delegation, Numbered};
 use banyan_protocol::wire::ticket::Ticket;
 use bytes::Bytes;
 use std::fmt::Write;
@@ -125,6 +126,21 @@ fn signed_documents() {
         Ticket::open(&held[1].1, &specimens::child(), &channel, &Ed25519),
         Ok(specimens::ticket())
     );
+}
+
+#[test]
+fn orders_to_relays() {
+    let sponsor = specimens::sponsor().id();
+    let mut held = golden("orders.hex", &specimens::commands());
+    let (_, delegation) = held.pop().unwrap();
+    assert_eq!(
+        Delegation::open(&delegation, &sponsor, &Ed25519),
+        Ok(specimens::delegation())
+    );
+    for ((name, bytes), (_, order)) in held.iter().zip(specimens::orders()) {
+        let opened = Numbered::open(bytes, &sponsor, &specimens::relay(), &Ed25519);
+        assert_eq!(opened, Ok(order), "{name}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use banyan_protocol::id::{PeerId, SecretKey};
 use banyan_protocol::media::block::Block;
 use banyan_protocol::media::smooth::Smoother;
 use banyan_protocol::media::{Codec, Kind, Packet, StripeId, TierId, Track, stripe};
-use banyan_protocol::time::ChannelTime;
+use banyan_protocol::time::{ChannelTime, Utc};
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::chunk::{Chunk, late_frame, layout_frame};
 use banyan_protocol::wire::control::{
@@ -12,7 +12,9 @@ use banyan_protocol::wire::control::{
     Pull, RefuseReason, Report, Resume, RoundKind, TierReason, Welcome, WithdrawReason,
 };
 use banyan_protocol::wire::layout::{Layout, Tier};
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use banyan_protocol::wire::link::{ChannelLink, JoinSecret};
+use banyan_protocol::wire::order::{Delegation, Numbered, Order};
 use banyan_protocol::wire::ticket::{Class, Grant, Rank, Ticket};
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -226,11 +228,25 @@ fn from_viewer() -> Vec<(&'static str, Message)> {
     ]
 }
 
-fn from_coordinator() -> Vec<(&'static str, Message)> {
-    let introduction = Introduction {
+fn assign(introduction: Introduction) -> Assign {
+    Assign {
+        tier: TierId(1),
+        why: TierReason::Full,
+        from_block: 1_050,
+        ticket: ticket().seal(&channel()),
+        peers: vec![introduction],
+    }
+}
+
+fn introduction() -> Introduction {
+    Introduction {
         peer: peer(2),
         addresses: vec![address("203.0.113.5:4600"), address("[2001:db8::5]:4600")],
-    };
+    }
+}
+
+fn from_coordinator() -> Vec<(&'static str, Message)> {
+    let introduction = introduction();
     let welcome = Welcome {
         epoch: 1_800_000_000,
         layout: layout().seal(&channel()),
@@ -238,13 +254,7 @@ fn from_coordinator() -> Vec<(&'static str, Message)> {
         now: NOW,
         observed: address("198.51.100.9:50001"),
     };
-    let assign = Assign {
-        tier: TierId(1),
-        why: TierReason::Full,
-        from_block: 1_050,
-        ticket: ticket().seal(&channel()),
-        peers: vec![introduction.clone()],
-    };
+    let assign = assign(introduction.clone());
     let ask = Ask {
         round: 9,
         kind: RoundKind::Orphans,
@@ -306,4 +316,61 @@ pub(crate) fn sealed() -> Vec<Specimen> {
         ("layout".to_string(), layout().seal(&channel())),
         ("ticket".to_string(), ticket().seal(&channel())),
     ]
+}
+
+/// A sponsor's key.
+pub(crate) fn sponsor() -> SecretKey {
+    SecretKey::from_bytes(&[6; 32])
+}
+
+/// Its relay.
+pub(crate) fn relay() -> PeerId {
+    peer(7)
+}
+
+fn lease() -> Lease {
+    Lease {
+        id: LeaseId([8; 16]),
+        ends: Utc::from_secs(1_800_003_600),
+        bytes: 11_000_000_000,
+    }
+}
+
+/// The orders, one of each kind, numbered.
+pub(crate) fn orders() -> Vec<(&'static str, Numbered)> {
+    let orders = [
+        ("attach", Order::Attach(assign(introduction()))),
+        ("dial", Order::Dial(introduction())),
+        ("accept", Order::Accept { children: 40 }),
+        ("cap", Order::Cap(Bitrate::from_kbps(90_000))),
+        ("drain", Order::Drain),
+        ("extend", Order::Extend(lease())),
+        ("stop", Order::Stop),
+        ("report", Order::Report),
+        ("revoke", Order::Revoke { generation: 3 }),
+    ];
+    let number = |(sequence, (name, order))| {
+        let sequence = 1_800_000_000_000_000 + sequence;
+        let lease = lease().id;
+        (name, Numbered { lease, sequence, order })
+    };
+    (0..).zip(orders).map(number).collect()
+}
+
+/// What a sponsor gives away.
+pub(crate) fn delegation() -> Delegation {
+    Delegation {
+        channel: channel().id(),
+        relay: relay(),
+        delegate: channel().id(),
+        lease: lease(),
+        generation: 2,
+    }
+}
+
+/// Sealed orders, and then the delegation.
+pub(crate) fn commands() -> Vec<Specimen> {
+    let seal = |(name, order): (&str, Numbered)| (name.to_string(), order.seal(&sponsor(), &relay()));
+    let delegation = ("delegation".to_string(), delegation().seal(&sponsor()));
+    orders().into_iter().map(seal).chain([delegation]).collect()
 }

@@ -3,11 +3,11 @@
 use crate::moto::Moto;
 use crate::proxy::Proxy;
 use anyhow::{Context, Result, ensure};
-use banyan_cloud::boot::{Boot, Enrol, EnrolSecret, Key};
+use banyan_protocol::role::relay::boot::{Boot, Enrol, Key, Version};
 use banyan_cloud::child::message::{Listed, Target};
 use banyan_cloud::child::{Cloud, Spawn};
 use banyan_cloud::ec2::image::Wish as ImageWish;
-use banyan_cloud::lease::{Lease, LeaseId, UnixTime};
+use banyan_protocol::wire::lease::Lease;
 use banyan_cloud::money::Usd;
 use banyan_cloud::plan::Limits;
 use banyan_cloud::provider::{Kind, Order, Wish};
@@ -216,14 +216,13 @@ impl Rig {
     pub async fn order(&self, cloud: &Cloud) -> Result<Order> {
         let plan = cloud.plan(Kind::Ec2, wish()).await?;
         let lease = Lease {
-            id: LeaseId::random(),
-            ends: UnixTime::now().after(Duration::from_secs(3600)),
+            id: banyan_cloud::random::lease_id(),
+            ends: banyan_cloud::clock::now().after(Duration::from_secs(3600)),
             bytes: plan.bytes,
         };
         Ok(Order {
             provider: Kind::Ec2,
-            lease,
-            boot: boot(),
+            boot: boot(lease),
             plan,
             image: image(),
             subnet: None,
@@ -257,13 +256,15 @@ pub fn image() -> ImageWish {
     }
 }
 
-fn boot() -> Boot {
+fn boot(lease: Lease) -> Boot {
     Boot {
+        version: Version,
         channel: Key(PeerId([1; 32])),
         sponsor: Key(PeerId([2; 32])),
+        lease,
         enrol: Enrol {
-            secret: EnrolSecret::random(),
-            until: UnixTime::now().after(Duration::from_secs(600)),
+            secret: banyan_cloud::random::enrol_secret(),
+            until: banyan_cloud::clock::now().after(Duration::from_secs(600)),
         },
         listen: "[::]:4600".parse().expect("it is an address"),
         uplink_bps: None,

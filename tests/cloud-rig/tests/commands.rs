@@ -24,7 +24,7 @@ async fn another_machine_with_the_account_sees_and_ends_relays() {
     cloud.launch(order.clone(), None).await.unwrap();
     // The commands' data folder is another one, as another machine's is.
     assert_ne!(rig.home_data(), rig.data);
-    let lease = order.lease.id.to_string();
+    let lease = order.boot.lease.id.to_string();
     let listed = rig
         .banyan(
             &[
@@ -76,7 +76,7 @@ async fn another_machine_with_the_account_sees_and_ends_relays() {
     assert_eq!(again.status.code(), Some(6), "{}", stderr(&again));
     // It was this ledger's, and ending it again is no error.
     cloud
-        .terminate(Target::Lease(order.lease.id), "asked")
+        .terminate(Target::Lease(order.boot.lease.id), "asked")
         .await
         .unwrap();
 

@@ -36,7 +36,7 @@ async fn end_all(rig: &Rig, cloud: &Cloud) {
 
 fn open(rig: &Rig, order: &Order) -> bool {
     let book = Ledger::open(&rig.data).unwrap().book().unwrap();
-    book.account(order.lease.id)
+    book.account(order.boot.lease.id)
         .is_some_and(|account| account.open().is_some())
 }
 

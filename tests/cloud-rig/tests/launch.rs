@@ -59,13 +59,13 @@ async fn a_relay_is_launched_as_promised_listed_extended_and_ended() {
     assert_eq!(alive.len(), 1);
     assert_eq!(
         (alive[0].found.lease, alive[0].verdict),
-        (Some(order.lease.id), Verdict::Keep)
+        (Some(order.boot.lease.id), Verdict::Keep)
     );
-    assert_eq!(alive[0].found.ends, Some(order.lease.ends));
+    assert_eq!(alive[0].found.ends, Some(order.boot.lease.ends));
     assert_eq!(alive[0].bytes, Some(order.plan.bytes));
 
-    let mut longer = order.lease;
-    longer.ends.0 += 1800;
+    let mut longer = order.boot.lease;
+    longer.ends = longer.ends.after(Duration::from_secs(1800));
     cloud.renew(longer).await.unwrap();
     assert_eq!(
         rig.alive(&cloud).await.unwrap()[0].found.ends,
@@ -75,7 +75,7 @@ async fn a_relay_is_launched_as_promised_listed_extended_and_ended() {
 
     for _ in 0..2 {
         cloud
-            .terminate(Target::Lease(order.lease.id), "asked")
+            .terminate(Target::Lease(order.boot.lease.id), "asked")
             .await
             .unwrap();
         assert!(rig.alive(&cloud).await.unwrap().is_empty());
@@ -110,13 +110,13 @@ fn inspect(run: &Seen, order: &Order) {
             "{absent} is set"
         );
     }
-    let lease = order.lease.id.to_string();
+    let lease = order.boot.lease.id.to_string();
     for kind in ["instance", "volume", "network-interface"] {
         let tags = tags_of(run, kind);
         for (key, value) in [
             ("banyan:app", "relay"),
             ("banyan:lease", &lease),
-            ("banyan:ends", &order.lease.ends.0.to_string()),
+            ("banyan:ends", &order.boot.lease.ends.as_secs().to_string()),
         ] {
             assert!(
                 tags.iter().any(|(k, v)| k == key && v == value),
@@ -124,7 +124,7 @@ fn inspect(run: &Seen, order: &Order) {
             );
         }
     }
-    assert_eq!(decoded(field("UserData")), order.boot.data(&order.lease).unwrap());
+    assert_eq!(decoded(field("UserData")), banyan_cloud::boot::text(&order.boot).unwrap());
 }
 
 fn inspect_group(rig: &Rig) {
@@ -146,7 +146,7 @@ fn nothing_shows_the_credentials(rig: &Rig, order: &Order) {
     let log = std::fs::read_to_string(rig.log()).unwrap();
     assert!(log.contains("EC2 was asked"), "the log is on: {log}");
     let ledger = std::fs::read_to_string(rig.data.join("relays.ledger")).unwrap();
-    let boot = order.boot.data(&order.lease).unwrap();
+    let boot = banyan_cloud::boot::text(&order.boot).unwrap();
     let secret = boot.split("\"secret\":\"").nth(1).unwrap()[..32].to_owned();
     for text in [&log, &ledger] {
         for private in [KEY_ID, SECRET_KEY, SESSION_TOKEN, &secret] {
@@ -288,7 +288,7 @@ async fn what_passes_is_waited_out_and_what_is_full_is_gone_round() {
             "{name}"
         );
         cloud
-            .terminate(Target::Lease(order.lease.id), "asked")
+            .terminate(Target::Lease(order.boot.lease.id), "asked")
             .await
             .unwrap();
     }
@@ -353,7 +353,7 @@ async fn a_launch_that_nobody_wants_any_more_is_ended_at_once() {
         vec![Fault::Error("InvalidInstanceID.NotFound"); 20],
     );
     let order = rig.order(&cloud).await.unwrap();
-    let lease = order.lease.id;
+    let lease = order.boot.lease.id;
     let (tell, mut told) = mpsc::channel(32);
     let (launched, ()) = tokio::join!(cloud.launch(order, Some(tell)), async {
         while !matches!(told.recv().await, Some(Progress::Booting { .. })) {}
@@ -419,7 +419,7 @@ async fn the_ledger_knows_the_machine_that_serves() {
     let order = rig.order(&cloud).await.unwrap();
     let machine = cloud.launch(order.clone(), None).await.unwrap();
     let book = Ledger::open(&rig.data).unwrap().book().unwrap();
-    let attempt = book.account(order.lease.id).unwrap().open().unwrap();
+    let attempt = book.account(order.boot.lease.id).unwrap().open().unwrap();
     let address = Some(machine.address);
     assert_eq!(
         attempt.state,

@@ -3,7 +3,7 @@
 use crate::ec2::Finding;
 use crate::ec2::image::Wish as ImageWish;
 use crate::failure::Failure;
-use crate::lease::{Lease, LeaseId};
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use crate::plan::Plan;
 use crate::provider::{Found, Kind, Machine, Order, Progress, Wish};
 use crate::reaper::Verdict;
@@ -159,7 +159,6 @@ mod tests {
     fn a_launch_goes_through_whole() {
         let order = Order {
             provider: Kind::Local,
-            lease: lease(),
             boot: boot(),
             plan: Plan::unpaid(),
             image: ImageWish::default(),

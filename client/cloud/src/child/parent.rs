@@ -4,7 +4,7 @@ use super::message::{Answer, LINE_MAX, Listed, Reply, Request, Target, Verb};
 use crate::ec2::Finding;
 use crate::ec2::image::Wish as ImageWish;
 use crate::failure::{Failure, Why};
-use crate::lease::Lease;
+use banyan_protocol::wire::lease::Lease;
 use crate::plan::Plan;
 use crate::provider::{Kind, Machine, Order, Progress, Wish};
 use crate::region::Region;
@@ -125,7 +125,7 @@ impl Cloud {
         order: Order,
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Result<Machine, Failure> {
-        let lease = order.lease.id;
+        let lease = order.boot.lease.id;
         let order = Box::new(order);
         let answer = self
             .ask(Verb::Launch { order }, progress, Duration::from_secs(330))

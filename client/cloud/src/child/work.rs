@@ -5,7 +5,7 @@ use super::serve::Config;
 use crate::ec2::launch::PROOF_AGE;
 use crate::ec2::{Ec2, Sdk};
 use crate::failure::{Failure, Why};
-use crate::lease::{Lease, LeaseId, UnixTime};
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use crate::ledger::{Account, Attempt, Entry, Ledger, State};
 use crate::local::Local;
 use crate::provider::{Found, Kind, Life, Listing, Machine, Order, Provider, Teller};
@@ -51,7 +51,7 @@ impl Work {
         if let Verb::Launch { order } = verb {
             let mut launches = self.launches.lock().expect("nobody panics with it");
             launches
-                .entry(order.lease.id)
+                .entry(order.boot.lease.id)
                 .or_insert_with(|| watch::Sender::new(Stage::Announced));
         }
     }
@@ -98,7 +98,7 @@ impl Work {
     }
 
     async fn launch(&self, order: &Order, tell: Teller<'_>) -> Result<Machine, Failure> {
-        let lease = order.lease.id;
+        let lease = order.boot.lease.id;
         let cancel = cancel_of(self.begin(lease)?);
         let launched = match order.provider {
             Kind::Local => self.local.launch(order, cancel, tell).await,
@@ -156,7 +156,7 @@ impl Work {
             book: &book,
             install: self.ledger.install(),
             busy: &busy,
-            now: UnixTime::now(),
+            now: crate::clock::now(),
         };
         let judge = |found: Found| {
             let account = found.lease.and_then(|lease| book.account(lease));
@@ -206,7 +206,7 @@ impl Work {
 
     /// Requests that nobody answered, so old that they make nothing any more: what they made was found and ended.
     fn close_unanswered(&self) -> Result<(), Failure> {
-        let now = UnixTime::now();
+        let now = crate::clock::now();
         for account in self.ledger.book()?.accounts() {
             let unanswered = account
                 .attempts

@@ -1,6 +1,6 @@
 //! What EC2 is asked, and what it answers, in our words. What decides knows no SDK; what talks to EC2 decides nothing.
 
-use crate::lease::UnixTime;
+use banyan_protocol::time::Utc;
 use crate::ledger::Token;
 use crate::region::Region;
 use std::fmt;
@@ -48,7 +48,7 @@ pub(crate) enum Call {
     /// Marks a machine with the end of its lease.
     Mark {
         handle: String,
-        ends: UnixTime,
+        ends: Utc,
         dry: bool,
     },
 }
@@ -182,7 +182,7 @@ pub(crate) struct Instance {
     pub(crate) zone: String,
     pub(crate) state: InstanceState,
     pub(crate) address: Option<Ipv4Addr>,
-    pub(crate) launched: UnixTime,
+    pub(crate) launched: Utc,
     pub(crate) tags: Vec<(String, String)>,
     /// Why it ended, in EC2's words.
     pub(crate) why: String,

@@ -2,9 +2,8 @@
 
 use super::call::{Architecture, Image};
 use super::user_data;
-use crate::boot::Boot;
+use banyan_protocol::role::relay::boot::Boot;
 use crate::failure::Failure;
-use crate::lease::Lease;
 use serde::{Deserialize, Serialize};
 
 /// Debian's account, from which it publishes its images.
@@ -75,11 +74,11 @@ impl Source {
     ///
     /// # Errors
     /// If the boot data do not fit.
-    pub(crate) fn user_data(&self, boot: &Boot, lease: &Lease) -> Result<String, Failure> {
-        let data = boot.data(lease)?;
+    pub(crate) fn user_data(&self, boot: &Boot) -> Result<String, Failure> {
+        let data = crate::boot::text(boot)?;
         match self {
             Self::Own { .. } => Ok(data),
-            Self::Debian(release) => user_data::debian(&data, release, lease, boot.listen.port()),
+            Self::Debian(release) => user_data::debian(&data, release, boot),
         }
     }
 }

@@ -15,7 +15,7 @@ pub use check::Finding;
 pub(crate) use sdk::Sdk;
 
 use crate::failure::{Failure, Why};
-use crate::lease::{Lease, UnixTime};
+use banyan_protocol::wire::lease::Lease;
 use crate::ledger::{Entry, Ledger, State};
 use crate::plan::Plan;
 use crate::price::PriceList;
@@ -86,7 +86,6 @@ impl<A: Api + 'static> Ec2<A> {
             egress_gb: order.plan.egress_gb,
             subnet: order.subnet.clone(),
             image: order.image.clone(),
-            lease: order.lease,
             boot: order.boot.clone(),
             install: self.ledger.install(),
             by: Mark::myself(),
@@ -216,8 +215,8 @@ impl Provider for Ec2<Sdk> {
 
 impl<A: Api + 'static> Ec2<A> {
     async fn launch_on(&self, order: &Order, cancel: Cancel, tell: Teller<'_>) -> Result<Machine, Failure> {
-        let now = UnixTime::now();
-        if order.lease.ends <= now {
+        let now = crate::clock::now();
+        if order.boot.lease.ends <= now {
             return Err(Failure::new(
                 Why::Budget,
                 "the lease is over before the relay could start",
@@ -225,7 +224,7 @@ impl<A: Api + 'static> Ec2<A> {
         }
         let book = self.ledger.book()?;
         let left = book
-            .account(order.lease.id)
+            .account(order.boot.lease.id)
             .and_then(|account| account.open())
             .cloned();
         let spec = self.spec(

@@ -185,7 +185,7 @@ mod tests {
             },
             Call::Mark {
                 handle: name(),
-                ends: crate::lease::UnixTime(0),
+                ends: banyan_protocol::time::Utc::from_secs(0),
                 dry: false,
             },
         ];

@@ -1,7 +1,8 @@
 //! The tags on everything that is ours, set in the call that makes it: nothing of ours is ever without them.
 
 use super::call::{Instance, InstanceState, Tags};
-use crate::lease::{Lease, UnixTime};
+use banyan_protocol::time::Utc;
+use banyan_protocol::wire::lease::Lease;
 use crate::ledger::{InstallId, Token};
 use crate::provider::{Found, Kind, Life};
 use crate::region::Region;
@@ -29,7 +30,7 @@ pub(crate) fn of(lease: &Lease, install: InstallId, token: &Token) -> Tags {
     let mut tags = lasting();
     tags.extend([
         (LEASE, lease.id.to_string()),
-        (ENDS, lease.ends.0.to_string()),
+        (ENDS, lease.ends.as_secs().to_string()),
         (INSTALL, install.to_string()),
         (TOKEN, token.0.clone()),
     ]);
@@ -47,7 +48,7 @@ pub(crate) fn found(instance: &Instance, region: &Region, port: u16) -> Found {
         ends: instance
             .tag(ENDS)
             .and_then(|text| text.parse().ok())
-            .map(UnixTime),
+            .map(Utc::from_secs),
         token: instance.tag(TOKEN).map(|text| Token(text.to_owned())),
         install: instance
             .tag(INSTALL)

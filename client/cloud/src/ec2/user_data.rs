@@ -2,26 +2,26 @@
 
 use super::image::Release;
 use crate::failure::{Failure, Why};
-use crate::lease::Lease;
+use banyan_protocol::role::relay::boot::Boot;
 
 /// EC2 takes no more, before it is encoded.
 const USER_DATA_MAX: usize = 16 * 1024;
 
 const SCRIPT: &str = include_str!("debian.sh");
 
-/// The script for these boot data.
+/// The script for these boot data, of which `data` is the text.
 ///
 /// # Errors
 /// [`Why::Image`] if the release is not one that may stand in a script, [`Why::BootData`] if the script is too long.
-pub(crate) fn debian(boot: &str, release: &Release, lease: &Lease, port: u16) -> Result<String, Failure> {
+pub(crate) fn debian(data: &str, release: &Release, boot: &Boot) -> Result<String, Failure> {
     check(release)?;
     let script = SCRIPT
-        .replace("@END_UTC@", &lease.ends.0.to_string())
-        .replace("@BYTES@", &lease.bytes.to_string())
-        .replace("@PORT@", &port.to_string())
+        .replace("@END_UTC@", &boot.lease.ends.as_secs().to_string())
+        .replace("@BYTES@", &boot.lease.bytes.to_string())
+        .replace("@PORT@", &boot.listen.port().to_string())
         .replace("@URL@", &release.url)
         .replace("@SHA256@", &release.sha256)
-        .replace("@BOOT@", boot);
+        .replace("@BOOT@", data);
     if script.len() > USER_DATA_MAX {
         return Err(Failure::new(
             Why::BootData,
@@ -55,7 +55,7 @@ fn check(release: &Release) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::boot::tests::{boot, lease};
+    use crate::boot::tests::boot;
 
     fn release() -> Release {
         Release {
@@ -67,8 +67,8 @@ mod tests {
 
     #[test]
     fn the_script_has_everything_filled_in() {
-        let data = boot().data(&lease()).unwrap();
-        let script = debian(&data, &release(), &lease(), 4600).unwrap();
+        let data = crate::boot::text(&boot()).unwrap();
+        let script = debian(&data, &release(), &boot()).unwrap();
         assert!(script.starts_with("#!/bin/sh\n"));
         assert!(script.contains(&data) && script.contains("https://example.org/v1/banyan-relay"));
         assert!(script.contains("--on-calendar=\"@1800003600\""), "{script}");
@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn a_shell_can_read_it() {
-        let data = boot().data(&lease()).unwrap();
-        let script = debian(&data, &release(), &lease(), 4600).unwrap();
+        let data = crate::boot::text(&boot()).unwrap();
+        let script = debian(&data, &release(), &boot()).unwrap();
         let path = std::env::temp_dir().join(format!("banyan-user-data-{}.sh", std::process::id()));
         std::fs::write(&path, script).unwrap();
         let read = std::process::Command::new("sh")
@@ -110,7 +110,7 @@ mod tests {
                 ..release()
             };
             assert_eq!(
-                debian("{}", &release, &lease(), 1).unwrap_err().why,
+                debian("{}", &release, &boot()).unwrap_err().why,
                 Why::Image,
                 "{url}"
             );
@@ -120,15 +120,15 @@ mod tests {
                 sha256: sha256.into(),
                 ..release()
             };
-            assert_eq!(debian("{}", &release, &lease(), 1).unwrap_err().why, Why::Image);
+            assert_eq!(debian("{}", &release, &boot()).unwrap_err().why, Why::Image);
         }
     }
 
     #[test]
     fn user_data_that_are_too_large_are_refused_before_anything_is_asked() {
-        let boot = "x".repeat(USER_DATA_MAX);
+        let data = "x".repeat(USER_DATA_MAX);
         assert_eq!(
-            debian(&boot, &release(), &lease(), 1).unwrap_err().why,
+            debian(&data, &release(), &boot()).unwrap_err().why,
             Why::BootData
         );
     }

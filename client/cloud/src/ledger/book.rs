@@ -1,7 +1,8 @@
 //! What a ledger's entries amount to.
 
 use super::entry::{Entry, Token};
-use crate::lease::{Lease, LeaseId, UnixTime};
+use banyan_protocol::time::Utc;
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use crate::money::Usd;
 use crate::process::Mark;
 use crate::provider::Kind;
@@ -28,7 +29,7 @@ pub struct Account {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// When it was announced.
-    pub at: UnixTime,
+    pub at: Utc,
     /// Who was asked.
     pub provider: Kind,
     /// Where.
@@ -70,7 +71,7 @@ pub enum State {
         /// Which.
         handle: String,
         /// When that was written down.
-        at: UnixTime,
+        at: Utc,
     },
 }
 
@@ -82,7 +83,7 @@ impl State {
 }
 
 impl Book {
-    pub(super) fn of(entries: impl Iterator<Item = (UnixTime, Entry)>) -> Self {
+    pub(super) fn of(entries: impl Iterator<Item = (Utc, Entry)>) -> Self {
         let mut book = Self::default();
         for (at, entry) in entries {
             book.take(at, entry);
@@ -107,7 +108,7 @@ impl Book {
         asked.filter_map(|attempt| attempt.region.clone()).collect()
     }
 
-    fn take(&mut self, at: UnixTime, entry: Entry) {
+    fn take(&mut self, at: Utc, entry: Entry) {
         match entry {
             Entry::Install { .. } => {}
             Entry::Attempt {

@@ -1,6 +1,7 @@
 //! What stands in a ledger's lines.
 
-use crate::lease::{Lease, LeaseId, UnixTime};
+use banyan_protocol::time::Utc;
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use crate::money::Usd;
 use crate::process::Mark;
 use crate::provider::Kind;
@@ -13,7 +14,7 @@ use std::net::SocketAddr;
 /// One line: when, and what.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Line {
-    pub(super) t: UnixTime,
+    pub(super) t: Utc,
     #[serde(flatten)]
     pub(super) entry: Entry,
 }

@@ -11,7 +11,7 @@ pub use book::{Account, Attempt, Book, State};
 pub use entry::{Entry, InstallId, Token};
 
 use crate::failure::{Failure, Why};
-use crate::lease::UnixTime;
+use banyan_protocol::time::Utc;
 use entry::Line;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -118,7 +118,7 @@ fn install(file: &File) -> io::Result<InstallId> {
 /// Appends a line; behind a torn one on a line of its own.
 fn append(mut file: &File, entry: &Entry) -> io::Result<()> {
     let line = Line {
-        t: UnixTime::now(),
+        t: crate::clock::now(),
         entry: entry.clone(),
     };
     let mut text = serde_json::to_string(&line).expect("entries are plain data with text keys");
@@ -149,7 +149,7 @@ fn read(mut file: &File) -> io::Result<String> {
 }
 
 /// The entries; what is none is left out. A torn line announced something that was then not done.
-fn lines(text: &str) -> impl Iterator<Item = (UnixTime, Entry)> {
+fn lines(text: &str) -> impl Iterator<Item = (Utc, Entry)> {
     let lines = text.lines().filter(|line| !line.is_empty());
     lines.filter_map(|line| match serde_json::from_str::<Line>(line) {
         Ok(line) => Some((line.t, line.entry)),

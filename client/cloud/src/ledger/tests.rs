@@ -1,6 +1,7 @@
+use std::time::Duration;
 use super::*;
 use crate::boot::tests::lease;
-use crate::lease::LeaseId;
+use banyan_protocol::wire::lease::LeaseId;
 use crate::money::Usd;
 use crate::process::Mark;
 use crate::provider::Kind;
@@ -206,7 +207,7 @@ fn a_renewed_lease_is_the_one_that_counts() {
     let ledger = Ledger::open(&folder.0).unwrap();
     ledger.write(&attempt("a")).unwrap();
     let mut longer = lease();
-    longer.ends.0 += 3600;
+    longer.ends = longer.ends.after(Duration::from_secs(3600));
     ledger.write(&Entry::Renewed { lease: longer }).unwrap();
     let book = ledger.book().unwrap();
     assert_eq!(book.account(longer.id).unwrap().lease, longer);

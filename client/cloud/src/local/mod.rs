@@ -1,7 +1,7 @@
 //! Relays as processes on this machine: to try it out, and for a sponsor whose uplink is good.
 
 use crate::failure::{Failure, Why};
-use crate::lease::{Lease, LeaseId, UnixTime};
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use crate::ledger::{Attempt, Entry, Ledger, State, Token};
 use crate::money::Usd;
 use crate::plan::Plan;
@@ -49,26 +49,26 @@ impl Local {
         }
     }
 
-    /// The file with a relay's boot data; its name also tells its process apart.
+    /// The file with a relay's boot data.
     fn config(&self, lease: LeaseId) -> PathBuf {
         self.folder.join(format!("{lease}.json"))
     }
 
+    /// What a relay says; whose standard error it is also tells its process apart.
     fn log(&self, lease: LeaseId) -> PathBuf {
         self.folder.join(format!("{lease}.log"))
     }
 
-    /// The relay's process: the one the ledger names, or else the one that was started with the lease's file, by a
-    /// process that died before it could write its number down.
+    /// The relay's process: the one the ledger names, or else the one that writes the lease's log, started by a process
+    /// that died before it could write its number down.
     fn process(&self, lease: LeaseId, attempt: &Attempt) -> Option<Mark> {
-        let config = self.config(lease);
-        let word = config.to_string_lossy();
+        let log = self.log(lease);
         match &attempt.state {
             State::Alive { handle, .. } => {
                 let mark = parse_handle(handle)?;
-                (mark.is_alive() && mark.was_given(&word)).then_some(mark)
+                (mark.is_alive() && mark.logs_to(&log)).then_some(mark)
             }
-            State::Asked => started_with(&word),
+            State::Asked => logging_to(&log),
             State::Refused | State::Ended { .. } => None,
         }
     }
@@ -76,10 +76,10 @@ impl Local {
     fn start(&self, order: &Order, listen: SocketAddr) -> Result<Mark, Failure> {
         let mut boot = order.boot.clone();
         boot.listen = listen;
-        let config = self.config(order.lease.id);
-        write_private(&config, boot.data(&order.lease)?.as_bytes())
+        let config = self.config(order.boot.lease.id);
+        write_private(&config, crate::boot::text(&boot)?.as_bytes())
             .map_err(|error| unusable(&config, &error))?;
-        let log_path = self.log(order.lease.id);
+        let log_path = self.log(order.boot.lease.id);
         let log = private_file(&log_path).map_err(|error| unusable(&log_path, &error))?;
         let mut words = self.programs.detach.iter().cloned();
         let program = words.next();
@@ -99,7 +99,7 @@ impl Local {
             .envs(std::env::vars_os().filter(|(name, _)| is_harmless(name)));
         let child = command.spawn().map_err(|error| self.no_program(&error))?;
         let mark = child.id().and_then(Mark::of);
-        mark.ok_or_else(|| self.ended_at_once(order.lease.id))
+        mark.ok_or_else(|| self.ended_at_once(order.boot.lease.id))
     }
 
     fn no_program(&self, error: &io::Error) -> Failure {
@@ -121,12 +121,12 @@ impl Local {
 
     fn attempt(&self, order: &Order) -> Entry {
         Entry::Attempt {
-            lease: order.lease,
+            lease: order.boot.lease,
             provider: Kind::Local,
             region: None,
             zone: String::new(),
             kind: String::new(),
-            token: Token(format!("local-{}", order.lease.id)),
+            token: Token(format!("local-{}", order.boot.lease.id)),
             hash: String::new(),
             hourly: Usd::ZERO,
             egress_gb: Usd::ZERO,
@@ -135,8 +135,8 @@ impl Local {
     }
 
     fn launch_now(&self, order: &Order, tell: Teller<'_>) -> Result<Machine, Failure> {
-        let lease = order.lease.id;
-        if order.lease.ends <= UnixTime::now() {
+        let lease = order.boot.lease.id;
+        if order.boot.lease.ends <= crate::clock::now() {
             return Err(Failure::new(
                 Why::Budget,
                 "the lease is over before the relay could start",
@@ -305,11 +305,11 @@ impl Provider for Local {
     }
 }
 
-/// The process whose words hold `word`, if one runs.
-fn started_with(word: &str) -> Option<Mark> {
+/// The process whose standard error goes to the file at `log`, if one runs.
+fn logging_to(log: &Path) -> Option<Mark> {
     let entries = fs::read_dir("/proc").ok()?;
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter_map(Mark::of).find(|mark| mark.was_given(word))
+    pids.filter_map(Mark::of).find(|mark| mark.logs_to(log))
 }
 
 /// `pid-started`: what tells a process apart.

@@ -1,5 +1,6 @@
 use super::*;
-use crate::boot::tests::{boot, lease};
+use crate::boot::tests::boot;
+use banyan_protocol::time::Utc;
 use std::os::unix::fs::PermissionsExt;
 
 /// A machine with a program that stands for the relay: it copies its boot data beside them, and waits.
@@ -31,15 +32,14 @@ impl Case {
             relay,
             detach: vec!["setsid".into()],
         };
-        let mut lease = lease();
-        lease.ends = UnixTime(UnixTime::now().0 + 3600);
+        let mut boot = boot();
+        boot.lease.ends = crate::clock::now().after(Duration::from_secs(3600));
         Self {
             local: Local::new(programs, &data, ledger),
             data,
             order: Order {
                 provider: Kind::Local,
-                lease,
-                boot: boot(),
+                boot,
                 plan: Plan::unpaid(),
                 image: Default::default(),
                 subnet: None,
@@ -56,7 +56,7 @@ impl Case {
     }
 }
 
-/// A script that does nothing but wait, with the boot data's name among its words.
+/// A script that does nothing but wait.
 const TAIL: &str = "#!/bin/sh\nexec tail -f \"$2\"\n";
 
 #[tokio::test]
@@ -71,13 +71,13 @@ async fn a_relay_runs_in_a_session_of_its_own_and_is_found_and_ended() {
         (found[0].handle.as_str(), found[0].address),
         (machine.handle.as_str(), Some(machine.address))
     );
-    let config = fs::metadata(case.local.config(case.order.lease.id)).unwrap();
+    let config = fs::metadata(case.local.config(case.order.boot.lease.id)).unwrap();
     assert_eq!(config.permissions().mode() & 0o777, 0o600);
     case.local.end_found(&found[0], "asked").unwrap();
     case.local.end_found(&found[0], "asked").unwrap();
     assert!(!mark.is_alive() && case.list().is_empty());
     assert!(
-        !case.local.config(case.order.lease.id).exists(),
+        !case.local.config(case.order.boot.lease.id).exists(),
         "the secret is gone"
     );
 }
@@ -94,7 +94,6 @@ async fn a_second_launch_of_a_lease_replaces_the_first() {
 #[tokio::test]
 async fn a_relay_whose_number_was_never_written_down_is_found() {
     let case = Case::new("unwritten", TAIL);
-    let lease = case.order.lease.id;
     fs::create_dir_all(&case.local.folder).unwrap();
     case.local.ledger.write(&case.local.attempt(&case.order)).unwrap();
     assert!(case.list().is_empty(), "announced, and not started");
@@ -102,10 +101,6 @@ async fn a_relay_whose_number_was_never_written_down_is_found() {
         .local
         .start(&case.order, "127.0.0.1:0".parse().unwrap())
         .unwrap();
-    // The words are the program's once it has been started by the one that detaches it.
-    while !mark.was_given(&case.local.config(lease).to_string_lossy()) {
-        tokio::task::yield_now().await;
-    }
     let found = case.list();
     assert_eq!(
         found
@@ -129,13 +124,13 @@ async fn a_relay_that_cannot_be_started_leaves_nothing() {
         "{failure}"
     );
     let book = case.local.ledger.book().unwrap();
-    assert!(book.account(case.order.lease.id).unwrap().open().is_none());
+    assert!(book.account(case.order.boot.lease.id).unwrap().open().is_none());
 }
 
 #[tokio::test]
 async fn a_lease_that_is_over_starts_nothing() {
     let mut case = Case::new("over", TAIL);
-    case.order.lease.ends = UnixTime(1);
+    case.order.boot.lease.ends = Utc::from_secs(1);
     assert_eq!(case.launch().unwrap_err().why, Why::Budget);
     assert!(case.local.ledger.book().unwrap().accounts().next().is_none());
 }

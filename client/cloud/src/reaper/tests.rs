@@ -74,7 +74,7 @@ impl Case {
             book: &self.ledger.book().unwrap(),
             install: self.ledger.install(),
             busy: &self.busy,
-            now: UnixTime(lease().ends.0 - before.as_secs()),
+            now: Utc::from_secs(lease().ends.as_secs() - before.as_secs()),
         };
         bench.judge(found)
     }
@@ -89,7 +89,7 @@ impl Case {
             ends: Some(lease().ends),
             token: Some(Token(token.into())),
             install: Some(self.ledger.install()),
-            launched: UnixTime(lease().ends.0 - 3600),
+            launched: Utc::from_secs(lease().ends.as_secs() - 3600),
             address: None,
             state: Life::Alive,
         }
@@ -208,7 +208,7 @@ fn others_relays_stay_until_their_lease_ends() {
     found.install = None;
     assert_eq!(case.judge(&found, HALF_AN_HOUR), Verdict::Keep);
     assert_eq!(case.judge(&found, Duration::ZERO), Verdict::Keep);
-    found.ends = Some(UnixTime(lease().ends.0 - 61));
+    found.ends = Some(Utc::from_secs(lease().ends.as_secs() - 61));
     assert_eq!(case.judge(&found, Duration::ZERO), Verdict::PastLease);
 }
 
@@ -234,7 +234,7 @@ fn a_renewed_lease_counts_even_where_the_tags_do_not_say_so() {
     let case = Case::new("renewed");
     case.attempt("a", gone()).alive("a", "i-1").ready("i-1");
     let mut longer = lease();
-    longer.ends.0 += 3600;
+    longer.ends = longer.ends.after(Duration::from_secs(3600));
     case.write(Entry::Renewed { lease: longer });
     let found = case.found("a", "i-1");
     let bench = Bench {

@@ -33,7 +33,7 @@ impl Candidate {
         group: &str,
         (source, image): (&Source, &Image),
     ) -> Result<Self, Failure> {
-        let user_data = source.user_data(&spec.boot, &spec.lease)?;
+        let user_data = source.user_data(&spec.boot)?;
         let hash = digest([
             spec.region.as_str(),
             kind,
@@ -42,7 +42,7 @@ impl Candidate {
             group,
             &user_data,
         ]);
-        let lease = spec.lease.id.to_string();
+        let lease = spec.boot.lease.id.to_string();
         let token = Token(format!("banyan-{}", &digest([lease.as_str(), &hash])[..40]));
         let run = Run {
             kind: kind.clone(),
@@ -51,7 +51,7 @@ impl Candidate {
             zone: subnet.zone.clone(),
             group: group.to_owned(),
             user_data: Hidden(user_data),
-            tags: tags::of(&spec.lease, spec.install, &token),
+            tags: tags::of(&spec.boot.lease, spec.install, &token),
             token,
         };
         Ok(Self {
@@ -64,7 +64,7 @@ impl Candidate {
     /// Its announcement.
     pub(super) fn attempt(&self, spec: &Spec) -> Entry {
         Entry::Attempt {
-            lease: spec.lease,
+            lease: spec.boot.lease,
             provider: Kind::Ec2,
             region: Some(spec.region.clone()),
             zone: self.run.zone.clone(),

@@ -97,7 +97,7 @@ impl Launch {
 
     pub(super) fn alive(&mut self, candidate: &Candidate, handle: &str) {
         self.record(Entry::Alive {
-            lease: self.spec.lease.id,
+            lease: self.spec.boot.lease.id,
             token: candidate.run.token.clone(),
             handle: handle.to_owned(),
         });
@@ -144,7 +144,7 @@ impl Launch {
             unreachable!("it is answered in its own phase")
         };
         let (token, age) = (token.clone(), *age);
-        let lease = self.spec.lease.id;
+        let lease = self.spec.boot.lease.id;
         let alive = |instance: &&Instance| instance.state != InstanceState::Ended;
         if let Some(instance) = instances.iter().find(alive) {
             let handle = instance.id.clone();
@@ -207,7 +207,7 @@ impl Launch {
 
     pub(super) fn ready(&mut self, machine: Machine) {
         self.record(Entry::Ready {
-            lease: self.spec.lease.id,
+            lease: self.spec.boot.lease.id,
             handle: machine.handle.clone(),
             address: machine.address,
         });
@@ -235,7 +235,7 @@ impl Launch {
         let Phase::Boot { handle, .. } = &self.phase else {
             unreachable!("only a booting machine vanishes")
         };
-        let (lease, handle) = (self.spec.lease.id, handle.clone());
+        let (lease, handle) = (self.spec.boot.lease.id, handle.clone());
         self.record(Entry::Ended {
             lease,
             handle,
@@ -284,7 +284,7 @@ impl Launch {
         let Phase::End { handle, why, then } = std::mem::replace(&mut self.phase, nothing) else {
             unreachable!("it is answered in its own phase")
         };
-        let lease = self.spec.lease.id;
+        let lease = self.spec.boot.lease.id;
         self.record(Entry::Ended { lease, handle, why });
         match then {
             Then::Next => self.next_candidate(),

@@ -17,9 +17,8 @@ pub(crate) use place::group_name;
 
 use super::call::{Answer, Architecture, Call, Image, Refusal, Subnet};
 use super::image::{Source, Wish as ImageWish};
-use crate::boot::Boot;
+use banyan_protocol::role::relay::boot::Boot;
 use crate::failure::{Failure, Why};
-use crate::lease::Lease;
 use crate::ledger::{Attempt, Entry, InstallId, Token};
 use crate::money::Usd;
 use crate::process::Mark;
@@ -40,7 +39,6 @@ pub(crate) struct Spec {
     pub(crate) egress_gb: Usd,
     pub(crate) subnet: Option<String>,
     pub(crate) image: ImageWish,
-    pub(crate) lease: Lease,
     pub(crate) boot: Boot,
     pub(crate) install: InstallId,
     /// The process that launches.

@@ -71,7 +71,7 @@ impl Launch {
     /// The request made nothing that lives; whether another may is in the refusal.
     pub(super) fn go_elsewhere(&mut self, candidate: &Candidate, refusal: Refusal) {
         let why = refusal.word().to_owned();
-        let (lease, token) = (self.spec.lease.id, candidate.run.token.clone());
+        let (lease, token) = (self.spec.boot.lease.id, candidate.run.token.clone());
         self.record(Entry::Refused {
             lease,
             token,
@@ -111,7 +111,7 @@ impl Launch {
         match &self.phase {
             Phase::Boot { handle, .. } | Phase::End { handle, .. } => vec![format!("{handle} in {region}")],
             Phase::Run { unsure: true, .. } | Phase::Prove { .. } | Phase::Trace { .. } => {
-                vec![format!("a machine of lease {} in {region}", self.spec.lease.id)]
+                vec![format!("a machine of lease {} in {region}", self.spec.boot.lease.id)]
             }
             _ => Vec::new(),
         }
@@ -191,7 +191,7 @@ impl Launch {
     /// Ends a launch that has made nothing.
     pub(super) fn stop_asking(&mut self, failure: Failure) {
         if let Phase::Run { candidate, .. } = &self.phase {
-            let (lease, token) = (self.spec.lease.id, candidate.run.token.clone());
+            let (lease, token) = (self.spec.boot.lease.id, candidate.run.token.clone());
             let why = "it was not asked for after all".into();
             self.record(Entry::Refused { lease, token, why });
         }

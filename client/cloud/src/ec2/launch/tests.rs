@@ -1,7 +1,7 @@
 use super::*;
 use crate::boot::tests::{boot, lease};
 use crate::ec2::call::{Group, Instance, InstanceState, NoCredentials};
-use crate::lease::UnixTime;
+use banyan_protocol::time::Utc;
 use crate::ledger::{Ledger, State, Token};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -107,7 +107,6 @@ impl World {
             egress_gb: Usd::from_cents(9),
             subnet: None,
             image: ImageWish::default(),
-            lease: lease(),
             boot: boot(),
             install: self.ledger.install(),
             by: Mark::myself(),
@@ -225,7 +224,7 @@ impl World {
             zone: run.zone.clone(),
             state: InstanceState::Pending,
             address: None,
-            launched: UnixTime(0),
+            launched: Utc::from_secs(0),
             tags: run
                 .tags
                 .iter()
@@ -555,7 +554,7 @@ fn a_machine_that_ec2_cannot_keep_is_replaced_and_one_that_ended_itself_is_not()
             zone: "eu-central-1a".into(),
             state: InstanceState::Ended,
             address: None,
-            launched: UnixTime(0),
+            launched: Utc::from_secs(0),
             tags: Vec::new(),
             why: why.into(),
         };
@@ -685,7 +684,7 @@ fn killed_and_ordered_anew_with_another_secret_the_old_machine_is_ended_first() 
             "the machine is there when the process dies"
         );
         let mut spec = world.spec();
-        spec.boot.enrol.secret = crate::boot::EnrolSecret([9; 16]);
+        spec.boot.enrol.secret = banyan_protocol::role::relay::boot::EnrolSecret([9; 16]);
         let book = world.ledger.book().unwrap();
         let left = book.account(lease().id).unwrap().open().cloned();
         assert!(left.is_some());
@@ -708,7 +707,7 @@ fn a_request_that_was_lost_and_made_nothing_must_be_old_before_another_is_made()
     let left = || book.account(lease().id).unwrap().open().cloned();
     assert_eq!(left().unwrap().state, State::Asked);
     let mut spec = world.spec();
-    spec.boot.enrol.secret = crate::boot::EnrolSecret([9; 16]);
+    spec.boot.enrol.secret = banyan_protocol::role::relay::boot::EnrolSecret([9; 16]);
     let failure = world.drive(Launch::new(spec.clone(), left())).unwrap_err();
     assert_eq!((failure.why, world.zones_asked.len()), (Why::Unsure, 1));
     spec.left_age = Duration::from_secs(17 * 60);

@@ -1,7 +1,7 @@
 //! EC2's answers in our words. What lacks a name is left out: nothing could be done with it.
 
 use crate::ec2::call::{Answer, Group, Image, Instance, InstanceState, Subnet};
-use crate::lease::UnixTime;
+use banyan_protocol::time::Utc;
 use aws_sdk_ec2::types::{self, InstanceStateName};
 
 pub(super) fn subnets(subnets: &[types::Subnet]) -> Answer {
@@ -74,7 +74,7 @@ pub(super) fn changes(changes: &[types::InstanceStateChange]) -> Answer {
             zone: String::new(),
             state: state(change.current_state()),
             address: None,
-            launched: UnixTime(0),
+            launched: Utc::from_secs(0),
             tags: Vec::new(),
             why: String::new(),
         })
@@ -100,7 +100,7 @@ fn instance(instance: &types::Instance) -> Option<Instance> {
             .to_owned(),
         state: state(instance.state()),
         address: instance.public_ip_address().and_then(|text| text.parse().ok()),
-        launched: UnixTime(launched.try_into().unwrap_or(0)),
+        launched: Utc::from_secs(launched.try_into().unwrap_or(0)),
         tags: instance.tags().iter().filter_map(tag).collect(),
         why: why(instance.state_reason()),
     })
