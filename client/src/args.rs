@@ -1,11 +1,11 @@
 //! The command line, as typed: everything optional that the config file may give. [`crate::config`] resolves the two.
 
 use crate::quantity;
-use banyan_protocol::wire::lease::LeaseId;
 use banyan_cloud::money::Usd;
 use banyan_cloud::region::Region;
 use banyan_protocol::time::Duration;
 use banyan_protocol::units::Bitrate;
+use banyan_protocol::wire::lease::LeaseId;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::Deserialize;
@@ -37,7 +37,7 @@ pub enum Command {
     Broadcast(Broadcast),
     /// Watch a channel, and pass it on.
     Watch(Watch),
-    /// See, extend and end sponsored relays.
+    /// See and end sponsored relays.
     Relays {
         /// What to do with them.
         #[command(subcommand)]
@@ -205,18 +205,6 @@ pub enum Relays {
     /// List the relays that run, with what they cost.
     #[command(after_help = "Example: banyan relays list --provider ec2 --region eu-central-1")]
     List(Where),
-    /// Let a relay run longer.
-    #[command(after_help = "Example: banyan relays extend 0123…cdef --hours 1")]
-    Extend {
-        /// The relay's lease, as listed.
-        lease: LeaseId,
-        /// How much longer.
-        #[arg(long, value_name = "H", value_parser = quantity::hours)]
-        hours: Duration,
-        /// Where it is.
-        #[command(flatten)]
-        place: Where,
-    },
     /// End a relay.
     #[command(after_help = "Example: banyan relays stop 0123…cdef")]
     Stop {

@@ -13,6 +13,7 @@ pub mod boot;
 pub mod child;
 pub mod clock;
 pub mod ec2;
+pub mod extension;
 pub mod failure;
 pub mod ledger;
 pub mod local;

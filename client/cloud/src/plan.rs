@@ -204,7 +204,8 @@ mod tests {
     fn money_is_never_exceeded_whichever_type_is_launched() {
         for budget in ["0.2", "1", "7.77", "100"] {
             for hours in [1, 3, 24] {
-                let Ok(plan) = plan("ap-northeast-2", &["t3.small", "t3.medium"], HOUR * hours, budget) else {
+                let Ok(plan) = plan("ap-northeast-2", &["t3.small", "t3.medium"], HOUR * hours, budget)
+                else {
                     continue;
                 };
                 let list = PriceList::built_in();

@@ -57,7 +57,8 @@ impl Mark {
     /// boot. The words it was started with would not do: the kernel shows none while it becomes another program.
     pub fn logs_to(self, path: &Path) -> bool {
         let theirs = fs::metadata(format!("/proc/{}/fd/2", self.pid));
-        let same = |theirs: &Metadata, file: &Metadata| (theirs.dev(), theirs.ino()) == (file.dev(), file.ino());
+        let same =
+            |theirs: &Metadata, file: &Metadata| (theirs.dev(), theirs.ino()) == (file.dev(), file.ino());
         matches!((&theirs, &fs::metadata(path)), (Ok(theirs), Ok(file)) if same(theirs, file))
     }
 
@@ -142,7 +143,11 @@ mod tests {
         let path = |name| std::env::temp_dir().join(format!("banyan-process-{name}-{}", std::process::id()));
         let (log, other) = (path("log"), path("other"));
         let file = |path| fs::File::create(path).unwrap();
-        let mut child = Command::new("sleep").arg("4711").stderr(file(&log)).spawn().unwrap();
+        let mut child = Command::new("sleep")
+            .arg("4711")
+            .stderr(file(&log))
+            .spawn()
+            .unwrap();
         let mark = Mark::of(child.id()).unwrap();
         drop(file(&other));
         assert!(mark.is_alive() && mark.logs_to(&log) && !mark.logs_to(&other));

@@ -1,13 +1,13 @@
 //! What every provider of machines can do, and what it says about them.
 
-use banyan_protocol::role::relay::boot::Boot;
 use crate::ec2::image::Wish as ImageWish;
 use crate::failure::Failure;
-use banyan_protocol::time::Utc;
-use banyan_protocol::wire::lease::{Lease, LeaseId};
 use crate::ledger::{InstallId, Token};
 use crate::plan::{Limits, Plan};
 use crate::region::Region;
+use banyan_protocol::role::relay::boot::Boot;
+use banyan_protocol::time::Utc;
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;

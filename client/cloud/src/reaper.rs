@@ -1,9 +1,9 @@
 //! Which of the machines that are there should not be.
 
-use banyan_protocol::time::Utc;
-use banyan_protocol::wire::lease::LeaseId;
 use crate::ledger::{Attempt, Book, InstallId, State};
 use crate::provider::{Found, Life};
+use banyan_protocol::time::Utc;
+use banyan_protocol::wire::lease::LeaseId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;

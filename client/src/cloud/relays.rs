@@ -6,14 +6,13 @@ use crate::error::Error;
 use crate::folders::Folders;
 use banyan_cloud::child::Cloud;
 use banyan_cloud::child::message::{Listed, Target};
-use banyan_cloud::failure::{Failure, Why};
-use banyan_protocol::time::Utc;
-use banyan_protocol::wire::lease::{Lease, LeaseId};
-use banyan_cloud::ledger::Ledger;
+use banyan_cloud::failure::Failure;
 use banyan_cloud::price::PriceList;
 use banyan_cloud::provider::Kind;
 use banyan_cloud::reaper::Verdict;
 use banyan_cloud::region::Region;
+use banyan_protocol::time::Utc;
+use banyan_protocol::wire::lease::LeaseId;
 use serde_json::{Value, json};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
@@ -26,7 +25,6 @@ pub(crate) async fn run(what: Relays, folders: &Folders) -> Result<(), Error> {
     let cloud = child::start(folders, false)?;
     let done = match what {
         Relays::List(place) => list(&cloud, &place).await,
-        Relays::Extend { lease, hours, place } => extend(&cloud, folders, lease, hours, &place).await,
         Relays::Stop { lease, place } => stop(&cloud, lease, &place).await,
         Relays::Sweep { all, place } => sweep(&cloud, all, &place).await,
     };
@@ -152,31 +150,6 @@ async fn stop(cloud: &Cloud, lease: LeaseId, place: &Where) -> Result<(), Error>
             },
             banyan_cloud::clock::now(),
         )?;
-    }
-    Ok(())
-}
-
-async fn extend(
-    cloud: &Cloud,
-    folders: &Folders,
-    lease: LeaseId,
-    by: Duration,
-    place: &Where,
-) -> Result<(), Error> {
-    let book = Ledger::open(&folders.data)?.book()?;
-    let known = book.account(lease).map(|account| account.lease).ok_or_else(|| {
-        Failure::new(
-            Why::NoRelay,
-            format!("only the machine that launched a relay can extend it, and the ledger here has no lease {lease}"),
-        )
-    })?;
-    let longer = Lease {
-        ends: known.ends.after(by),
-        ..known
-    };
-    cloud.renew(longer).await?;
-    for relay in find(cloud, lease, place).await? {
-        tell(place, "relay", &relay, banyan_cloud::clock::now())?;
     }
     Ok(())
 }

@@ -51,7 +51,9 @@ impl Serialize for LeaseId {
 impl<'de> Deserialize<'de> for LeaseId {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         if from.is_human_readable() {
-            String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+            String::deserialize(from)?
+                .parse()
+                .map_err(serde::de::Error::custom)
         } else {
             <[u8; 16]>::deserialize(from).map(Self)
         }

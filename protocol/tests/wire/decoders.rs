@@ -138,7 +138,10 @@ fn orders_to_relays() {
         };
         accepted += 1;
         let again = order.seal(&sponsor, &relay);
-        assert_eq!(Numbered::open(&again, &sponsor.id(), &relay, &Trusting), Ok(order));
+        assert_eq!(
+            Numbered::open(&again, &sponsor.id(), &relay, &Trusting),
+            Ok(order)
+        );
     });
     assert!(accepted > 1_000, "{accepted}");
     accepted = 0;

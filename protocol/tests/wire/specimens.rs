@@ -352,9 +352,16 @@ pub(crate) fn orders() -> Vec<(&'static str, Numbered)> {
     let number = |(sequence, (name, order))| {
         let sequence = 1_800_000_000_000_000 + sequence;
         let lease = lease().id;
-        (name, Numbered { lease, sequence, order })
+        (
+            name,
+            Numbered {
+                lease,
+                sequence,
+                order,
+            },
+        )
     };
-    (0..).zip(orders).map(number).collect()
+    (0u64..).zip(orders).map(number).collect()
 }
 
 /// What a sponsor gives away.

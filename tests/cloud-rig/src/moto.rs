@@ -1,10 +1,13 @@
 //! moto's server, as a process.
 
-use anyhow::{Context, Result, bail};
+use crate::rig::REGION;
+use anyhow::{Context, Result, bail, ensure};
+use axum::http::StatusCode;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 /// A running moto; ends when dropped.
@@ -41,11 +44,40 @@ impl Moto {
         };
         // It writes a line a request, and would wait for whoever reads it.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        open_account(address).await?;
         Ok(Self {
             _child: child,
             address,
         })
     }
+}
+
+/// Its first request makes moto load what EC2 has, all images and machine types, which takes it seconds: that is its own
+/// start, and no part of a launch.
+async fn open_account(moto: SocketAddr) -> Result<()> {
+    let signed = format!("AWS4-HMAC-SHA256 Credential=rig/20260101/{REGION}/ec2/aws4_request");
+    let (status, text) = post(moto, &signed, b"Action=DescribeSubnets&Version=2016-11-15").await?;
+    ensure!(status == StatusCode::OK, "moto has no EC2: {text}");
+    Ok(())
+}
+
+/// To moto and back: the status and the document.
+pub(crate) async fn post(moto: SocketAddr, authorization: &str, body: &[u8]) -> Result<(StatusCode, String)> {
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: {moto}\r\nAuthorization: {authorization}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(moto).await?;
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body).await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    let answer = String::from_utf8(answer)?;
+    let (head, text) = answer
+        .split_once("\r\n\r\n")
+        .context("moto's answer has no body")?;
+    let status = head.split(' ').nth(1).context("moto's answer has no status")?;
+    Ok((status.parse()?, text.to_owned()))
 }
 
 /// `moto_server` where `cargo xtask setup` puts it, or where `BANYAN_MOTO_SERVER` says.

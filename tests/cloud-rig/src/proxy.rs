@@ -1,7 +1,7 @@
 //! The proxy in front of moto: EC2's tokens and addresses, EC2's errors, and a record of what was asked.
 
-use crate::query;
-use anyhow::{Context, Result};
+use crate::{moto, query};
+use anyhow::Result;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -10,8 +10,7 @@ use axum::response::{IntoResponse, Response};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -252,7 +251,7 @@ impl Shared {
         let shared = Arc::clone(self);
         tokio::spawn(async move {
             shared.released.notified().await;
-            let done = shared.forward(&headers, &body).await;
+            let done = moto::post(shared.moto, authorization(&headers), &body).await;
             done.expect("moto does what comes late");
             shared.inner.lock().expect("nobody panics with it").late_done += 1;
             shared.arrived.notify_waiters();
@@ -311,7 +310,7 @@ impl Shared {
     }
 
     async fn answer(&self, headers: &HeaderMap, body: &[u8]) -> (Option<String>, Response) {
-        match self.forward(headers, body).await {
+        match moto::post(self.moto, authorization(headers), body).await {
             Ok((status, text)) => {
                 let text = query::with_text(&text, "ipAddress", MACHINE_ADDRESS);
                 let text = query::with_text(&text, "publicIp", MACHINE_ADDRESS);
@@ -319,30 +318,6 @@ impl Shared {
             }
             Err(error) => (None, (StatusCode::BAD_GATEWAY, error.to_string()).into_response()),
         }
-    }
-
-    /// To moto and back: the status and the document.
-    async fn forward(&self, headers: &HeaderMap, body: &[u8]) -> Result<(StatusCode, String)> {
-        let authorization = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let head = format!(
-            "POST / HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-            self.moto,
-            authorization.unwrap_or_default(),
-            body.len()
-        );
-        let mut stream = TcpStream::connect(self.moto).await?;
-        stream.write_all(head.as_bytes()).await?;
-        stream.write_all(body).await?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await?;
-        let answer = String::from_utf8(answer)?;
-        let (head, text) = answer
-            .split_once("\r\n\r\n")
-            .context("moto's answer has no body")?;
-        let status = head.split(' ').nth(1).context("moto's answer has no status")?;
-        Ok((status.parse()?, text.to_owned()))
     }
 }
 
@@ -371,4 +346,10 @@ fn xml(status: StatusCode, text: String, clock: Clock) -> Response {
         response.headers_mut().insert(header::DATE, date);
     }
     response
+}
+
+/// The one header that moto looks at: it says for which service and region the request is.
+fn authorization(headers: &HeaderMap) -> &str {
+    let value = headers.get(header::AUTHORIZATION);
+    value.and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

@@ -124,7 +124,10 @@ fn inspect(run: &Seen, order: &Order) {
             );
         }
     }
-    assert_eq!(decoded(field("UserData")), banyan_cloud::boot::text(&order.boot).unwrap());
+    assert_eq!(
+        decoded(field("UserData")),
+        banyan_cloud::boot::text(&order.boot).unwrap()
+    );
 }
 
 fn inspect_group(rig: &Rig) {

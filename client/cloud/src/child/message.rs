@@ -3,11 +3,11 @@
 use crate::ec2::Finding;
 use crate::ec2::image::Wish as ImageWish;
 use crate::failure::Failure;
-use banyan_protocol::wire::lease::{Lease, LeaseId};
 use crate::plan::Plan;
 use crate::provider::{Found, Kind, Machine, Order, Progress, Wish};
 use crate::reaper::Verdict;
 use crate::region::Region;
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use serde::{Deserialize, Serialize};
 
 /// The longest line.

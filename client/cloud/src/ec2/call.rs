@@ -1,8 +1,8 @@
 //! What EC2 is asked, and what it answers, in our words. What decides knows no SDK; what talks to EC2 decides nothing.
 
-use banyan_protocol::time::Utc;
 use crate::ledger::Token;
 use crate::region::Region;
+use banyan_protocol::time::Utc;
 use std::fmt;
 use std::net::Ipv4Addr;
 
@@ -46,11 +46,7 @@ pub(crate) enum Call {
     /// Ends a machine, or only asks whether it could be.
     End { handle: String, dry: bool },
     /// Marks a machine with the end of its lease.
-    Mark {
-        handle: String,
-        ends: Utc,
-        dry: bool,
-    },
+    Mark { handle: String, ends: Utc, dry: bool },
 }
 
 impl Call {

@@ -2,8 +2,8 @@
 
 use super::call::{Architecture, Image};
 use super::user_data;
-use banyan_protocol::role::relay::boot::Boot;
 use crate::failure::Failure;
+use banyan_protocol::role::relay::boot::Boot;
 use serde::{Deserialize, Serialize};
 
 /// Debian's account, from which it publishes its images.

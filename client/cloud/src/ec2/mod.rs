@@ -15,13 +15,13 @@ pub use check::Finding;
 pub(crate) use sdk::Sdk;
 
 use crate::failure::{Failure, Why};
-use banyan_protocol::wire::lease::Lease;
 use crate::ledger::{Entry, Ledger, State};
 use crate::plan::Plan;
 use crate::price::PriceList;
 use crate::process::Mark;
 use crate::provider::{Cancel, Found, Kind, Life, Listing, Machine, Order, Provider, Teller, Wish};
 use crate::region::Region;
+use banyan_protocol::wire::lease::Lease;
 use call::{Answer, Api, Call, InstanceState};
 use launch::{Launch, Spec, Step};
 use refusal::Meaning;

@@ -20,11 +20,14 @@ pub fn policy(scope: &Scope) -> String {
         "Version": "2012-10-17",
         "Statement": [
             look(scope),
-            run_new(scope),
-            run_in(scope),
+            start_machine(scope),
+            start_its_parts(scope),
+            start_from(scope),
+            start_behind(scope),
             tag_new(scope),
-            network(scope),
-            open_network(scope),
+            make_group(scope),
+            make_group_in(scope),
+            open_port(scope),
             end(scope),
             extend(scope),
         ],
@@ -66,28 +69,51 @@ fn look(scope: &Scope) -> Value {
     statement("Look", &actions, json!("*"), condition)
 }
 
-fn run_new(scope: &Scope) -> Value {
-    let condition = json!({
-        "StringEquals": {tagged("RequestTag"): tags::APP_RELAY},
-        "StringEqualsIfExists": {"ec2:InstanceType": scope.kinds, "ec2:MetadataHttpTokens": "required"},
-    });
-    let new = ["instance/*", "volume/*", "network-interface/*"].map(|what| arn(scope, what));
-    statement("StartTagged", &["RunInstances"], json!(new), Some(condition))
+/// In the request itself: our tag.
+fn made_as_ours() -> Value {
+    json!({tagged("RequestTag"): tags::APP_RELAY})
 }
 
-fn run_in(scope: &Scope) -> Value {
+/// Already there: our tag.
+fn ours() -> Value {
+    json!({"StringEquals": {tagged("ResourceTag"): tags::APP_RELAY}})
+}
+
+fn start_machine(scope: &Scope) -> Value {
+    let mut equal = made_as_ours();
+    equal["ec2:InstanceType"] = json!(scope.kinds);
+    equal["ec2:MetadataHttpTokens"] = json!("required");
+    statement(
+        "StartMachine",
+        &["RunInstances"],
+        json!([arn(scope, "instance/*")]),
+        Some(json!({"StringEquals": equal})),
+    )
+}
+
+fn start_its_parts(scope: &Scope) -> Value {
+    statement(
+        "StartItsParts",
+        &["RunInstances"],
+        json!(["volume/*", "network-interface/*"].map(|what| arn(scope, what))),
+        Some(json!({"StringEquals": made_as_ours()})),
+    )
+}
+
+/// Images and snapshots belong to whoever publishes them, subnets to the account: they have no tag of ours.
+fn start_from(scope: &Scope) -> Value {
     let region = scope.region.as_ref().map_or("*", Region::as_str);
     let places = [
         format!("arn:aws:ec2:{region}::image/*"),
         format!("arn:aws:ec2:{region}::snapshot/*"),
         arn(scope, "subnet/*"),
-        arn(scope, "security-group/*"),
     ];
-    let condition = json!({
-        "StringEqualsIfExists": {"aws:RequestedRegion": scope.region.as_ref().map_or("*", Region::as_str)},
-    });
-    let condition = scope.region.is_some().then_some(condition);
-    statement("StartIn", &["RunInstances"], json!(places), condition)
+    statement("StartFrom", &["RunInstances"], json!(places), None)
+}
+
+fn start_behind(scope: &Scope) -> Value {
+    let group = json!([arn(scope, "security-group/*")]);
+    statement("StartBehind", &["RunInstances"], group, Some(ours()))
 }
 
 fn tag_new(scope: &Scope) -> Value {
@@ -102,31 +128,33 @@ fn tag_new(scope: &Scope) -> Value {
     statement("TagWhatIsMade", &["CreateTags"], json!(new), Some(condition))
 }
 
-fn network(scope: &Scope) -> Value {
+fn make_group(scope: &Scope) -> Value {
     statement(
         "MakeSecurityGroup",
         &["CreateSecurityGroup"],
-        json!([arn(scope, "security-group/*"), arn(scope, "vpc/*")]),
-        None,
+        json!([arn(scope, "security-group/*")]),
+        Some(json!({"StringEquals": made_as_ours()})),
     )
 }
 
-fn open_network(scope: &Scope) -> Value {
+fn make_group_in(scope: &Scope) -> Value {
+    let networks = json!([arn(scope, "vpc/*")]);
+    statement("MakeSecurityGroupIn", &["CreateSecurityGroup"], networks, None)
+}
+
+fn open_port(scope: &Scope) -> Value {
+    let group = json!([arn(scope, "security-group/*")]);
     statement(
         "OpenThePort",
         &["AuthorizeSecurityGroupIngress"],
-        json!([arn(scope, "security-group/*")]),
-        Some(json!({"StringEquals": {tagged("ResourceTag"): tags::APP_RELAY}})),
+        group,
+        Some(ours()),
     )
 }
 
 fn end(scope: &Scope) -> Value {
-    statement(
-        "End",
-        &["TerminateInstances"],
-        json!([arn(scope, "instance/*")]),
-        Some(json!({"StringEquals": {tagged("ResourceTag"): tags::APP_RELAY}})),
-    )
+    let machines = json!([arn(scope, "instance/*")]);
+    statement("End", &["TerminateInstances"], machines, Some(ours()))
 }
 
 fn extend(scope: &Scope) -> Value {
@@ -221,10 +249,38 @@ mod tests {
             let sid = statement["Sid"].as_str().unwrap();
             let condition = statement["Condition"].to_string();
             let bound = condition.contains("banyan:app") || condition.contains("ec2:CreateAction");
-            let harmless = ["Look", "StartIn", "MakeSecurityGroup"].contains(&sid);
+            let harmless = ["Look", "StartFrom", "MakeSecurityGroupIn"].contains(&sid);
             assert!(bound || harmless, "{sid}");
             assert!(sid == "Look" || statement["Resource"] != json!("*"), "{sid}");
         }
+    }
+
+    #[test]
+    fn a_machine_is_started_only_as_ours_are() {
+        let of = |sid: &str| {
+            statements()
+                .into_iter()
+                .find(|statement| statement["Sid"] == sid)
+                .unwrap()
+        };
+        let machine = &of("StartMachine")["Condition"]["StringEquals"];
+        assert_eq!(machine["aws:RequestTag/banyan:app"], "relay");
+        assert_eq!(machine["ec2:InstanceType"], json!(["t3.small"]));
+        // Equal, not equal if it is there: a request that says nothing would get the old metadata service.
+        assert_eq!(machine["ec2:MetadataHttpTokens"], "required");
+        let behind = &of("StartBehind")["Condition"]["StringEquals"];
+        assert_eq!(behind["aws:ResourceTag/banyan:app"], "relay");
+        let places = of("StartFrom")["Resource"].to_string();
+        assert!(!places.contains("security-group") && !places.contains("instance/"));
+    }
+
+    #[test]
+    fn it_fits_where_a_policy_is_pasted() {
+        let letters = policy(&scope())
+            .chars()
+            .filter(|letter| !letter.is_whitespace())
+            .count();
+        assert!(letters <= 6_144, "IAM takes no longer managed policy: {letters}");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The tags on everything that is ours, set in the call that makes it: nothing of ours is ever without them.
 
 use super::call::{Instance, InstanceState, Tags};
-use banyan_protocol::time::Utc;
-use banyan_protocol::wire::lease::Lease;
 use crate::ledger::{InstallId, Token};
 use crate::provider::{Found, Kind, Life};
 use crate::region::Region;
+use banyan_protocol::time::Utc;
+use banyan_protocol::wire::lease::Lease;
 
 /// That it is a relay's.
 pub(crate) const APP: &str = "banyan:app";

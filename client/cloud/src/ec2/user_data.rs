@@ -127,9 +127,6 @@ mod tests {
     #[test]
     fn user_data_that_are_too_large_are_refused_before_anything_is_asked() {
         let data = "x".repeat(USER_DATA_MAX);
-        assert_eq!(
-            debian(&data, &release(), &boot()).unwrap_err().why,
-            Why::BootData
-        );
+        assert_eq!(debian(&data, &release(), &boot()).unwrap_err().why, Why::BootData);
     }
 }

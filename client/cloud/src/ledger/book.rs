@@ -1,12 +1,12 @@
 //! What a ledger's entries amount to.
 
 use super::entry::{Entry, Token};
-use banyan_protocol::time::Utc;
-use banyan_protocol::wire::lease::{Lease, LeaseId};
 use crate::money::Usd;
 use crate::process::Mark;
 use crate::provider::Kind;
 use crate::region::Region;
+use banyan_protocol::time::Utc;
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 

@@ -1,11 +1,11 @@
 //! What stands in a ledger's lines.
 
-use banyan_protocol::time::Utc;
-use banyan_protocol::wire::lease::{Lease, LeaseId};
 use crate::money::Usd;
 use crate::process::Mark;
 use crate::provider::Kind;
 use crate::region::Region;
+use banyan_protocol::time::Utc;
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use std::fmt;

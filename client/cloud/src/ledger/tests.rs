@@ -1,11 +1,11 @@
-use std::time::Duration;
 use super::*;
 use crate::boot::tests::lease;
-use banyan_protocol::wire::lease::LeaseId;
 use crate::money::Usd;
 use crate::process::Mark;
 use crate::provider::Kind;
+use banyan_protocol::wire::lease::LeaseId;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 /// A folder of its own for each test.
 struct Folder(PathBuf);

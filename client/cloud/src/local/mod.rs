@@ -1,13 +1,13 @@
 //! Relays as processes on this machine: to try it out, and for a sponsor whose uplink is good.
 
 use crate::failure::{Failure, Why};
-use banyan_protocol::wire::lease::{Lease, LeaseId};
 use crate::ledger::{Attempt, Entry, Ledger, State, Token};
 use crate::money::Usd;
 use crate::plan::Plan;
 use crate::process::Mark;
 use crate::provider::{Cancel, Found, Kind, Life, Listing, Machine, Order, Progress, Provider, Teller, Wish};
 use crate::region::Region;
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};

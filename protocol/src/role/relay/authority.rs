@@ -87,8 +87,8 @@ impl Authority {
             None => (Commander::Sponsor, self.sponsor),
             Some(sealed) => (Commander::Delegate, self.delegate(sealed, now, sent, verify)?),
         };
-        let numbered = Numbered::open(&commanded.order, &signer, &self.me, verify)
-            .map_err(|_| Disobeyed::Stranger)?;
+        let numbered =
+            Numbered::open(&commanded.order, &signer, &self.me, verify).map_err(|_| Disobeyed::Stranger)?;
         self.judge(commander, &numbered)?;
         self.newest[commander as usize] = Some(numbered.sequence);
         match numbered.order {
@@ -117,15 +117,8 @@ impl Authority {
     }
 
     /// Whom a delegation names, if it covers this relay now.
-    fn delegate(
-        &self,
-        sealed: &[u8],
-        now: Utc,
-        sent: u64,
-        verify: &dyn Verify,
-    ) -> Result<PeerId, Disobeyed> {
-        let delegation =
-            Delegation::open(sealed, &self.sponsor, verify).map_err(|_| Disobeyed::Stranger)?;
+    fn delegate(&self, sealed: &[u8], now: Utc, sent: u64, verify: &dyn Verify) -> Result<PeerId, Disobeyed> {
+        let delegation = Delegation::open(sealed, &self.sponsor, verify).map_err(|_| Disobeyed::Stranger)?;
         if delegation.generation < self.generation {
             return Err(Disobeyed::Revoked);
         }

@@ -15,8 +15,11 @@ const KNOWN_WITHIN: Duration = Duration::from_secs(60);
 /// A machine that runs gets its address with it.
 const ADDRESS_WITHIN: Duration = Duration::from_secs(30);
 
-/// How often a booting machine is looked at.
+/// How often a machine is looked at that EC2 takes its time with.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A machine has its address a moment after it was made, so the first looks at it come sooner.
+const FIRST_LOOK: Duration = Duration::from_millis(250);
 
 /// EC2 takes no request that is older than minutes, by its signature; so a request that old and without a machine made
 /// none, and never will.
@@ -200,7 +203,8 @@ impl Launch {
                 self.end(handle, "it got no address", Then::Fail(failure));
             }
             (InstanceState::Pending | InstanceState::Running, None) => {
-                self.first.push_back(Step::Wait(LOOK_EVERY))
+                let wait = (waited / 2).clamp(FIRST_LOOK, LOOK_EVERY);
+                self.first.push_back(Step::Wait(wait));
             }
         }
     }

@@ -17,13 +17,13 @@ pub(crate) use place::group_name;
 
 use super::call::{Answer, Architecture, Call, Image, Refusal, Subnet};
 use super::image::{Source, Wish as ImageWish};
-use banyan_protocol::role::relay::boot::Boot;
 use crate::failure::{Failure, Why};
 use crate::ledger::{Attempt, Entry, InstallId, Token};
 use crate::money::Usd;
 use crate::process::Mark;
 use crate::provider::{Machine, Progress};
 use crate::region::Region;
+use banyan_protocol::role::relay::boot::Boot;
 use std::collections::VecDeque;
 use std::time::Duration;
 

@@ -111,7 +111,10 @@ impl Launch {
         match &self.phase {
             Phase::Boot { handle, .. } | Phase::End { handle, .. } => vec![format!("{handle} in {region}")],
             Phase::Run { unsure: true, .. } | Phase::Prove { .. } | Phase::Trace { .. } => {
-                vec![format!("a machine of lease {} in {region}", self.spec.boot.lease.id)]
+                vec![format!(
+                    "a machine of lease {} in {region}",
+                    self.spec.boot.lease.id
+                )]
             }
             _ => Vec::new(),
         }

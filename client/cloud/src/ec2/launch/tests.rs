@@ -1,8 +1,8 @@
 use super::*;
 use crate::boot::tests::{boot, lease};
 use crate::ec2::call::{Group, Instance, InstanceState, NoCredentials};
-use banyan_protocol::time::Utc;
 use crate::ledger::{Ledger, State, Token};
+use banyan_protocol::time::Utc;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 

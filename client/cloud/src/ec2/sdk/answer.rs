@@ -1,8 +1,8 @@
 //! EC2's answers in our words. What lacks a name is left out: nothing could be done with it.
 
 use crate::ec2::call::{Answer, Group, Image, Instance, InstanceState, Subnet};
-use banyan_protocol::time::Utc;
 use aws_sdk_ec2::types::{self, InstanceStateName};
+use banyan_protocol::time::Utc;
 
 pub(super) fn subnets(subnets: &[types::Subnet]) -> Answer {
     let subnet = |subnet: &types::Subnet| {

@@ -158,7 +158,10 @@ impl Api for Sdk {
                 Ok(answer::changes(output.terminating_instances()))
             }
             Call::Mark { handle, ends, dry } => {
-                let tag = Tag::builder().key(tags::ENDS).value(ends.as_secs().to_string()).build();
+                let tag = Tag::builder()
+                    .key(tags::ENDS)
+                    .value(ends.as_secs().to_string())
+                    .build();
                 let request = client.create_tags().resources(handle).tags(tag).dry_run(*dry);
                 ask!(self, request);
                 Ok(Answer::Done)

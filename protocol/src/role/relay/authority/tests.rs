@@ -121,10 +121,7 @@ fn orders_of_another_lease_do_not_count() {
 fn the_delegate_may_place_and_drain_and_nothing_that_costs() {
     let mut relay = relay();
     let drain = delegated(&delegation(), 1, Order::Drain);
-    assert_eq!(
-        admit(&mut relay, &drain),
-        Ok((Commander::Delegate, Order::Drain))
-    );
+    assert_eq!(admit(&mut relay, &drain), Ok((Commander::Delegate, Order::Drain)));
     let mut wider = lease();
     wider.bytes += 1;
     for (sequence, order) in [
