@@ -1,4 +1,5 @@
 //! The commands as scripts see them.
+#![allow(clippy::unwrap_used, reason = "all of this is tests")]
 
 use banyan_cloud::child::message::Target;
 use cloud_rig::Rig;

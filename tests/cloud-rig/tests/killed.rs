@@ -1,4 +1,5 @@
 //! The child is killed at every step of a launch: never two machines, and a sweep ends all.
+#![allow(clippy::unwrap_used, reason = "all of this is tests")]
 
 use banyan_cloud::child::Cloud;
 use banyan_cloud::ledger::Ledger;

@@ -1,4 +1,5 @@
 //! Launches through the real child process and the real SDK: what EC2 is asked, and what becomes of its refusals.
+#![allow(clippy::unwrap_used, reason = "all of this is tests")]
 
 use banyan_cloud::child::message::Target;
 use banyan_cloud::failure::Why;
