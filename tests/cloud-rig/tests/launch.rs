@@ -417,6 +417,23 @@ async fn without_credentials_a_sentence_says_how_to_get_them() {
 }
 
 #[tokio::test]
+async fn a_yes_that_came_too_late_or_is_not_paid_for_starts_nothing() {
+    let rig = Rig::start("unpaid").await.unwrap();
+    let cloud = rig.cloud(false).unwrap();
+    let mut late = rig.order(&cloud).await.unwrap();
+    late.boot.lease.ends = banyan_cloud::clock::now();
+    let mut unpaid = rig.order(&cloud).await.unwrap();
+    unpaid.boot.lease.bytes = unpaid.plan.bytes + 1;
+    for order in [late, unpaid] {
+        let failure = cloud.launch(order, None).await.unwrap_err();
+        assert_eq!(failure.why, Why::Budget, "{failure}");
+    }
+    assert!(rig.proxy.seen().is_empty(), "nobody was asked");
+    assert_eq!(open(&rig), 0);
+    cloud.close().await;
+}
+
+#[tokio::test]
 async fn the_ledger_knows_the_machine_that_serves() {
     let rig = Rig::start("ledger").await.unwrap();
     let cloud = rig.cloud(false).unwrap();

@@ -16,20 +16,18 @@ pub use check::Finding;
 pub(crate) use sdk::Sdk;
 
 use crate::failure::{Failure, Why};
-use crate::ledger::{Entry, Ledger, State};
+use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::price::PriceList;
 use crate::process::Mark;
-use crate::provider::{Cancel, Found, Kind, Life, Listing, Machine, Order, Provider, Teller, Wish};
+use crate::provider::{Cancel, Found, Listing, Machine, Order, Provider, Teller, Wish};
 use crate::region::Region;
 use banyan_protocol::wire::lease::Lease;
-use call::{Answer, Api, Call, InstanceState};
+use call::{Answer, Api, Call};
 use launch::{Launch, Spec, Step};
 use refusal::Meaning;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 /// The machine types that may be launched unless somebody wishes for others, the best first. They are small, because a
@@ -80,6 +78,12 @@ impl<A: Api + 'static> Ec2<A> {
             .collect::<Result<Vec<_>, _>>()?;
         if kinds.is_empty() {
             return Err(Failure::new(Why::Price, "the plan names no machine type"));
+        }
+        if order.boot.lease.bytes > order.plan.bytes {
+            return Err(Failure::new(
+                Why::Budget,
+                "the relay's lease has more bytes than its plan pays for: this is a bug, please report it",
+            ));
         }
         Ok(Spec {
             kinds,
