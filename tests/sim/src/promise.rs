@@ -130,7 +130,7 @@ const PROMISES: &[Promise] = &[
     promise("churn",   SMALL,  LiveAfter,      10.0,  Told),
     promise("churn",   SMALL,  AgreedAfter,    30.0,  Told),
     promise("churn",   SMALL,  FullAfter,      30.0,  Told),
-    promise("churn",   MIDDLE, LiveAfter,      10.0,  Told),
+    promise("churn",   MIDDLE, LiveAfter,      10.0,  Gate),
     promise("churn",   MIDDLE, AgreedAfter,    30.0,  Told),
     promise("churn",   MIDDLE, FullAfter,      30.0,  Told),
     promise("churn",   LARGE,  LiveAfter,      10.0,  Told),
