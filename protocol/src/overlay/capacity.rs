@@ -65,9 +65,11 @@ fn calm_of(member: &Member) -> Duration {
 
 impl Overlay {
     /// Raises the grants of those who use most of what they have, and were in time. `wanted`: somebody waits for room, so
-    /// that whatever is left of a grant does not count. Call once a second.
+    /// that whatever is left of a grant does not count. Where the next viewer would have to wait for room, caps are gone up to before it
+    /// comes. Call once a second.
     pub fn raise_grants(&mut self, now: Instant, wanted: bool) {
         let slot = self.stripes.top_slot();
+        let scarce = self.room().free < 2 * self.stripes.top_len() as u64;
         for index in self.present().collect::<alloc::vec::Vec<_>>() {
             let member = self.member(index);
             let wait = if member.cap.is_some() {
@@ -77,9 +79,9 @@ impl Overlay {
             };
             let calm = member.late.is_none_or(|late| now.since(late) > wait);
             let well_used = member.used * 4 >= member.granted * 3 && member.is_interior();
-            let tried = wanted && member.is_interior() && (member.free() < slot || is_stretched(member));
+            let tried = (wanted && member.free() < slot) || ((wanted || scarce) && is_stretched(member));
             let recovers = member.late.is_some() && member.cap.is_some();
-            if member.is_active() && calm && (well_used || tried || recovers) {
+            if member.is_active() && calm && (well_used || (tried && member.is_interior()) || recovers) {
                 let raised = raised(member, slot);
                 let member = self.member_mut(index);
                 member.granted = raised.max(member.granted);

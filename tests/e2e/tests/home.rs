@@ -34,7 +34,7 @@ fn join_all(scene: &Scene, verdict: &mut Verdict) -> Result<Vec<Viewer>> {
         verdict.check(viewer.settled(PLAYS));
         viewers.push(viewer);
     }
-    verdict.p95_at_most("startup_ms", &startups, 1_000);
+    verdict.p95_gate("startup_ms", &startups, 1_000);
     Ok(viewers)
 }
 

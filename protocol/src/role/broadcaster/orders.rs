@@ -10,6 +10,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::control::{Assign, Introduction, Message, TierReason, Welcome};
 use crate::wire::ticket::{Grant, Ticket};
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 /// A ticket is renewed this long before it ends: time enough for a lost coordinator to come back.
 const RENEW_BEFORE: Duration = Duration::from_secs(150);
@@ -146,7 +147,8 @@ impl Broadcaster {
         grant.collect()
     }
 
-    /// The parents and spares that a member has not been told of; whoever must dial the member instead is told to.
+    /// The parents and spares that a member has not been told of, who has most to spare first: on a thin uplink one is dialled after the
+    /// other, and what a newcomer lacks comes from the first. Whoever must dial the member instead is told to.
     fn introduce(&mut self, now: Instant, member: MemberIndex, out: &mut Outbox) -> Vec<Introduction> {
         let places = self.overlay.member(member).places_with_index();
         let mut named: Vec<MemberIndex> = places
@@ -156,6 +158,7 @@ impl Broadcaster {
         named.sort_unstable();
         named.dedup();
         named.retain(|peer| self.overlay.introduce(now, member, *peer));
+        named.sort_by_key(|peer| Reverse(self.overlay.member(*peer).free()));
         let introduction = |peer| self.introduction(member, peer, out);
         named.into_iter().map(introduction).collect()
     }

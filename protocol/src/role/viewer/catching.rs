@@ -54,6 +54,7 @@ impl Viewer {
         }
         self.pulls.check = now + EVERY;
         self.pulls.reckon(now);
+        self.pulls.sparing = !self.screen.has_begun(self.at(now));
         let mut wanted: Vec<Wanted> = Vec::new();
         for at in 0..self.feeds.len() {
             self.want(now, at, &mut wanted);

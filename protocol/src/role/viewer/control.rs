@@ -10,6 +10,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Assign, Message, RefuseReason, Welcome};
 use crate::wire::ticket::{Grant, Ticket};
+use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// How long a stripe that was withdrawn is still received for the children that have not moved yet.
@@ -175,6 +176,8 @@ impl Viewer {
             // Of another run, or overtaken.
             return Ok(());
         }
+        let introduced = assign.peers.iter().map(|introduction| introduction.peer);
+        let introduced: Vec<PeerId> = introduced.collect();
         for introduction in assign.peers {
             self.book.learn(introduction);
         }
@@ -187,11 +190,23 @@ impl Viewer {
         }
         self.show(assign.tier, assign.why, assign.from_block, out);
         let sealed = assign.ticket;
+        self.dial_parents(now, &introduced, &ticket, out);
         self.ticket = Some(Held { sealed, ticket });
         self.regrant_all(now, assign.from_block, out);
         self.warm_spares(now, out);
         self.feeds.unsettled = true;
         Ok(())
+    }
+
+    /// Dials new parents in the order in which they were introduced, the one with most to spare first.
+    fn dial_parents(&mut self, now: Instant, introduced: &[PeerId], ticket: &Ticket, out: &mut Outbox) {
+        for peer in introduced {
+            let is_parent = |grant: &Grant| grant.parent == peer.tag();
+            if self.links.to(peer).is_none() && ticket.grants.iter().any(is_parent) {
+                // Whoever cannot be dialled is found out when it is asked for its stripes.
+                self.reach(now, *peer, out);
+            }
+        }
     }
 
     /// Makes the feeds what the newest ticket says.

@@ -1,10 +1,16 @@
 //! Whom a viewer may dial, so that no coordinator can make its viewers flood a victim (`docs/protocol.md` §6.6).
 
+use crate::id::PeerId;
 use crate::limits::NEW_ADDRESSES_A_MINUTE;
 use crate::time::{Duration, Instant};
+use crate::units::Bitrate;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// What it costs the dialler to begin a link, in wire bytes: two datagrams padded to 1,200 bytes (RFC 9000 §14.1), and what it
+/// says first.
+const HANDSHAKE: u64 = 2 * 1_262 + 400;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -70,6 +76,8 @@ pub(super) enum Leave {
     Dial(Vec<SocketAddr>),
     /// Not now: too many in the last minute.
     Later,
+    /// Not now: the uplink is busy with the handshakes before.
+    Busy,
     /// None of them may be dialled.
     Never,
 }
@@ -83,11 +91,20 @@ pub(super) struct Dials {
     /// Addresses that did not answer, or did not yet, and until when they are left alone.
     silent: VecDeque<(SocketAddr, Instant)>,
     answered: VecDeque<SocketAddr>,
+    /// How long the uplink takes for a handshake, if its rate is known and there is no picture yet.
+    pace: Duration,
+    /// When it has carried the handshakes so far.
+    free: Instant,
+    /// Who waits for that, the longest first.
+    put_off: VecDeque<PeerId>,
 }
 
 impl Dials {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(uplink: Option<Bitrate>) -> Self {
         Self {
+            pace: uplink.map_or(Duration::ZERO, time_of_handshake),
+            free: Instant::ZERO,
+            put_off: VecDeque::new(),
             reach: Reach::Global,
             lately: VecDeque::with_capacity(NEW_ADDRESSES_A_MINUTE),
             silent: VecDeque::new(),
@@ -100,7 +117,8 @@ impl Dials {
         self.reach = Reach::of(coordinator);
     }
 
-    /// Which of a peer's addresses may be dialled. They count from now on: one that has not answered yet is not dialled for
+    /// Which of a peer's addresses may be dialled. A newcomer on an uplink of a known rate begins one handshake after the other: all at once, each
+    /// would be over only when all are, and what is asked for over the links that are up would wait behind them. They count from now on: one that has not answered yet is not dialled for
     /// another peer as well, however many are said to be there.
     pub(super) fn ask(&mut self, now: Instant, addresses: &[SocketAddr]) -> Leave {
         self.lately.retain(|dialled| now.since(*dialled) < MINUTE);
@@ -113,12 +131,39 @@ impl Dials {
         if allowed.is_empty() {
             return Leave::Never;
         }
+        if now < self.free {
+            return Leave::Busy;
+        }
         allowed.retain(|address| self.pay(now, *address));
         if allowed.is_empty() {
-            Leave::Later
-        } else {
-            Leave::Dial(allowed)
+            return Leave::Later;
         }
+        self.free = now + self.pace;
+        Leave::Dial(allowed)
+    }
+
+    /// There is a picture: from now on a dial is for a repair as a rule, and does not wait.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        self.pace = Duration::ZERO;
+        self.free = now;
+    }
+
+    /// Notes that a peer is to be dialled when the uplink is free again.
+    pub(super) fn put_off(&mut self, peer: PeerId) {
+        if !self.put_off.contains(&peer) {
+            push_bounded(&mut self.put_off, peer);
+        }
+    }
+
+    /// When that is, if anybody waits.
+    pub(super) fn due(&self) -> Option<Instant> {
+        (!self.put_off.is_empty()).then_some(self.free)
+    }
+
+    /// Whose turn it is.
+    pub(super) fn next(&mut self, now: Instant) -> Option<PeerId> {
+        self.due().filter(|due| now >= *due)?;
+        self.put_off.pop_front()
     }
 
     /// Nobody answered there.
@@ -170,7 +215,12 @@ impl Dials {
             "more dials than a minute may have"
         );
         assert!(self.silent.len() <= REMEMBERED_MAX && self.answered.len() <= REMEMBERED_MAX);
+        assert!(self.put_off.len() <= REMEMBERED_MAX, "few wait");
     }
+}
+
+fn time_of_handshake(uplink: Bitrate) -> Duration {
+    Duration::from_micros(HANDSHAKE * 8 * 1_000_000 / uplink.as_bps().max(1))
 }
 
 fn push_bounded<T>(to: &mut VecDeque<T>, item: T) {
@@ -190,7 +240,7 @@ mod tests {
     }
 
     fn dials(coordinator: &str) -> Dials {
-        let mut dials = Dials::new();
+        let mut dials = Dials::new(None);
         dials.reached(&at(coordinator));
         dials
     }
@@ -285,5 +335,26 @@ mod tests {
         }
         assert_eq!(dials.ask(Instant::ZERO, &[known]), Leave::Dial(vec![known]));
         assert_eq!(dials.ask(Instant::ZERO, &[at("127.0.0.1:99")]), Leave::Later);
+    }
+
+    #[test]
+    fn a_thin_uplink_carries_one_handshake_after_the_other() {
+        let mut dials = Dials::new(Some(Bitrate::from_kbps(280)));
+        dials.reached(&at("127.0.0.1:1"));
+        let (one, other) = ([at("127.0.0.1:7")], [at("127.0.0.1:8")]);
+        let now = Instant::from_micros(1_000_000);
+        assert_eq!(dials.ask(now, &one), Leave::Dial(one.to_vec()));
+        assert_eq!(dials.ask(now, &other), Leave::Busy);
+        assert_eq!(dials.due(), None, "nobody waits");
+        let peer = PeerId([7; 32]);
+        dials.put_off(peer);
+        let due = dials.due().expect("somebody waits");
+        assert!((80..90).contains(&due.since(now).as_millis()), "{due:?}");
+        assert_eq!(dials.next(now), None);
+        assert_eq!((dials.next(due), dials.due()), (Some(peer), None));
+        assert_eq!(dials.ask(due, &other), Leave::Dial(other.to_vec()));
+        dials.hurry(due);
+        let third = [at("127.0.0.1:9")];
+        assert_eq!(dials.ask(due, &third), Leave::Dial(third.to_vec()), "for a repair");
     }
 }

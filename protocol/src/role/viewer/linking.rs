@@ -66,8 +66,22 @@ impl Viewer {
                 self.dial(now, peer, addresses, out);
                 true
             }
+            Leave::Busy => {
+                self.dials.put_off(peer);
+                true
+            }
             Leave::Later => true,
             Leave::Never => false,
+        }
+    }
+
+    /// Dials who was put off, now that the uplink is free.
+    pub(super) fn run_dials(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some(peer) = self.dials.next(now) {
+            if self.links.to(&peer).is_none() && !self.reach(now, peer, out) {
+                self.tell_coordinator(&Message::Unreachable { peer }, out);
+                self.on_unreachable(now, peer, out);
+            }
         }
     }
 

@@ -117,7 +117,7 @@ impl Viewer {
             layout: None,
             ticket: None,
             links: links::Links::default(),
-            dials: dials::Dials::new(),
+            dials: dials::Dials::new(config.uplink),
             book: book::Book::new(config.channel),
             feeds: feed::Feeds::new(),
             pulls: pulls::Pulls::new(now),
@@ -198,6 +198,7 @@ impl Viewer {
         }
         if self.is_live() {
             self.run_feeds(now, out);
+            self.run_dials(now, out);
             self.settle(now, out);
             self.run_pulls(now, out);
         }
@@ -291,6 +292,7 @@ impl Viewer {
             phase,
             self.session_due(),
             self.feeds_due().filter(|_| live),
+            self.dials.due().filter(|_| live),
             self.pulls_due().filter(|_| live),
             self.screen_due(now),
             self.forwarder.wake_at().filter(|_| self.epoch > 0),

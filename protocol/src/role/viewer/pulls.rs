@@ -48,6 +48,9 @@ pub(super) struct Pulls {
     pub(super) check: Instant,
     /// Whether more is missing than could be asked for when it was looked last.
     pub(super) hungry: bool,
+    /// Whether nobody is asked again before half of what it was asked for has come: a newcomer lacks so much that a question for each
+    /// chunk would take as much of a thin uplink as all else that it says. What a repair lacks is asked for at once.
+    pub(super) sparing: bool,
     /// What may be asked for, in chunks, and since when it was not reckoned up.
     budget: u64,
     reckoned: Instant,
@@ -109,6 +112,7 @@ impl Pulls {
             windows: BTreeMap::new(),
             check: now,
             hungry: false,
+            sparing: true,
             budget: SAVED_MAX,
             reckoned: now,
             usual: None,
@@ -143,15 +147,17 @@ impl Pulls {
             return;
         };
         let asked = self.asked.swap_remove(at);
-        if let Some(window) = self.windows.get_mut(&asked.link) {
-            window.asked -= 1;
-            if asked.link == link {
-                let after = now.since(asked.at);
-                window.came(after);
-                self.usual = Some(self.usual.map_or(after, |usual| (usual * 7 + after) / 8));
-            }
+        let Some(window) = self.windows.get_mut(&asked.link) else {
+            return;
+        };
+        window.asked -= 1;
+        if asked.link == link {
+            let after = now.since(asked.at);
+            window.came(after);
+            self.usual = Some(self.usual.map_or(after, |usual| (usual * 7 + after) / 8));
         }
-        if self.hungry {
+        let is_enough = !self.sparing || window.asked <= window.most / 2;
+        if self.hungry && is_enough {
             self.hurry(now);
         }
     }

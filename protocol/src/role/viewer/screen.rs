@@ -131,6 +131,7 @@ impl Viewer {
             PlayoutEvent::Started => {
                 let startup_ms = now.since(self.config.now).as_millis() as u64;
                 out.event(Event::Playing { startup_ms });
+                self.dials.hurry(now);
             }
             // At the end of the channel nothing is missing.
             PlayoutEvent::Stall | PlayoutEvent::Resumed { .. } if !self.is_live() => {}
