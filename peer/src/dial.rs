@@ -21,13 +21,13 @@ const HANDSHAKE_MAX: Duration = Duration::from_millis(2_900);
 /// How long each address has before the next is tried as well (RFC 8305 §5, shortened).
 const HEAD_START: Duration = Duration::from_millis(100);
 
-/// Dials `peer` at `addresses`, best first, and keeps the first that answers with its key.
+/// Dials `peer` at `addresses`, best first, and keeps the first that answers with its key; with any key, if no peer is named.
 ///
 /// # Errors
 /// If none does: the end that says most, for one address.
 pub(crate) async fn dial(
     endpoint: Endpoint,
-    peer: PeerId,
+    peer: Option<PeerId>,
     addresses: Vec<SocketAddr>,
 ) -> Result<Box<Established>, LinkEnd> {
     let mut attempts = JoinSet::new();
@@ -47,7 +47,7 @@ pub(crate) async fn dial(
     let mut why = LinkEnd::Failed;
     while let Some(attempt) = attempts.join_next().await {
         match attempt.unwrap_or(Err(LinkEnd::Failed)) {
-            Ok(connection) => {
+            Ok((connection, peer)) => {
                 // The other attempts end here; one that has succeeded meanwhile has no control lane, and closes.
                 drop(attempts);
                 return link::dialled(connection, peer).await.map(Box::new);
@@ -73,12 +73,12 @@ pub(crate) async fn probe(endpoint: Endpoint, peer: PeerId, addresses: Vec<Socke
         let attempt = Attempt {
             quic: quic.clone(),
             socket: socket.clone(),
-            client: endpoint.client(peer),
-            peer,
+            client: endpoint.client(Some(peer)),
+            peer: Some(peer),
             address,
         };
         attempts.spawn(async move {
-            let connection = attempt.run().await.ok()?;
+            let (connection, _) = attempt.run().await.ok()?;
             end::close(&connection, CloseCode::Done);
             Some(address)
         });
@@ -96,12 +96,12 @@ struct Attempt {
     quic: quinn::Endpoint,
     socket: Arc<Socket>,
     client: quinn::ClientConfig,
-    peer: PeerId,
+    peer: Option<PeerId>,
     address: SocketAddr,
 }
 
 impl Attempt {
-    async fn run(self) -> Result<Connection, LinkEnd> {
+    async fn run(self) -> Result<(Connection, PeerId), LinkEnd> {
         let address = self.address;
         self.socket.dial(address);
         let connecting = self.quic.connect_with(self.client, address, tls::SERVER_NAME);
@@ -114,8 +114,9 @@ impl Attempt {
             tracing::debug!(%address, %error, "handshake failed");
             end::of(&error)
         })?;
-        if tls::peer_of(&connection) == Some(self.peer) {
-            return Ok(connection);
+        let fits = |peer: &PeerId| self.peer.is_none_or(|expected| expected == *peer);
+        if let Some(peer) = tls::peer_of(&connection).filter(fits) {
+            return Ok((connection, peer));
         }
         end::close(&connection, CloseCode::Done);
         Err(LinkEnd::WrongKey)

@@ -269,6 +269,7 @@ impl<M: Machine> Driver<M> {
             peer: established.peer,
             address: established.address,
             side: established.side,
+            binding: established.binding,
         };
         tracing::debug!(link = link.0, peer = %established.peer, side = ?established.side, "linked");
         self.links.begin(link, established);
@@ -282,7 +283,8 @@ impl<M: Machine> Driver<M> {
                 link,
                 peer,
                 addresses,
-            } => self.dial(link, peer, addresses),
+            } => self.dial(link, Some(peer), addresses),
+            Output::DialAny { link, addresses } => self.dial(link, None, addresses),
             Output::Send { link, lane, frame } => {
                 trace::control("said", link, lane, &frame);
                 if !self.links.send(link, lane, frame) {
@@ -304,11 +306,12 @@ impl<M: Machine> Driver<M> {
             Output::Probe { peer, addresses } => self.probe(peer, addresses),
             Output::Play(play) => self.outlet.play(play),
             Output::Event(event) => self.outlet.event(event),
+            Output::Cloud(order) => self.outlet.cloud(order),
             Output::Ended(ended) => self.ended = Some(ended),
         }
     }
 
-    fn dial(&mut self, link: LinkId, peer: PeerId, addresses: Vec<SocketAddr>) {
+    fn dial(&mut self, link: LinkId, peer: Option<PeerId>, addresses: Vec<SocketAddr>) {
         if self.is_dialling_too_much() {
             let why = LinkEnd::Failed;
             return self.inputs.push(Input::Unlinked { link, why });

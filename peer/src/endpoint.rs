@@ -114,10 +114,10 @@ impl Endpoint {
         })
     }
 
-    /// What to dial `peer` with.
-    pub(crate) fn client(&self, peer: PeerId) -> ClientConfig {
+    /// What to dial `peer` with, or whoever answers.
+    pub(crate) fn client(&self, peer: Option<PeerId>) -> ClientConfig {
         let [coordinator, neighbour] = &self.clients;
-        if self.coordinator == Some(peer) {
+        if peer.is_some() && self.coordinator == peer {
             coordinator.clone()
         } else {
             neighbour.clone()

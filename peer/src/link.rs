@@ -9,6 +9,7 @@ use banyan_protocol::id::PeerId;
 use banyan_protocol::io::{Input, Lane, LinkEnd, LinkId, Side};
 use banyan_protocol::limits::{CONTROL_FRAME_MAX, DATA_FRAME_MAX, TIERS_MAX};
 use banyan_protocol::media::TierId;
+use banyan_protocol::wire::enrol::Binding;
 use banyan_protocol::wire::framing::Deframer;
 use bytes::Bytes;
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
@@ -26,6 +27,7 @@ pub(crate) struct Established {
     pub(crate) peer: PeerId,
     pub(crate) address: SocketAddr,
     pub(crate) side: Side,
+    pub(crate) binding: Binding,
     pub(crate) control: (SendStream, RecvStream),
     /// The place of a peer that dialled us.
     pub(crate) seat: Option<Seat>,
@@ -70,6 +72,7 @@ fn established(
 ) -> Established {
     Established {
         address: canonical(connection.remote_address()),
+        binding: tls::binding_of(&connection),
         connection,
         peer,
         side,

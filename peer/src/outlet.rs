@@ -2,7 +2,7 @@
 //! in a way that the media side can play over.
 
 use banyan_protocol::event::Event;
-use banyan_protocol::io::{Ended, Play};
+use banyan_protocol::io::{CloudOrder, Ended, Play};
 use std::collections::VecDeque;
 use tokio::sync::mpsc::{Permit, Sender, error::SendError};
 
@@ -25,6 +25,8 @@ pub enum Outgoing {
     Play(Play),
     /// Tell the person, or the program that reads `--json`.
     Event(Event),
+    /// Ask the cloud provider. Never dropped, but for measurements that newer ones replace.
+    Cloud(CloudOrder),
     /// The machine has ended, its links are closed, and nothing more comes.
     Ended(Ended),
 }
@@ -105,6 +107,8 @@ pub(crate) struct Outlet {
     to: Sender<Outgoing>,
     plays: Plays,
     events: VecDeque<Event>,
+    /// A few for each relay, of which the machine keeps a few.
+    orders: VecDeque<CloudOrder>,
 }
 
 impl Outlet {
@@ -113,6 +117,7 @@ impl Outlet {
             to,
             plays: Plays::default(),
             events: VecDeque::new(),
+            orders: VecDeque::new(),
         }
     }
 
@@ -128,8 +133,16 @@ impl Outlet {
         self.events.push_back(event);
     }
 
+    pub(crate) fn cloud(&mut self, order: CloudOrder) {
+        if let CloudOrder::Used { relay, .. } = order {
+            self.orders
+                .retain(|other| !matches!(other, CloudOrder::Used { relay: same, .. } if *same == relay));
+        }
+        self.orders.push_back(order);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.plays.waiting.is_empty() && self.events.is_empty()
+        self.plays.waiting.is_empty() && self.events.is_empty() && self.orders.is_empty()
     }
 
     /// Passes on what it can without waiting.
@@ -165,7 +178,9 @@ impl Outlet {
     }
 
     fn pass(&mut self, permit: Permit<'_, Outgoing>) {
-        if let Some(play) = self.plays.pop() {
+        if let Some(order) = self.orders.pop_front() {
+            permit.send(Outgoing::Cloud(order));
+        } else if let Some(play) = self.plays.pop() {
             permit.send(Outgoing::Play(play));
         } else if let Some(event) = self.events.pop_front() {
             permit.send(Outgoing::Event(event));

@@ -3,6 +3,7 @@
 
 use banyan_protocol::id::{PeerId, SecretKey};
 use banyan_protocol::limits::ALPN;
+use banyan_protocol::wire::enrol::{Binding, EXPORTER_LABEL};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
@@ -65,6 +66,14 @@ pub(crate) fn peer_of(connection: &quinn::Connection) -> Option<PeerId> {
     let shown = connection.peer_identity()?;
     let chain = shown.downcast::<Vec<CertificateDer<'static>>>().ok()?;
     raw_key(chain.first()?)
+}
+
+/// What only the two ends of this connection know.
+pub(crate) fn binding_of(connection: &quinn::Connection) -> Binding {
+    let mut binding = Binding([0; 32]);
+    let exported = connection.export_keying_material(&mut binding.0, EXPORTER_LABEL, &[]);
+    exported.expect("32 bytes may be exported after the handshake");
+    binding
 }
 
 /// AES-128 before AES-256: as safe here, and cheaper for whoever encrypts the same stream for hundreds of children.

@@ -11,11 +11,14 @@ use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Message, RefuseReason};
+use crate::wire::enrol::{Binding, Secret};
+use crate::wire::lease::Lease;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::net::SocketAddr;
+use serde::Serialize;
 
 /// A state machine of a role.
 pub trait Machine {
@@ -83,6 +86,8 @@ pub enum Input {
         address: SocketAddr,
         /// Which end this is.
         side: Side,
+        /// What only the two ends of this link know.
+        binding: Binding,
     },
     /// A link has ended, or a dialled one did not come up. Not sent for links that the machine closed.
     Unlinked {
@@ -141,6 +146,82 @@ pub enum Input {
     Command(Command),
 }
 
+/// What a sponsor wants of the cloud provider. A relay is named by a number that the machine gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloudOrder {
+    /// Plan a relay that sends so much, and start it, within what the person allows.
+    Launch {
+        /// The relay.
+        relay: u64,
+        /// Uplink that is missing, in wire bits a second.
+        missing: Bitrate,
+    },
+    /// End it, whatever state it is in.
+    Terminate {
+        /// The relay.
+        relay: u64,
+    },
+    /// What it has used of its lease, for the meter.
+    Used {
+        /// The relay.
+        relay: u64,
+        /// Wire bytes sent.
+        sent: u64,
+        /// Distinct peers that it feeds.
+        serves: u16,
+        /// Where it is in its life.
+        state: RelayState,
+    },
+}
+
+/// Where a relay is in its life, as its sponsor is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RelayState {
+    /// The provider was asked to start it.
+    Launching,
+    /// It starts.
+    Booting,
+    /// It serves.
+    Serving,
+    /// It takes nobody more, and ends soon.
+    Draining,
+    /// It is gone.
+    Ended,
+}
+
+/// What the cloud provider says.
+#[derive(Clone, Debug)]
+pub enum CloudNews {
+    /// The relay was started, and will be found at these addresses.
+    Launched {
+        /// The relay.
+        relay: u64,
+        /// Where.
+        addresses: Vec<SocketAddr>,
+        /// How long it may run, and how much it may send.
+        lease: Lease,
+        /// What it will send at most, in wire bits a second.
+        uplink: Bitrate,
+        /// What it proves itself with.
+        secret: Secret,
+    },
+    /// It could not be started, and nothing is left running.
+    Failed {
+        /// The relay.
+        relay: u64,
+        /// Why, in words.
+        why: String,
+    },
+    /// It runs no longer.
+    Gone {
+        /// The relay.
+        relay: u64,
+        /// Why, in words.
+        why: String,
+    },
+}
+
 /// What the person or the media side wants.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -163,6 +244,8 @@ pub enum Command {
         /// Yes or no.
         yes: bool,
     },
+    /// Sponsor: from the cloud provider, about a relay that was ordered with [`Output::Cloud`].
+    Cloud(CloudNews),
     /// End cleanly: a peer with children forwards until they have moved, at most 2 s. Then comes [`Output::Ended`].
     Leave,
 }
@@ -187,6 +270,13 @@ pub enum Output {
         link: LinkId,
         /// The key to expect.
         peer: PeerId,
+        /// Best first.
+        addresses: Vec<SocketAddr>,
+    },
+    /// Dial whoever is at one of these addresses, and keep the first that answers, with whatever key: it has yet to prove itself.
+    DialAny {
+        /// The new link's name.
+        link: LinkId,
         /// Best first.
         addresses: Vec<SocketAddr>,
     },
@@ -224,6 +314,8 @@ pub enum Output {
     },
     /// Viewer: hand this to the outputs, now.
     Play(Play),
+    /// Sponsor: ask the cloud provider.
+    Cloud(CloudOrder),
     /// Tell the person, or the program that reads `--json`.
     Event(Event),
     /// The machine has ended; nothing more comes.

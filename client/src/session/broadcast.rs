@@ -201,7 +201,7 @@ impl OnAir {
             tokio::select! {
                 outgoing = handle.outgoing.recv() => match outgoing {
                     Some(Outgoing::Event(event)) => self.teller.tell(event),
-                    Some(Outgoing::Play(_)) => {}
+                    Some(Outgoing::Play(_) | Outgoing::Cloud(_)) => {}
                     Some(Outgoing::Ended(ended)) => break Some(ended),
                     None => break None,
                 },

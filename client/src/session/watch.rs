@@ -10,10 +10,10 @@ use crate::output::Outputs;
 use crate::output::writer::Broken;
 use banyan_peer::{BindError, Clock, Endpoint, Handle, Outgoing, identity};
 use banyan_protocol::event::Event;
-use banyan_protocol::id::{Ed25519, SecretKey};
+use banyan_protocol::id::{Ed25519, SecretKey, Sign};
 use banyan_protocol::io::Command;
 use banyan_protocol::limits::STRIPE_RATE_MIN;
-use banyan_protocol::role::config::ViewerConfig;
+use banyan_protocol::role::config::{Part, ViewerConfig};
 use banyan_protocol::role::viewer::Viewer;
 use banyan_protocol::units::Bitrate;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 /// # Errors
 /// If a port or an output cannot be used.
 pub async fn start(config: config::Watch, began: Instant) -> Result<Session, Error> {
-    let key = identity::generate();
+    let key = Arc::new(identity::generate());
     let endpoint = bind(&key, &config)?;
     let title = config.link.title.clone().unwrap_or_default();
     let (mut teller, (notices, snapshot)) = Teller::new(began, &title);
@@ -37,7 +37,7 @@ pub async fn start(config: config::Watch, began: Instant) -> Result<Session, Err
         });
     }
     let clock = Clock::start();
-    let machine = Viewer::new(machine_config(&config, &endpoint, clock));
+    let machine = Viewer::new(machine_config(&config, &key, &endpoint, clock));
     let handle = banyan_peer::spawn(machine, endpoint, clock);
     let (orders, orders_in) = mpsc::channel(ORDERS_MAX);
     let tuned_in = TunedIn {
@@ -77,7 +77,12 @@ fn carries_a_stripe(uplink: Option<Bitrate>) -> bool {
     uplink.is_none_or(|uplink| uplink.as_bps() > STRIPE_RATE_MIN)
 }
 
-fn machine_config(config: &config::Watch, endpoint: &Endpoint, clock: Clock) -> ViewerConfig {
+fn machine_config(
+    config: &config::Watch,
+    key: &Arc<SecretKey>,
+    endpoint: &Endpoint,
+    clock: Clock,
+) -> ViewerConfig {
     ViewerConfig {
         id: endpoint.id(),
         verify: Arc::new(Ed25519),
@@ -89,7 +94,8 @@ fn machine_config(config: &config::Watch, endpoint: &Endpoint, clock: Clock) -> 
         buffer: config.buffer,
         candidates: endpoint.candidates(),
         relay_only: config.relay_only,
-        may_sponsor: config.sponsor.mode != Sponsor::Never,
+        part: Part::Watch,
+        sponsor: (config.sponsor.mode != Sponsor::Never).then(|| key.clone() as Arc<dyn Sign>),
         seed: crate::random::seed(),
     }
 }
@@ -112,6 +118,7 @@ impl TunedIn {
                 outgoing = handle.outgoing.recv() => match outgoing {
                     Some(Outgoing::Play(play)) => self.play(play).await,
                     Some(Outgoing::Event(event)) => self.told(event).await,
+                    Some(Outgoing::Cloud(order)) => tracing::warn!(?order, "no cloud provider yet"),
                     Some(Outgoing::Ended(ended)) => break Some(ended),
                     None => break None,
                 },

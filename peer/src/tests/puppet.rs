@@ -126,6 +126,7 @@ impl Puppet {
                 peer,
                 address,
                 side,
+                ..
             } => (link, peer, address, side),
             other => panic!("{other:?}"),
         }

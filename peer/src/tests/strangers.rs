@@ -26,7 +26,7 @@ async fn raw(to: SocketAddr) -> (Endpoint, quinn::Connection) {
     let endpoint = Endpoint::bind(&identity::generate(), loopback()).unwrap();
     let connecting = endpoint
         .quic
-        .connect_with(endpoint.client(endpoint.id()), to, tls::SERVER_NAME);
+        .connect_with(endpoint.client(None), to, tls::SERVER_NAME);
     let connection = connecting.unwrap().await.unwrap();
     (endpoint, connection)
 }

@@ -46,11 +46,25 @@ pub struct BroadcasterConfig {
     pub seed: u64,
 }
 
+/// What somebody takes part in a channel for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// To see it.
+    #[default]
+    Watch,
+    /// To sponsor a relay, without watching.
+    Sponsor,
+    /// As a relay: it carries what it is told to, and dials nobody to be admitted.
+    Relay,
+}
+
 /// For a viewer.
 #[derive(Clone)]
 pub struct ViewerConfig {
     /// Its own identity.
     pub id: PeerId,
+    /// What it takes part for.
+    pub part: Part,
     /// Checks what others signed.
     pub verify: Arc<dyn Verify>,
     /// The channel.
@@ -69,8 +83,8 @@ pub struct ViewerConfig {
     pub candidates: Vec<SocketAddr>,
     /// Whether its address is shown to relays and the broadcaster only.
     pub relay_only: bool,
-    /// Whether its person may be asked to sponsor.
-    pub may_sponsor: bool,
+    /// Its private key, by which it commands relays, if its person may be asked to sponsor one.
+    pub sponsor: Option<Arc<dyn Sign>>,
     /// For choices that need no secrecy.
     pub seed: u64,
 }

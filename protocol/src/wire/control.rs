@@ -2,13 +2,14 @@
 //!
 //! Every message is one frame on the control lane of the link between the two. The link's TLS identity is the sender's.
 
-use crate::id::PeerId;
+use crate::id::{PeerId, PeerTag};
 use crate::limits;
 use crate::media::{StripeId, TierId};
 use crate::time::ChannelTime;
 use crate::units::Bitrate;
 use crate::wire::codec::{self, CodecError};
 use crate::wire::framing;
+use crate::wire::order::{Commanded, Offer, Usage};
 use crate::wire::ticket::Rank;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -66,6 +67,53 @@ pub enum Message {
     },
     /// The channel ends here: the broadcaster stopped.
     End,
+    /// This person's yes counts: start a relay.
+    Chosen {
+        /// The round that was answered; none if the viewer offered it by itself.
+        round: u64,
+        /// Uplink that is missing.
+        missing: Bitrate,
+    },
+    /// What the coordinator would say to a relay if it were a viewer: [`Message::Assign`] or [`Message::Dial`]. The sponsor makes an
+    /// order of it.
+    ToRelay {
+        /// Which relay.
+        relay: PeerTag,
+        /// The message's body, as [`Message::body`] makes it.
+        message: Bytes,
+    },
+
+    // A sponsor to the coordinator.
+    /// Its relay is up and obeys.
+    Serving(Offer),
+    /// No relay will come of a yes, or one that served is gone.
+    NoRelay {
+        /// The round of the yes; 0 if none.
+        round: u64,
+        /// The relay, if there was one.
+        relay: Option<PeerTag>,
+    },
+    /// What its relay said: [`Message::Report`], [`Message::Moved`], [`Message::Orphaned`], [`Message::Unreachable`] or
+    /// [`Message::Leave`].
+    FromRelay {
+        /// Which relay.
+        relay: PeerTag,
+        /// The message's body.
+        message: Bytes,
+    },
+
+    // A relay and who commands it.
+    /// A relay to its sponsor, first on each link: proves that it is the one that was started.
+    Enrol {
+        /// [`limits::VERSION`].
+        version: u8,
+        /// See [`crate::wire::enrol`].
+        proof: [u8; 32],
+    },
+    /// To a relay: a signed order.
+    Order(Commanded),
+    /// A relay to its sponsor: what it has used of its lease; when it is asked, and once a second while it has children.
+    Usage(Usage),
 
     // Either way on any link.
     /// Asks for an echo, to measure the round trip and the offset of the clocks.
@@ -122,9 +170,24 @@ impl Message {
         framing::frame(&codec::encode(self))
     }
 
+    /// Without a frame, to travel within another message.
+    pub fn body(&self) -> Bytes {
+        codec::encode(self).into()
+    }
+
     /// Reads a frame that came with its prefix, and checks what `limits` bound.
+    ///
+    /// # Errors
+    /// If it is no message, or carries more than the limits allow.
     pub fn parse(frame: &Bytes) -> Result<Self, CodecError> {
-        let body = frame.get(framing::PREFIX..).ok_or(CodecError::Malformed)?;
+        Self::parse_body(frame.get(framing::PREFIX..).ok_or(CodecError::Malformed)?)
+    }
+
+    /// Reads a message that travelled within another.
+    ///
+    /// # Errors
+    /// If it is no message, or carries more than the limits allow.
+    pub fn parse_body(body: &[u8]) -> Result<Self, CodecError> {
         let message: Self = codec::decode(body)?;
         if message.is_sound() {
             Ok(message)
@@ -141,6 +204,7 @@ impl Message {
             Self::Dial(introduction) => introduction.is_sound(),
             Self::Attach(attach) => attach.stripes.len() <= stripes_max,
             Self::Pull(pull) => pull.blocks.len() <= Pull::BLOCKS_MAX,
+            Self::Serving(offer) => offer.addresses.len() <= limits::ADDRESSES_MAX,
             _ => true,
         }
     }
@@ -163,6 +227,8 @@ pub struct Hello {
     pub relay_only: bool,
     /// Whether this person may be asked to sponsor a relay.
     pub may_sponsor: bool,
+    /// Whether it wants to see the channel. Who doesn't has come to sponsor a relay, and gets no places.
+    pub watches: bool,
     /// What it already has, if it was a member before the broadcaster restarted or the link broke.
     pub resume: Option<Resume>,
 }

@@ -4,6 +4,7 @@ pub mod chunk;
 pub mod close;
 pub mod codec;
 pub mod control;
+pub mod enrol;
 pub mod framing;
 pub mod layout;
 pub mod lease;

@@ -7,7 +7,9 @@ use crate::units::Bitrate;
 use crate::wire::control::{Assign, Introduction};
 use crate::wire::lease::{Lease, LeaseId};
 use crate::wire::signed::{self, SignedError};
+use alloc::vec::Vec;
 use bytes::Bytes;
+use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 /// What a relay is told to do.
@@ -118,6 +120,36 @@ impl Delegation {
     pub fn open(bytes: &[u8], sponsor: &PeerId, verify: &dyn Verify) -> Result<Self, SignedError> {
         signed::open(verify, sponsor, Context::Delegation, bytes)
     }
+}
+
+/// A relay that its sponsor lends the channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The round of the yes that it comes of; 0 if none.
+    pub round: u64,
+    /// Its key.
+    pub relay: PeerId,
+    /// Where viewers find it, best first.
+    pub addresses: Vec<SocketAddr>,
+    /// What it sends at most, in wire bits a second.
+    pub uplink: Bitrate,
+    /// How long it runs, and how much it may send.
+    pub lease: Lease,
+    /// A sealed [`Delegation`] to the coordinator, unless the sponsor keeps the relay to itself.
+    pub delegation: Option<Bytes>,
+}
+
+/// What a relay has used of its lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Wire bytes sent since it began.
+    pub sent: u64,
+    /// Wire bits a second that it sends, mean of the last second.
+    pub sending: Bitrate,
+    /// Distinct peers that it feeds.
+    pub children: u16,
+    /// The lease in force.
+    pub lease: Lease,
 }
 
 /// An order as it travels.

@@ -14,7 +14,7 @@ use banyan_protocol::wire::control::{
 use banyan_protocol::wire::layout::{Layout, Tier};
 use banyan_protocol::wire::lease::{Lease, LeaseId};
 use banyan_protocol::wire::link::{ChannelLink, JoinSecret};
-use banyan_protocol::wire::order::{Delegation, Numbered, Order};
+use banyan_protocol::wire::order::{Commanded, Delegation, Numbered, Offer, Order, Usage};
 use banyan_protocol::wire::ticket::{Class, Grant, Rank, Ticket};
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -175,6 +175,7 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
     let mut messages = from_viewer();
     messages.extend(from_coordinator());
     messages.extend(between_peers());
+    messages.extend(of_relays());
     messages
 }
 
@@ -192,6 +193,7 @@ fn from_viewer() -> Vec<(&'static str, Message)> {
         candidates: vec![address("198.51.100.9:4601")],
         relay_only: false,
         may_sponsor: true,
+        watches: true,
         resume: Some(Resume {
             epoch: 1_799_999_999,
             tier: TierId(1),
@@ -380,4 +382,49 @@ pub(crate) fn commands() -> Vec<Specimen> {
     let seal = |(name, order): (&str, Numbered)| (name.to_string(), order.seal(&sponsor(), &relay()));
     let delegation = ("delegation".to_string(), delegation().seal(&sponsor()));
     orders().into_iter().map(seal).chain([delegation]).collect()
+}
+
+fn of_relays() -> Vec<(&'static str, Message)> {
+    let (sealed, order) = (delegation().seal(&sponsor()), orders().swap_remove(5).1);
+    let offer = Offer {
+        round: 9,
+        relay: relay(),
+        addresses: vec![address("203.0.113.9:4600")],
+        uplink: Bitrate::from_kbps(200_000),
+        lease: lease(),
+        delegation: Some(sealed.clone()),
+    };
+    let commanded = Commanded {
+        order: order.seal(&sponsor(), &relay()),
+        delegation: Some(sealed),
+    };
+    let usage = Usage {
+        sent: 123_456_789,
+        sending: Bitrate::from_kbps(9_000),
+        children: 4,
+        lease: lease(),
+    };
+    let (missing, proof) = (Bitrate::from_kbps(2_500), [4; 32]);
+    let (relay, message) = (relay().tag(), Message::Leave.body());
+    let to_relay = Message::ToRelay {
+        relay,
+        message: message.clone(),
+    };
+    let relay_gone = Some(relay);
+    vec![
+        ("chosen", Message::Chosen { round: 9, missing }),
+        ("to-relay", to_relay),
+        ("serving", Message::Serving(offer)),
+        (
+            "no-relay",
+            Message::NoRelay {
+                round: 9,
+                relay: relay_gone,
+            },
+        ),
+        ("from-relay", Message::FromRelay { relay, message }),
+        ("enrol", Message::Enrol { version: 1, proof }),
+        ("order", Message::Order(commanded)),
+        ("usage", Message::Usage(usage)),
+    ]
 }

@@ -8,7 +8,7 @@ use banyan_protocol::id::{Ed25519, PeerId, SecretKey};
 use banyan_protocol::io::{Input, Lane, LinkId, Outbox, Output};
 use banyan_protocol::limits::{TICKET_LIFE, VERSION};
 use banyan_protocol::media::{StripeId, TierId};
-use banyan_protocol::role::config::ViewerConfig;
+use banyan_protocol::role::config::{Part, ViewerConfig};
 use banyan_protocol::role::viewer::Viewer as Machine;
 use banyan_protocol::time::{ChannelTime, Duration as Span};
 use banyan_protocol::units::Bitrate;
@@ -373,7 +373,8 @@ fn viewer(link: ChannelLink, cap: Bitrate, endpoint: &Endpoint, clock: Clock) ->
         buffer: Span::from_secs(2),
         candidates: endpoint.candidates(),
         relay_only: false,
-        may_sponsor: false,
+        sponsor: None,
+        part: Part::Watch,
         seed: 1,
     }
 }

@@ -44,6 +44,11 @@ pub fn peer_id(seed: u64, index: u64) -> PeerId {
     PeerId(id)
 }
 
+/// A key that signs for `id` by hashing.
+pub fn hash_key(id: PeerId) -> Arc<dyn Sign> {
+    Arc::new(HashKey(id))
+}
+
 struct HashKey(PeerId);
 
 impl Sign for HashKey {

@@ -334,7 +334,7 @@ impl Broadcaster {
                     until: now + FLUSH_MAX,
                 };
             }
-            Command::Leave | Command::Answer { .. } => {}
+            Command::Leave | Command::Answer { .. } | Command::Cloud(_) => {}
         }
     }
 

@@ -8,6 +8,7 @@ use crate::units::Bitrate;
 use crate::wire::control::{
     Accusation, Assign, Attach, DetachReason, Moved, Orphaned, RefuseReason, Report, Welcome,
 };
+use crate::wire::enrol::Binding;
 use crate::wire::layout::Layout;
 use crate::wire::link::JoinSecret;
 use crate::wire::ticket::Ticket;
@@ -55,6 +56,7 @@ fn hello(uplink_kbps: u64) -> Hello {
         candidates: vec![],
         relay_only: false,
         may_sponsor: true,
+        watches: true,
         resume: None,
     }
 }
@@ -125,6 +127,7 @@ impl Studio {
             peer: key(n).id(),
             address,
             side: Side::Acceptor,
+            binding: Binding([0; 32]),
         });
         link
     }
@@ -252,6 +255,7 @@ fn nobody_is_let_in_whose_tag_is_a_members() {
             peer,
             address: SocketAddr::from(([192, 0, 9, 1], 4000)),
             side: Side::Acceptor,
+            binding: Binding([0; 32]),
         });
         studio.say(link, &Message::Hello(hello(0)));
         studio.refusal(link)

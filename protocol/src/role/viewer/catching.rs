@@ -183,10 +183,8 @@ impl Viewer {
                 }
             }
         }
-        let source = self
-            .session
-            .link()
-            .filter(|link| may_ask_source && !holders.contains(link));
+        let source = self.links.to(&channel).map(|link| link.id);
+        let source = source.filter(|link| may_ask_source && !holders.contains(link));
         holders.extend(source.filter(|link| Some(*link) != main));
         // Its lane has passed the chunk by, and yet it may have it: the link was slow, and it skipped to the live edge.
         holders.extend(main.filter(|_| holders.is_empty()));

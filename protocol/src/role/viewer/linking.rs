@@ -52,7 +52,7 @@ impl Viewer {
 
     /// Sees to it that a link to a peer comes up. Says no if it cannot.
     pub(super) fn reach(&mut self, now: Instant, peer: PeerId, out: &mut Outbox) -> bool {
-        if peer == self.config.channel || self.links.dial_to(&peer).is_some() {
+        if self.is_coordinator(&peer) || self.links.dial_to(&peer).is_some() {
             // The coordinator is the session's concern, and nobody is dialled twice at once.
             return true;
         }
@@ -132,7 +132,7 @@ impl Viewer {
     }
 
     fn on_accepted(&mut self, now: Instant, id: LinkId, peer: PeerId, address: SocketAddr, out: &mut Outbox) {
-        let code = if peer == self.config.channel || peer == self.config.id {
+        let code = if self.is_coordinator(&peer) || peer == self.config.id {
             // The coordinator looks whether we can be reached; its link is the one that we dialled.
             Some(CloseCode::Duplicate)
         } else if self.links.inbound() >= limits::INBOUND_LINKS_MAX {
@@ -244,7 +244,7 @@ impl Viewer {
         let mut close = Vec::new();
         for link in self.links.iter_mut() {
             let feeds = self.feeds.iter();
-            let used = link.peer == self.config.channel
+            let used = self.session.link() == Some(link.id)
                 || children.contains(&link.peer)
                 || feeds.into_iter().any(|feed| feed.concerns(&link.peer));
             link.unused = if used { None } else { link.unused.or(Some(now)) };

@@ -26,10 +26,11 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+use crate::id::PeerId;
 use crate::io::{Command, Ended, Input, Machine, Outbox, Output};
 use crate::media::forward::{self, Forwarder};
 use crate::rng::Rng;
-use crate::role::config::ViewerConfig;
+use crate::role::config::{Part, ViewerConfig};
 use crate::time::{ChannelTime, Duration, Instant};
 use crate::wire::close::CloseCode;
 use crate::wire::layout::Layout;
@@ -111,7 +112,7 @@ impl Viewer {
         Self {
             rng: Rng::new(config.seed),
             phase: Phase::Joining,
-            session: session::Session::new(now),
+            session: session::Session::new(now, config.part),
             clock: clock::ClockSync::default(),
             epoch: 0,
             layout: None,
@@ -138,6 +139,11 @@ impl Viewer {
         self.clock.channel(now)
     }
 
+    /// Whether that is the coordinator: the session's concern, and nobody else's.
+    fn is_coordinator(&self, peer: &PeerId) -> bool {
+        self.config.part != Part::Relay && *peer == self.config.channel
+    }
+
     /// Whether it plays and repairs.
     fn is_live(&self) -> bool {
         matches!(self.phase, Phase::Member | Phase::Leaving(_))
@@ -151,6 +157,7 @@ impl Viewer {
                 peer,
                 address,
                 side,
+                ..
             } => self.on_linked(now, link, peer, address, side, out),
             Input::Unlinked { link, why } => self.on_unlinked(now, link, why, out),
             Input::Frame { link, lane, frame } => self.on_frame(now, link, lane, frame, out),
@@ -177,7 +184,7 @@ impl Viewer {
             Command::Answer { id, yes } => self.on_answer(now, id.as_deref(), yes, out),
             Command::Leave => self.leave(now, out),
             // Those are a broadcaster's.
-            Command::Tiers(_) | Command::Packet { .. } | Command::Discontinuity => {}
+            Command::Cloud(_) | Command::Tiers(_) | Command::Packet { .. } | Command::Discontinuity => {}
         }
     }
 

@@ -132,7 +132,7 @@ impl Viewer {
             return false;
         }
         let is_up = self.links.to(&peer).is_some();
-        is_up || (peer != self.config.channel && self.reach(now, peer, out))
+        is_up || (!self.is_coordinator(&peer) && self.reach(now, peer, out))
     }
 
     fn orphan(&mut self, now: Instant, at: usize, out: &mut Outbox) {

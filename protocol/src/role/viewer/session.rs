@@ -3,6 +3,7 @@
 use super::{Phase, Viewer};
 use crate::io::{Ended, LinkEnd, LinkId, Outbox};
 use crate::limits;
+use crate::role::config::Part;
 use crate::time::{Duration, Instant};
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Hello, Message, Place, RefuseReason, Resume};
@@ -32,6 +33,8 @@ enum State {
     /// Linked, `Hello` sent, last heard of at that time.
     Asking(LinkId, Instant),
     Member(LinkId),
+    /// A relay: whoever commands it will come.
+    Awaiting,
 }
 
 /// How far we are with the coordinator.
@@ -45,9 +48,13 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant, part: Part) -> Self {
+        let state = match part {
+            Part::Relay => State::Awaiting,
+            Part::Watch | Part::Sponsor => State::Idle(now),
+        };
         Self {
-            state: State::Idle(now),
+            state,
             give_up: now + JOIN_PATIENCE,
             pause: PAUSE_MIN,
             hello_sent: now,
@@ -58,7 +65,7 @@ impl Session {
     pub(super) fn link(&self) -> Option<LinkId> {
         match self.state {
             State::Asking(link, _) | State::Member(link) => Some(link),
-            State::Idle(_) | State::Dialling(_) => None,
+            State::Idle(_) | State::Dialling(_) | State::Awaiting => None,
         }
     }
 
@@ -96,7 +103,7 @@ impl Viewer {
             State::Idle(next) => Some(next.min(session.give_up)),
             State::Dialling(_) => Some(session.give_up),
             State::Asking(_, heard) => Some(heard + SILENT_MAX),
-            State::Member(_) => None,
+            State::Member(_) | State::Awaiting => None,
         };
         let ending = matches!(self.phase, Phase::Ending(_));
         let times = [state.filter(|_| !ending), self.clock.due()];
@@ -155,7 +162,8 @@ impl Viewer {
             buffer_ms: self.config.buffer.as_millis() as u32,
             candidates,
             relay_only: self.config.relay_only,
-            may_sponsor: self.config.may_sponsor,
+            may_sponsor: self.config.sponsor.is_some(),
+            watches: self.config.part == Part::Watch,
             resume: self.resume(),
         }
     }
@@ -195,13 +203,16 @@ impl Viewer {
             (LinkEnd::Closed(CloseCode::Full), _) => Some(Ended::Refused(RefuseReason::Capacity)),
             _ => None,
         };
-        if let Some(how) = last {
+        if let Some(how) = last.filter(|_| self.config.part != Part::Relay) {
             return self.end(how, CloseCode::Done, out);
         }
         if was_member {
             self.session.give_up = now + LOST_PATIENCE;
         }
-        self.session.state = State::Idle(now + self.pause());
+        self.session.state = match self.config.part {
+            Part::Relay => State::Awaiting,
+            Part::Watch | Part::Sponsor => State::Idle(now + self.pause()),
+        };
     }
 
     /// A pause that doubles each time, shortened by up to a half at random.

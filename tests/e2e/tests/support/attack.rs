@@ -157,6 +157,7 @@ pub(crate) fn hello(version: u8, candidates: Vec<SocketAddr>) -> Message {
         candidates,
         relay_only: false,
         may_sponsor: false,
+        watches: true,
         resume: None,
     })
 }

@@ -5,7 +5,7 @@ use super::{Alarm, Show, second};
 use crate::audience::{Audience, Person};
 use crate::chance::{Chance, mix};
 use crate::check::Checks;
-use crate::keys::peer_id;
+use crate::keys::{hash_key, peer_id};
 use crate::media::{FRAMES_A_SECOND, Media};
 use crate::net::{MILLISECOND, Micros, SECOND};
 use crate::prices::Prices;
@@ -15,7 +15,7 @@ use crate::world::{NodeIndex, NodeSetup, Weather, World};
 use banyan_protocol::io::{Command, Input};
 use banyan_protocol::rng::Rng;
 use banyan_protocol::role::broadcaster::Broadcaster;
-use banyan_protocol::role::config::{BroadcasterConfig, ViewerConfig, WhenFull};
+use banyan_protocol::role::config::{BroadcasterConfig, Part, ViewerConfig, WhenFull};
 use banyan_protocol::role::viewer::Viewer;
 use banyan_protocol::time::{ChannelTime, Duration};
 use banyan_protocol::units::Bitrate;
@@ -162,7 +162,8 @@ impl Show {
             buffer: Duration::from_millis(self.scenario.stream.buffer_ms),
             candidates: vec![address],
             relay_only: false,
-            may_sponsor: self.rng.happens(0.5),
+            part: Part::Watch,
+            sponsor: (self.rng.happens(0.5)).then(|| hash_key(id)),
             seed: mix(self.seed, number << 8),
         };
         let node = self.world.add(NodeSetup {

@@ -7,6 +7,7 @@ use crate::net::{DIAL_RETRY, DIAL_TIMEOUT, Micros, NAT_MEMORY, wire};
 use banyan_protocol::id::PeerId;
 use banyan_protocol::io::{Input, Lane, LinkEnd, LinkId, Side};
 use banyan_protocol::wire::close::CloseCode;
+use banyan_protocol::wire::enrol::Binding;
 use std::net::SocketAddr;
 
 const DIALLER: SideIndex = 0;
@@ -21,7 +22,13 @@ impl<W: Watch, A> World<W, A> {
         low + draw % (high - low + 1)
     }
 
-    pub(super) fn dial(&mut self, node: NodeIndex, id: LinkId, peer: PeerId, addresses: Vec<SocketAddr>) {
+    pub(super) fn dial(
+        &mut self,
+        node: NodeIndex,
+        id: LinkId,
+        peer: Option<PeerId>,
+        addresses: Vec<SocketAddr>,
+    ) {
         assert!(id.0.is_multiple_of(2), "dialled links have even names");
         let now = self.now;
         let entry = self.node_mut(node);
@@ -85,7 +92,7 @@ impl<W: Watch, A> World<W, A> {
         let Dialling { node, id, peer, .. } = *dialling;
         let (from, to) = (self.node(node).address, self.node(target).address);
         let delay = self.delay(from, to);
-        if self.node(target).id != peer {
+        if peer.is_some_and(|peer| self.node(target).id != peer) {
             let why = LinkEnd::WrongKey;
             return self
                 .queue
@@ -141,6 +148,7 @@ impl<W: Watch, A> World<W, A> {
                 peer,
                 address,
                 side: role,
+                binding: binding(link),
             },
         );
         if self.node(node).links.get(id).is_some() {
@@ -235,4 +243,11 @@ fn address_number(address: SocketAddr) -> u64 {
         SocketAddr::V4(v4) => u64::from(v4.ip().to_bits()) << 16 | u64::from(v4.port()),
         SocketAddr::V6(v6) => v6.ip().to_bits() as u64,
     }
+}
+
+/// What only the two ends of a link know.
+fn binding(link: u32) -> Binding {
+    let mut binding = Binding([0; 32]);
+    binding.0[..4].copy_from_slice(&link.to_le_bytes());
+    binding
 }

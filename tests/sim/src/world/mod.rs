@@ -115,7 +115,8 @@ enum Happening<A> {
 struct Dialling {
     node: NodeIndex,
     id: LinkId,
-    peer: PeerId,
+    /// Whoever answers, if nobody is named.
+    peer: Option<PeerId>,
     addresses: Vec<SocketAddr>,
     began: Micros,
     again: bool,

@@ -109,7 +109,10 @@ impl<W: Watch, A> World<W, A> {
                 link,
                 peer,
                 addresses,
-            } => self.dial(node, link, peer, addresses),
+            } => self.dial(node, link, Some(peer), addresses),
+            Output::DialAny { link, addresses } => self.dial(node, link, None, addresses),
+            // No scenario has a cloud.
+            Output::Cloud(_) => {}
             Output::Send { link, lane, frame } => {
                 if lane == Lane::Control {
                     self.changed.push(node);
@@ -136,6 +139,8 @@ impl<W: Watch, A> World<W, A> {
             Output::Play(play) => 6 | play_hash(play) << 8,
             Output::Event(event) => 7 | event_hash(event) << 8,
             Output::Ended(_) => 8,
+            Output::DialAny { link, .. } => 9 | link.0 << 8,
+            Output::Cloud(_) => 10,
         };
         self.trace = mix(self.trace, mix(self.now ^ u64::from(node) << 40, what));
     }

@@ -180,6 +180,7 @@ fn the_coordinator_may_look_whether_we_can_be_reached() {
         peer: CHANNEL,
         address: address(200),
         side: Side::Acceptor,
+        binding: Binding([0; 32]),
     };
     stage.viewer.handle(stage.now, linked, &mut out);
     let closes = |output: Output| matches!(output, Output::Close { link: closed, .. } if closed == link);

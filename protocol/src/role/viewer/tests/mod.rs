@@ -14,12 +14,13 @@ use crate::id::{Context, PeerId, Sign, Signature, Verify};
 use crate::io::{Command, Ended, Input, Lane, LinkEnd, LinkId, Machine, Outbox, Output, Play, Side};
 use crate::media::smooth::Smoother;
 use crate::media::{Codec, Kind, Packet, StripeId, TierId, Track, stripe};
-use crate::role::config::ViewerConfig;
+use crate::role::config::{Part, ViewerConfig};
 use crate::time::{ChannelTime, Duration, Instant, TICK};
 use crate::units::Bitrate;
 use crate::wire::chunk::{self, Chunk};
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Assign, Hello, Introduction, Message, Moved, TierReason, Welcome};
+use crate::wire::enrol::Binding;
 use crate::wire::layout::{Layout, Tier};
 use crate::wire::ticket::{Class, Grant, Rank, Ticket};
 use alloc::collections::{BTreeMap, VecDeque};
@@ -221,7 +222,8 @@ fn config() -> ViewerConfig {
         buffer: Duration::from_secs(2),
         candidates: vec![address(50)],
         relay_only: false,
-        may_sponsor: true,
+        sponsor: Some(Arc::new(Quick(ME))),
+        part: Part::Watch,
         seed: 1,
     }
 }
@@ -313,6 +315,7 @@ impl Stage {
             Output::Event(event) => self.events.push(event),
             Output::Ended(how) => self.ended = Some(how),
             Output::Probe { .. } => panic!("viewers do not probe"),
+            Output::DialAny { .. } | Output::Cloud(_) => panic!("nobody sponsors here"),
         }
     }
 
@@ -418,6 +421,7 @@ impl Stage {
                 peer,
                 address,
                 side,
+                binding: Binding([0; 32]),
             });
         }
     }
@@ -479,6 +483,7 @@ impl Stage {
             peer,
             address: addresses[0],
             side: Side::Dialler,
+            binding: Binding([0; 32]),
         });
         link
     }
@@ -493,6 +498,7 @@ impl Stage {
             peer,
             address: address(99),
             side: Side::Acceptor,
+            binding: Binding([0; 32]),
         });
         link
     }

@@ -208,7 +208,7 @@ fn an_expired_question_takes_no_answer() {
 #[test]
 fn who_may_not_be_asked_declines() {
     let mut stage = Stage::with(ViewerConfig {
-        may_sponsor: false,
+        sponsor: None,
         ..config()
     });
     stage.run(10);
