@@ -72,6 +72,10 @@ pub struct Forwarder {
     /// Our own rank on each stripe that we receive.
     ranks: [Option<Rank>; STRIPES],
     leaving: bool,
+    /// Who is served before everybody else, whatever its ticket says.
+    favourite: Option<PeerId>,
+    /// The most peers fed at once.
+    children_max: usize,
     /// The latest time that we were told.
     now: Instant,
     /// Until when tickets of the former epoch hold.
@@ -103,6 +107,8 @@ impl Forwarder {
             held: Vec::new(),
             ranks: [config.is_source.then_some(Rank::SOURCE); STRIPES],
             leaving: false,
+            favourite: None,
+            children_max: usize::MAX,
             now: Instant::ZERO,
             grace: None,
             ends: None,
@@ -143,6 +149,16 @@ impl Forwarder {
         self.uplink = uplink;
         self.schedule.set_uplink(now, uplink);
         self.recheck = true;
+    }
+
+    /// From now on `peer` is served before everybody else.
+    pub fn favour(&mut self, peer: PeerId) {
+        self.favourite = Some(peer);
+    }
+
+    /// Takes nobody more as soon as so many peers are fed.
+    pub fn set_children_max(&mut self, most: usize) {
+        self.children_max = most;
     }
 
     /// Our own rank on a stripe has changed; `None`: we do not receive it any more. Children whose rank is not greater are

@@ -12,7 +12,7 @@ use crate::time::{ChannelTime, Duration, Instant};
 use crate::units::Bitrate;
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Attach, DetachReason, Message, Pull};
-use crate::wire::ticket::{Grant, Rank, Ticket};
+use crate::wire::ticket::{Class, Grant, Rank, Ticket};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -157,8 +157,11 @@ impl Forwarder {
         if child.ticket.as_ref().is_some_and(|shown| shown.sealed == sealed) {
             return Ok(());
         }
-        let ticket =
+        let mut ticket =
             Ticket::open(&sealed, &child.peer, &self.channel, &*self.verify).map_err(tickets::fault)?;
+        if self.favourite == Some(child.peer) {
+            ticket.class = Class::OwnSponsor;
+        }
         if self.serials.admit(&ticket) {
             self.children.get_mut(index).ticket = Some(Box::new(Shown { sealed, ticket }));
             self.renew(at, index, out);
@@ -268,7 +271,9 @@ impl Forwarder {
         let child = self.children.get(index);
         let (link, class) = (child.link, child.class());
         let seated = child.has(stripe_slot);
-        if !seated && !self.make_room(grant, class, slot, out) {
+        let is_new = child.stripes == 0 && class != Class::OwnSponsor;
+        let too_many = is_new && self.child_count() >= self.children_max;
+        if !seated && (too_many || !self.make_room(grant, class, slot, out)) {
             return self.refuse(link, stripe_slot, DetachReason::Full, out);
         }
         let (stripe, rank) = (grant.stripe, own);

@@ -160,7 +160,12 @@ impl Viewer {
         self.end(how, CloseCode::Done, out);
     }
 
-    fn on_assign(&mut self, now: Instant, assign: Assign, out: &mut Outbox) -> Result<(), CloseCode> {
+    pub(in crate::role) fn on_assign(
+        &mut self,
+        now: Instant,
+        assign: Assign,
+        out: &mut Outbox,
+    ) -> Result<(), CloseCode> {
         if self.phase == Phase::Joining {
             return Err(CloseCode::Unexpected);
         }

@@ -86,7 +86,7 @@ impl Viewer {
     }
 
     /// The coordinator wants us to dial a peer that cannot dial us.
-    pub(super) fn on_dial(&mut self, now: Instant, introduction: Introduction, out: &mut Outbox) {
+    pub(in crate::role) fn on_dial(&mut self, now: Instant, introduction: Introduction, out: &mut Outbox) {
         let peer = introduction.peer;
         if peer == self.config.id {
             return;
@@ -215,7 +215,13 @@ impl Viewer {
     }
 
     /// Closes a link that did what it must not, or is of no use.
-    pub(super) fn close_link(&mut self, now: Instant, id: LinkId, code: CloseCode, out: &mut Outbox) {
+    pub(in crate::role) fn close_link(
+        &mut self,
+        now: Instant,
+        id: LinkId,
+        code: CloseCode,
+        out: &mut Outbox,
+    ) {
         if self.links.get(id).is_none() {
             return;
         }

@@ -27,7 +27,7 @@ mod watch;
 mod tests;
 
 use crate::id::PeerId;
-use crate::io::{Command, Ended, Input, Machine, Outbox, Output};
+use crate::io::{Command, Ended, Input, LinkId, Machine, Outbox, Output};
 use crate::media::forward::{self, Forwarder};
 use crate::rng::Rng;
 use crate::role::config::{Part, ViewerConfig};
@@ -132,6 +132,21 @@ impl Viewer {
             wake: Some(now),
             config,
         }
+    }
+
+    /// What feeds its children.
+    pub(in crate::role) fn forwarder_mut(&mut self) -> &mut Forwarder {
+        &mut self.forwarder
+    }
+
+    /// Who is at the other end of a link.
+    pub(in crate::role) fn peer_of(&self, link: LinkId) -> Option<PeerId> {
+        self.links.get(link).map(|link| link.peer)
+    }
+
+    /// Distinct peers that it feeds.
+    pub fn child_count(&self) -> usize {
+        self.forwarder.child_count()
     }
 
     /// Channel time.

@@ -190,6 +190,17 @@ impl Viewer {
         })
     }
 
+    /// A relay: from now on it answers to whoever is at the other end of this link.
+    pub(in crate::role) fn answer_to(&mut self, now: Instant, link: LinkId) {
+        if self.session.link() != Some(link) {
+            self.session.state = State::Member(link);
+            self.clock.restart(now);
+        }
+        if let Some(link) = self.links.get_mut(link) {
+            link.vouched = true;
+        }
+    }
+
     /// The link to the coordinator ended, or a dial to it failed.
     pub(super) fn on_coordinator_lost(&mut self, now: Instant, why: LinkEnd, out: &mut Outbox) {
         let was_member = self.session.is_member();
