@@ -18,7 +18,7 @@ fn endpoint(feeds: bool, coordinator: Option<&Endpoint>) -> Endpoint {
 
 /// What `dialler` has sent on a link to `acceptor`, once something was said.
 async fn after_some_words(dialler: &Endpoint, acceptor: &Endpoint) -> PathStats {
-    let config = dialler.client(acceptor.id());
+    let config = dialler.client(Some(acceptor.id()));
     let connecting = dialler
         .transport()
         .connect_with(config, acceptor.local(), tls::SERVER_NAME);

@@ -3,10 +3,11 @@
 //! Every message is one frame on the control lane of the link between the two. The link's TLS identity is the sender's.
 
 use crate::id::{PeerId, PeerTag};
-use crate::limits;
+use crate::limits::{self, ADDRESSES_MAX};
 use crate::media::{StripeId, TierId};
 use crate::time::ChannelTime;
 use crate::units::Bitrate;
+use crate::wire::bounded;
 use crate::wire::codec::{self, CodecError};
 use crate::wire::framing;
 use crate::wire::order::{Commanded, Offer, Usage};
@@ -204,7 +205,7 @@ impl Message {
             Self::Dial(introduction) => introduction.is_sound(),
             Self::Attach(attach) => attach.stripes.len() <= stripes_max,
             Self::Pull(pull) => pull.blocks.len() <= Pull::BLOCKS_MAX,
-            Self::Serving(offer) => offer.addresses.len() <= limits::ADDRESSES_MAX,
+            Self::Serving(offer) => offer.addresses.len() <= ADDRESSES_MAX,
             _ => true,
         }
     }
@@ -237,7 +238,7 @@ impl Hello {
     fn is_sound(&self) -> bool {
         let stripes_max = usize::from(limits::STRIPES_MAX) * limits::TIERS_MAX;
         let resume = self.resume.as_ref();
-        self.candidates.len() <= limits::ADDRESSES_MAX
+        self.candidates.len() <= ADDRESSES_MAX
             && resume.is_none_or(|resume| resume.places.len() <= stripes_max)
     }
 }
@@ -340,12 +341,13 @@ pub struct Introduction {
     /// Its key.
     pub peer: PeerId,
     /// Its addresses, best first; none if it will dial itself.
+    #[serde(deserialize_with = "bounded::list::<_, _, ADDRESSES_MAX>")]
     pub addresses: Vec<SocketAddr>,
 }
 
 impl Introduction {
     pub(crate) fn is_sound(&self) -> bool {
-        self.addresses.len() <= limits::ADDRESSES_MAX
+        self.addresses.len() <= ADDRESSES_MAX
     }
 }
 

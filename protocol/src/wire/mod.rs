@@ -1,5 +1,6 @@
 //! What goes over the wire, and in links: every decoder that the network reaches is in here.
 
+mod bounded;
 pub mod chunk;
 pub mod close;
 pub mod codec;

@@ -3,7 +3,9 @@
 //! An order counts by its signature, not by the link that brings it.
 
 use crate::id::{Context, PeerId, Sign, Verify};
+use crate::limits::ADDRESSES_MAX;
 use crate::units::Bitrate;
+use crate::wire::bounded;
 use crate::wire::control::{Assign, Introduction};
 use crate::wire::lease::{Lease, LeaseId};
 use crate::wire::signed::{self, SignedError};
@@ -130,6 +132,7 @@ pub struct Offer {
     /// Its key.
     pub relay: PeerId,
     /// Where viewers find it, best first.
+    #[serde(deserialize_with = "bounded::list::<_, _, ADDRESSES_MAX>")]
     pub addresses: Vec<SocketAddr>,
     /// What it sends at most, in wire bits a second.
     pub uplink: Bitrate,
