@@ -1,7 +1,9 @@
 //! What a session tells: the events of its state machine, and what only the program around it knows.
 
 use crate::bench::BenchResult;
+use banyan_cloud::provider::Kind;
 use banyan_protocol::event::Event;
+use banyan_protocol::io::RelayState;
 use serde::Serialize;
 use std::net::SocketAddr;
 
@@ -43,6 +45,8 @@ pub enum Own {
     },
     /// Broadcaster: the input is back.
     InputResumed,
+    /// Sponsor: how a relay of this person's is.
+    Sponsoring(Sponsored),
     /// Something that the person should know.
     Warning {
         /// A sentence.
@@ -58,6 +62,35 @@ pub enum Own {
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
+}
+
+/// A relay of this person's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sponsored {
+    /// Its short name.
+    pub relay: String,
+    /// Its name within the session.
+    #[serde(skip)]
+    pub number: u64,
+    /// Who gives the machine.
+    pub provider: Kind,
+    /// Where, if it is elsewhere.
+    pub region: Option<String>,
+    /// Where it is in its life.
+    pub state: RelayState,
+    /// From the yes to the first time that it served; then only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub click_to_serving_ms: Option<u64>,
+    /// What it has cost so far, in US dollars, as if nothing were free.
+    pub spent_usd: f64,
+    /// Wire bytes that it has sent.
+    pub bytes_sent: u64,
+    /// Wire bytes that it may send.
+    pub bytes_budget: u64,
+    /// When its lease ends, in seconds since 1970.
+    pub ends_at: u64,
+    /// Distinct peers that it feeds.
+    pub serves: u16,
 }
 
 impl From<Event> for Notice {

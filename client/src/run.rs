@@ -43,7 +43,13 @@ pub async fn run(args: Args) -> Result<(), Error> {
             let config = config::Watch::resolve(args, file.watch)?;
             let report = watch_report(&config);
             let answers = answers::source(&config);
-            conclude(began, report, session::watch::start(config, began).await, answers).await
+            conclude(
+                began,
+                report,
+                session::watch::start(config, &folders, began).await,
+                answers,
+            )
+            .await
         }
         Command::Bench {
             what: Bench::Relay(args),

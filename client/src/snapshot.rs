@@ -1,6 +1,6 @@
 //! All that a person may see of a session, at one time.
 
-use crate::notice::{Notice, Own};
+use crate::notice::{Notice, Own, Sponsored};
 use banyan_protocol::event::{Capacity, Event, Stats};
 use banyan_protocol::units::Bitrate;
 use serde::Serialize;
@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub capacity: Option<Capacity>,
     /// The request to sponsor that is open.
     pub request: Option<String>,
+    /// This person's relays, as they were told last.
+    pub relays: Vec<Sponsored>,
 }
 
 /// What a session is doing.
@@ -89,6 +91,10 @@ impl Keeper {
             Own::Ready { .. } | Own::InputResumed => self.snapshot.phase = Phase::Live,
             Own::InputPaused { .. } => self.snapshot.phase = Phase::Waiting,
             Own::Ended { .. } => self.snapshot.phase = Phase::Ended,
+            Own::Sponsoring(relay) => {
+                self.snapshot.relays.retain(|known| known.number != relay.number);
+                self.snapshot.relays.push(relay.clone());
+            }
             Own::Serving { .. } | Own::Warning { .. } | Own::BenchResult(_) => {}
         }
     }

@@ -108,6 +108,8 @@ pub enum Event {
         estimate_usd_per_hour: f64,
         /// Viewers it would serve.
         helps: u32,
+        /// Uplink that is missing, in wire bits a second.
+        missing_bps: u64,
     },
     /// Viewer: the question is withdrawn.
     SponsorWithdrawn {

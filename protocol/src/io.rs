@@ -11,7 +11,7 @@ use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Message, RefuseReason};
-use crate::wire::enrol::{Binding, Secret};
+use crate::wire::enrol::{Binding, EnrolSecret};
 use crate::wire::lease::Lease;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -204,7 +204,7 @@ pub enum CloudNews {
         /// What it will send at most, in wire bits a second.
         uplink: Bitrate,
         /// What it proves itself with.
-        secret: Secret,
+        secret: EnrolSecret,
     },
     /// It could not be started, and nothing is left running.
     Failed {

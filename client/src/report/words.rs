@@ -1,7 +1,7 @@
 //! Notices and snapshots in words.
 
 use crate::bench::BenchResult;
-use crate::notice::{Notice, Own};
+use crate::notice::{Notice, Own, Sponsored};
 use crate::snapshot::{Phase, Snapshot};
 use banyan_protocol::event::{Capacity, Event, ViewerStats};
 use banyan_protocol::units::Bitrate;
@@ -49,10 +49,12 @@ fn of_event(event: &Event) -> Option<String> {
             reason,
             helps,
             deadline_s,
+            estimate_usd_per_hour,
             ..
         } => {
             format!(
-                "{reason}: would you sponsor a relay? It would help {} [y/N, within {deadline_s} s]",
+                "{reason}: would you sponsor a relay? It would help {} and cost you about ${estimate_usd_per_hour:.2} an hour \
+                 [y/N, within {deadline_s} s]",
                 count(*helps as usize, "viewer")
             )
         }
@@ -70,10 +72,23 @@ fn of_own(own: &Own) -> String {
         Own::Serving { url } => format!("serving at {url}"),
         Own::InputPaused { why } => format!("the input pauses: {why}"),
         Own::InputResumed => "the input is back".into(),
+        Own::Sponsoring(relay) => of_relay(relay),
         Own::Warning { message } => format!("warning: {message}"),
         Own::BenchResult(result) => of_bench(result),
         Own::Ended { why, .. } => format!("ended: {why}"),
     }
+}
+
+fn of_relay(relay: &Sponsored) -> String {
+    let place = relay.region.as_deref().unwrap_or("this machine");
+    format!(
+        "your relay {} in {place} is {}: serves {}, {} MB sent, ${:.4} spent",
+        relay.relay,
+        kebab(&relay.state),
+        count(usize::from(relay.serves), "viewer"),
+        relay.bytes_sent / 1_000_000,
+        relay.spent_usd,
+    )
 }
 
 fn of_bench(result: &BenchResult) -> String {

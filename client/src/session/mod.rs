@@ -2,6 +2,7 @@
 //! line and the desktop app are two ways to drive it.
 
 pub mod broadcast;
+mod sponsor;
 mod teller;
 pub mod watch;
 

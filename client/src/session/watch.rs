@@ -1,10 +1,12 @@
 //! A running viewer: the peer, its outputs, and what is said of both.
 
+use super::sponsor::{Outcome, Sponsor, Who};
 use super::teller::Teller;
 use super::{ORDERS_MAX, Order, Orders, Session};
-use crate::args::Sponsor;
+use crate::args;
 use crate::config;
 use crate::error::{self, Error, Finish};
+use crate::folders::Folders;
 use crate::notice::Own;
 use crate::output::Outputs;
 use crate::output::writer::Broken;
@@ -25,7 +27,7 @@ use tokio::sync::mpsc;
 ///
 /// # Errors
 /// If a port or an output cannot be used.
-pub async fn start(config: config::Watch, began: Instant) -> Result<Session, Error> {
+pub async fn start(config: config::Watch, folders: &Folders, began: Instant) -> Result<Session, Error> {
     let key = Arc::new(identity::generate());
     let endpoint = bind(&key, &config)?;
     let title = config.link.title.clone().unwrap_or_default();
@@ -38,11 +40,19 @@ pub async fn start(config: config::Watch, began: Instant) -> Result<Session, Err
     }
     let clock = Clock::start();
     let machine = Viewer::new(machine_config(&config, &key, &endpoint, clock));
+    let who = Who {
+        me: endpoint.id(),
+        channel: config.link.channel,
+        here: endpoint.candidates(),
+        uplink: config.uplink,
+    };
+    let sponsor = Sponsor::new(config.sponsor.clone(), folders.clone(), who);
     let handle = banyan_peer::spawn(machine, endpoint, clock);
     let (orders, orders_in) = mpsc::channel(ORDERS_MAX);
     let tuned_in = TunedIn {
         commands: handle.commands.clone(),
-        says_yes: config.sponsor.mode == Sponsor::Yes,
+        says_yes: config.sponsor.mode == args::Sponsor::Yes,
+        sponsor,
         outputs,
         teller,
         outcome: None,
@@ -95,7 +105,7 @@ fn machine_config(
         candidates: endpoint.candidates(),
         relay_only: config.relay_only,
         part: Part::Watch,
-        sponsor: (config.sponsor.mode != Sponsor::Never).then(|| key.clone() as Arc<dyn Sign>),
+        sponsor: (config.sponsor.mode != args::Sponsor::Never).then(|| key.clone() as Arc<dyn Sign>),
         seed: crate::random::seed(),
     }
 }
@@ -105,6 +115,7 @@ struct TunedIn {
     commands: mpsc::Sender<Command>,
     /// Requests to sponsor are accepted without asking.
     says_yes: bool,
+    sponsor: Sponsor,
     outputs: Outputs,
     teller: Teller,
     /// Why it leaves, once it does.
@@ -118,17 +129,32 @@ impl TunedIn {
                 outgoing = handle.outgoing.recv() => match outgoing {
                     Some(Outgoing::Play(play)) => self.play(play).await,
                     Some(Outgoing::Event(event)) => self.told(event).await,
-                    Some(Outgoing::Cloud(order)) => tracing::warn!(?order, "no cloud provider yet"),
+                    Some(Outgoing::Cloud(order)) => {
+                        let outcome = self.sponsor.obey(order);
+                        self.sponsored(outcome).await;
+                    }
                     Some(Outgoing::Ended(ended)) => break Some(ended),
                     None => break None,
                 },
+                outcome = self.sponsor.next() => self.sponsored(outcome).await,
                 broken = self.outputs.broken() => self.broke(broken).await,
                 order = orders.next() => self.obey(order).await,
             }
         };
+        self.sponsor.finish().await;
         let written = self.outputs.finish().await;
         let outcome = error::conclude(self.outcome, ended);
         outcome.and_then(|finish| written.map(|()| finish))
+    }
+
+    /// Tells how the relays are, and the machine what the provider says.
+    async fn sponsored(&mut self, outcome: Outcome) {
+        for notice in outcome.notices {
+            self.teller.tell(notice);
+        }
+        if let Some(news) = outcome.news {
+            let _ = self.commands.send(Command::Cloud(news)).await;
+        }
     }
 
     async fn play(&mut self, play: banyan_protocol::io::Play) {
@@ -142,10 +168,23 @@ impl TunedIn {
 
     async fn told(&mut self, event: Event) {
         let is_request = matches!(event, Event::SponsorRequest { .. });
-        self.teller.tell(event);
+        self.teller.tell(self.priced(event));
         if is_request && self.says_yes {
             self.answer(None, true).await;
         }
+    }
+
+    /// With what it would cost: the machine knows no prices.
+    fn priced(&self, mut event: Event) -> Event {
+        if let Event::SponsorRequest {
+            estimate_usd_per_hour,
+            missing_bps,
+            ..
+        } = &mut event
+        {
+            *estimate_usd_per_hour = self.sponsor.estimate(Bitrate(*missing_bps));
+        }
+        event
     }
 
     async fn broke(&mut self, broken: Broken) {
@@ -164,9 +203,7 @@ impl TunedIn {
 
     async fn answer(&mut self, id: Option<String>, yes: bool) {
         if yes {
-            self.teller.tell(Own::Warning {
-                message: "sponsoring is not available yet; the answer counts as a no".into(),
-            });
+            self.sponsor.clicked();
         }
         // A machine that has ended asks nothing any more.
         let _ = self.commands.send(Command::Answer { id, yes }).await;

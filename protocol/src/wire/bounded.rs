@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 ///
 /// # Errors
 /// If it has more.
-pub fn list<'de, D, T, const MOST: usize>(from: D) -> Result<Vec<T>, D::Error>
+pub(super) fn list<'de, D, T, const MOST: usize>(from: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -35,10 +35,10 @@ use tokio::time::{Instant, sleep};
 pub const KINDS: [&str; 2] = ["t3.small", "t3.medium"];
 
 /// The disk of a relay, at most.
-const DISK_GIB: u64 = image::DISK_GIB_MAX as u64;
+pub const DISK_GIB: u64 = image::DISK_GIB_MAX as u64;
 
 /// The port of relays unless their boot data say another.
-const PORT: u16 = 4600;
+pub const PORT: u16 = 4600;
 
 /// Relays on EC2.
 #[derive(Debug)]

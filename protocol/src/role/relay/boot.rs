@@ -3,12 +3,11 @@
 
 use crate::id::{PeerId, key_text};
 use crate::time::Utc;
+pub use crate::wire::enrol::EnrolSecret;
 use crate::wire::lease::Lease;
 use crate::wire::text;
 use alloc::string::String;
-use core::fmt;
 use core::net::SocketAddr;
-use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A relay refuses longer boot data, and each provider's limit is above it.
@@ -88,33 +87,5 @@ impl<'de> Deserialize<'de> for Key {
         let bytes = text::from_base32(&text).and_then(|bytes| bytes.try_into().ok());
         let key = bytes.ok_or_else(|| serde::de::Error::custom("a key has 52 letters and digits"))?;
         Ok(Self(PeerId(key)))
-    }
-}
-
-/// 16 random bytes that only the sponsor and the launched relay know. Never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct EnrolSecret(pub [u8; 16]);
-
-impl fmt::Debug for EnrolSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("EnrolSecret(…)")
-    }
-}
-
-impl Serialize for EnrolSecret {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&HEXLOWER.encode(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for EnrolSecret {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        let bytes = HEXLOWER.decode(text.as_bytes()).ok();
-        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-        // The text itself stays out of the error.
-        bytes
-            .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("an enrolment secret has 32 hexadecimal digits"))
     }
 }

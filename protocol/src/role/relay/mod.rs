@@ -17,7 +17,7 @@ use crate::time::{Duration, Instant, Utc};
 use crate::units::Bitrate;
 use crate::wire::close::CloseCode;
 use crate::wire::control::Message;
-use crate::wire::enrol::{Binding, Secret};
+use crate::wire::enrol::{Binding, EnrolSecret};
 use crate::wire::lease::Lease;
 use crate::wire::order::{Commanded, Order, Usage};
 use alloc::string::ToString;
@@ -48,7 +48,7 @@ pub struct RelayConfig {
     /// How long it may run, and how much it may send.
     pub lease: Lease,
     /// What it proves itself with, and until when.
-    pub enrolment: (Secret, Utc),
+    pub enrolment: (EnrolSecret, Utc),
     /// When the machine is made.
     pub now: Instant,
     /// The wall clock at that time.
@@ -69,7 +69,7 @@ pub struct Relay {
     me: PeerId,
     sponsor: PeerId,
     /// What it has yet to prove itself with.
-    enrolment: Option<(Secret, Utc)>,
+    enrolment: Option<(EnrolSecret, Utc)>,
     /// When it was made, by both clocks.
     began: (Instant, Utc),
     /// The link to whoever commanded it last.

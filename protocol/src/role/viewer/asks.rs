@@ -75,6 +75,7 @@ impl Viewer {
             deadline_s: ask.deadline_ms.div_ceil(1000),
             estimate_usd_per_hour: 0.0,
             helps: ask.helps,
+            missing_bps: ask.missing.as_bps(),
         });
     }
 
@@ -99,6 +100,9 @@ impl Viewer {
         };
         ask.answered = true;
         let round = ask.round;
+        if yes {
+            self.sponsoring.pledge(round);
+        }
         self.tell_coordinator(&Message::Answer { round, yes }, out);
     }
 }

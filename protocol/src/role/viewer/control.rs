@@ -31,7 +31,7 @@ impl Viewer {
         frame: Bytes,
         out: &mut Outbox,
     ) {
-        if self.links.get(link).is_none() {
+        if self.on_proof(now, link, &frame, out) || self.links.get(link).is_none() {
             return;
         }
         let taken = match lane {
@@ -74,6 +74,8 @@ impl Viewer {
             Message::Ask(ask) => self.on_ask(now, &ask, out),
             Message::Withdraw { round, why } => self.on_withdraw(round, why, out),
             Message::End => self.on_end(now, out),
+            Message::Chosen { round, missing } => self.on_chosen(round, missing, out),
+            Message::ToRelay { relay, message } => return self.on_to_relay(now, &relay, &message, out),
             Message::Echoed { sent_us, at } => {
                 let sent = Instant::from_micros(sent_us);
                 if sent <= now {
@@ -92,6 +94,9 @@ impl Viewer {
         message: Message,
         out: &mut Outbox,
     ) -> Result<(), CloseCode> {
+        if self.on_from_relay(link, &message, out) {
+            return Ok(());
+        }
         let at = self.at(now);
         let (took, shown) = match message {
             Message::Attach(attach) => {
@@ -147,6 +152,8 @@ impl Viewer {
         if self.phase == Phase::Joining {
             self.phase = Phase::Member;
         }
+        self.sponsor_unasked(out);
+        self.offer_all(out);
         Ok(())
     }
 

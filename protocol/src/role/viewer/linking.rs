@@ -251,6 +251,7 @@ impl Viewer {
         for link in self.links.iter_mut() {
             let feeds = self.feeds.iter();
             let used = self.session.link() == Some(link.id)
+                || self.sponsoring.is_relay(&link.peer)
                 || children.contains(&link.peer)
                 || feeds.into_iter().any(|feed| feed.concerns(&link.peer));
             link.unused = if used { None } else { link.unused.or(Some(now)) };

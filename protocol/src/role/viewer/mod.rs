@@ -21,6 +21,7 @@ mod reports;
 mod screen;
 mod session;
 pub mod snapshot;
+mod sponsoring;
 mod watch;
 
 #[cfg(test)]
@@ -91,6 +92,7 @@ pub struct Viewer {
     screen: screen::Screen,
     reports: reports::Reports,
     asks: asks::Asks,
+    sponsoring: sponsoring::Sponsoring,
     /// When it was made.
     since: Instant,
     /// When statistics are next due.
@@ -127,6 +129,7 @@ impl Viewer {
             screen: screen::Screen::new(config.buffer),
             reports: reports::Reports::new(now),
             asks: asks::Asks::default(),
+            sponsoring: sponsoring::Sponsoring::default(),
             since: now,
             second: now + SECOND,
             wake: Some(now),
@@ -172,9 +175,17 @@ impl Viewer {
                 peer,
                 address,
                 side,
-                ..
-            } => self.on_linked(now, link, peer, address, side, out),
-            Input::Unlinked { link, why } => self.on_unlinked(now, link, why, out),
+                binding,
+            } => {
+                if !self.on_relay_linked(now, link, peer, address, binding) {
+                    self.on_linked(now, link, peer, address, side, out);
+                }
+            }
+            Input::Unlinked { link, why } => {
+                if !self.on_relay_unlinked(now, link) {
+                    self.on_unlinked(now, link, why, out);
+                }
+            }
             Input::Frame { link, lane, frame } => self.on_frame(now, link, lane, frame, out),
             Input::Broken { link } => self.close_link(now, link, CloseCode::Malformed, out),
             Input::Drained { link, bytes } => self.forwarder.drained(now, link, bytes),
@@ -198,8 +209,9 @@ impl Viewer {
         match command {
             Command::Answer { id, yes } => self.on_answer(now, id.as_deref(), yes, out),
             Command::Leave => self.leave(now, out),
+            Command::Cloud(news) => self.on_cloud(now, news, out),
             // Those are a broadcaster's.
-            Command::Cloud(_) | Command::Tiers(_) | Command::Packet { .. } | Command::Discontinuity => {}
+            Command::Tiers(_) | Command::Packet { .. } | Command::Discontinuity => {}
         }
     }
 
@@ -208,6 +220,7 @@ impl Viewer {
         if self.phase != Phase::Member {
             return self.end(Ended::Left, CloseCode::Leaving, out);
         }
+        self.dismiss_relays(now, out);
         self.forwarder.leave(now, out);
         self.phase = Phase::Leaving(now + FAREWELL);
     }
@@ -239,6 +252,7 @@ impl Viewer {
 
     fn run_second(&mut self, now: Instant, out: &mut Outbox) {
         self.drop_withdrawn(now, out);
+        self.tend_relays(now, out);
         self.tend_links(now, out);
         self.run_reports(now, out);
         if self.phase != Phase::Joining {
@@ -249,7 +263,9 @@ impl Viewer {
 
     fn run_phase(&mut self, now: Instant, out: &mut Outbox) {
         match self.phase {
-            Phase::Leaving(until) if now >= until || self.forwarder.child_count() == 0 => {
+            Phase::Leaving(until)
+                if now >= until || (self.forwarder.child_count() == 0 && self.relays_are_done()) =>
+            {
                 self.end(Ended::Left, CloseCode::Leaving, out);
             }
             Phase::Ending(until) if now >= until || self.screen.is_empty(self.at(now)) => {
@@ -264,6 +280,7 @@ impl Viewer {
         if self.phase == Phase::Over {
             return;
         }
+        self.end_relays(out);
         for link in self.links.iter() {
             out.push(Output::Close { link: link.id, code });
         }

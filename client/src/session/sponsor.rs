@@ -1,0 +1,447 @@
+//! This person's relays, on the side of the provider: planned within what the person allows, launched, metered, ended.
+
+use crate::cloud::child;
+use crate::config::Sponsoring;
+use crate::folders::Folders;
+use crate::notice::{Own, Sponsored};
+use banyan_cloud::boot;
+use banyan_cloud::child::Cloud;
+use banyan_cloud::child::message::Target;
+use banyan_cloud::clock;
+use banyan_cloud::ec2;
+use banyan_cloud::failure::{Failure, Why};
+use banyan_cloud::money::Usd;
+use banyan_cloud::plan::{Limits, Plan};
+use banyan_cloud::price::PriceList;
+use banyan_cloud::provider::{Kind, Machine, Order, Wish};
+use banyan_cloud::random;
+use banyan_cloud::region::Region;
+use banyan_protocol::id::PeerId;
+use banyan_protocol::io::{CloudNews, CloudOrder, RelayState};
+use banyan_protocol::role::relay::boot::{Boot, Enrol, Key, Version};
+use banyan_protocol::time::Utc;
+use banyan_protocol::units::Bitrate;
+use banyan_protocol::wire::lease::Lease;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// Whose prices an estimate goes by before the nearest region is known.
+const USUAL_REGION: &str = "us-east-1";
+
+/// How long a relay's secret is good.
+const ENROLS_WITHIN: Duration = Duration::from_secs(600);
+
+/// What a small VM sends at least, as long as nobody named a limit.
+const VM_UPLINK: Bitrate = Bitrate::from_kbps(100_000);
+
+/// What waits to be told while the session is busy with something else.
+const TOLD_MAX: usize = 64;
+
+/// How long a session that ends waits for its relays to be ended.
+const ENDS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Who sponsors, what, and where its viewers find it.
+#[derive(Clone, Debug)]
+pub(super) struct Who {
+    pub(super) me: PeerId,
+    pub(super) channel: PeerId,
+    /// This machine's addresses, for relays that run on it.
+    pub(super) here: Vec<SocketAddr>,
+    /// What this person's own uplink is limited to.
+    pub(super) uplink: Option<Bitrate>,
+}
+
+/// A relay that was ordered.
+#[derive(Clone, Debug)]
+struct Running {
+    plan: Plan,
+    lease: Lease,
+    region: Option<Region>,
+    began: Instant,
+    served: bool,
+    sent: u64,
+}
+
+/// What a task of ours has to say.
+#[derive(Debug)]
+enum Said {
+    /// It is up, as far as the provider knows.
+    Launched {
+        relay: u64,
+        machine: Box<Machine>,
+        boot: Box<Boot>,
+    },
+    Planned {
+        relay: u64,
+        running: Box<Running>,
+    },
+    Failed {
+        relay: u64,
+        failure: Box<Failure>,
+    },
+}
+
+/// The relays of a session.
+pub(super) struct Sponsor {
+    config: Sponsoring,
+    folders: Folders,
+    who: Who,
+    cloud: Option<Arc<Cloud>>,
+    relays: BTreeMap<u64, Running>,
+    /// Money that relays which have ended have cost.
+    spent: Usd,
+    /// When the person said yes last.
+    clicked: Instant,
+    tasks: JoinSet<()>,
+    say: mpsc::Sender<Said>,
+    said: mpsc::Receiver<Said>,
+}
+
+/// What is to be told, and to whom.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) notices: Vec<Own>,
+    pub(super) news: Option<CloudNews>,
+}
+
+impl Sponsor {
+    pub(super) fn new(config: Sponsoring, folders: Folders, who: Who) -> Self {
+        let (say, said) = mpsc::channel(TOLD_MAX);
+        Self {
+            config,
+            folders,
+            who,
+            cloud: None,
+            relays: BTreeMap::new(),
+            spent: Usd::ZERO,
+            clicked: Instant::now(),
+            tasks: JoinSet::new(),
+            say,
+            said,
+        }
+    }
+
+    /// The person said yes.
+    pub(super) fn clicked(&mut self) {
+        self.clicked = Instant::now();
+    }
+
+    /// What an hour would cost while `missing` is sent, as far as prices are known: what the person is told with the question.
+    pub(super) fn estimate(&self, missing: Bitrate) -> f64 {
+        if Kind::from(self.config.provider) == Kind::Local {
+            return 0.0;
+        }
+        let wish = self.wish(self.limits());
+        let region = wish.region.or_else(|| USUAL_REGION.parse().ok());
+        let kinds = ec2::KINDS.map(str::to_owned);
+        let plan = region
+            .map(|region| Plan::paid(PriceList::built_in(), &region, &kinds, ec2::DISK_GIB, wish.limits));
+        let bytes = missing.as_bps() / 8 * 3600;
+        let plan = plan.and_then(Result::ok);
+        plan.map_or(0.0, |plan| plan.per_hour(bytes).as_dollars())
+    }
+
+    /// Does what the machine wants.
+    pub(super) fn obey(&mut self, order: CloudOrder) -> Outcome {
+        match order {
+            CloudOrder::Launch { relay, missing } => {
+                self.launch(relay, missing);
+                Outcome::default()
+            }
+            CloudOrder::Terminate { relay } => self.terminate(relay),
+            CloudOrder::Used {
+                relay,
+                sent,
+                serves,
+                state,
+            } => self.used(relay, sent, serves, state),
+        }
+    }
+
+    /// The next thing that a task of ours has to say, made into what is told.
+    pub(super) async fn next(&mut self) -> Outcome {
+        let said = self.said.recv().await.expect("we hold a sender ourselves");
+        self.heard(said)
+    }
+
+    fn heard(&mut self, said: Said) -> Outcome {
+        match said {
+            Said::Planned { relay, running } => {
+                let notices = vec![self.told(relay, &running, RelayState::Launching, 0, None)];
+                self.relays.insert(relay, *running);
+                Outcome { notices, news: None }
+            }
+            Said::Launched { relay, machine, boot } => self.launched(relay, &machine, &boot),
+            Said::Failed { relay, failure } => {
+                self.relays.remove(&relay);
+                let message = failure.to_string();
+                let why = failure.sentence.clone();
+                Outcome {
+                    notices: vec![Own::Warning { message }],
+                    news: Some(CloudNews::Failed { relay, why }),
+                }
+            }
+        }
+    }
+
+    fn launched(&mut self, relay: u64, machine: &Machine, boot: &Boot) -> Outcome {
+        let Some(running) = self.relays.get_mut(&relay) else {
+            return Outcome::default();
+        };
+        running.region.clone_from(&machine.region);
+        let running = running.clone();
+        let uplink = boot.uplink_bps.map_or(VM_UPLINK, Bitrate);
+        Outcome {
+            notices: vec![self.told(relay, &running, RelayState::Booting, 0, None)],
+            news: Some(CloudNews::Launched {
+                relay,
+                addresses: self.addresses(machine),
+                lease: running.lease,
+                uplink,
+                secret: boot.enrol.secret,
+            }),
+        }
+    }
+
+    /// Where viewers find it: a relay on this machine at all its addresses.
+    fn addresses(&self, machine: &Machine) -> Vec<SocketAddr> {
+        if Kind::from(self.config.provider) != Kind::Local {
+            return vec![machine.address];
+        }
+        let port = machine.address.port();
+        let here = self.who.here.iter().map(|at| SocketAddr::new(at.ip(), port));
+        let mut addresses: Vec<SocketAddr> = here.collect();
+        addresses.push(machine.address);
+        addresses.truncate(banyan_protocol::limits::ADDRESSES_MAX);
+        addresses
+    }
+
+    fn limits(&self) -> Limits {
+        let reserved = self.relays.values().map(|running| running.plan.at_most);
+        let reserved = reserved.fold(self.spent, Usd::plus);
+        Limits {
+            hours: self.config.hours,
+            budget: self.config.budget.minus(reserved).unwrap_or(Usd::ZERO),
+        }
+    }
+
+    fn wish(&self, limits: Limits) -> Wish {
+        Wish {
+            limits,
+            region: self.config.region.as_ref().and_then(|region| region.parse().ok()),
+            kinds: Vec::new(),
+        }
+    }
+
+    fn launch(&mut self, relay: u64, missing: Bitrate) {
+        let wish = self.wish(self.limits());
+        let cloud = match self.cloud() {
+            Ok(cloud) => cloud,
+            Err(failure) => return self.fail(relay, failure),
+        };
+        let provider = Kind::from(self.config.provider);
+        let (who, hours, clicked, say) = (
+            self.who.clone(),
+            self.config.hours,
+            self.clicked,
+            self.say.clone(),
+        );
+        let uplink = self.uplink(provider, missing);
+        self.tasks.spawn(async move {
+            let launching = Launching {
+                relay,
+                provider,
+                who,
+                hours,
+                clicked,
+                uplink,
+                say: say.clone(),
+            };
+            if let Err(failure) = launching.run(&cloud, wish).await {
+                let failure = Box::new(failure);
+                // A session that has ended ends its relays itself.
+                let _ = say.send(Said::Failed { relay, failure }).await;
+            }
+        });
+    }
+
+    /// What the relay sends at most. One on this machine shares the line with the viewer beside it.
+    fn uplink(&self, provider: Kind, missing: Bitrate) -> Option<Bitrate> {
+        let local = || {
+            let line = self.who.uplink.unwrap_or(missing * 2);
+            Some(line)
+        };
+        self.config.relay_uplink.or_else(|| match provider {
+            Kind::Local => local(),
+            Kind::Ec2 => None,
+        })
+    }
+
+    fn cloud(&mut self) -> Result<Arc<Cloud>, Failure> {
+        if let Some(cloud) = &self.cloud {
+            return Ok(cloud.clone());
+        }
+        let started = child::start(&self.folders, true);
+        let cloud = started.map_err(|error| Failure::new(Why::Program, error.to_string()))?;
+        let cloud = Arc::new(cloud);
+        self.cloud = Some(cloud.clone());
+        Ok(cloud)
+    }
+
+    fn fail(&mut self, relay: u64, failure: Failure) {
+        let (say, failure) = (self.say.clone(), Box::new(failure));
+        self.tasks.spawn(async move {
+            let _ = say.send(Said::Failed { relay, failure }).await;
+        });
+    }
+
+    fn terminate(&mut self, relay: u64) -> Outcome {
+        let Some(running) = self.relays.remove(&relay) else {
+            return Outcome::default();
+        };
+        self.spent = self.spent.plus(cost(&running));
+        if let Some(cloud) = self.cloud.clone() {
+            let lease = running.lease.id;
+            self.tasks.spawn(async move {
+                if let Err(failure) = cloud.terminate(Target::Lease(lease), "its sponsor ended it").await {
+                    tracing::error!(%lease, %failure, "a relay may be running; `banyan relays sweep` ends it");
+                }
+            });
+        }
+        Outcome {
+            notices: vec![self.told(relay, &running, RelayState::Ended, 0, None)],
+            news: None,
+        }
+    }
+
+    fn used(&mut self, relay: u64, sent: u64, serves: u16, state: RelayState) -> Outcome {
+        let Some(running) = self.relays.get_mut(&relay) else {
+            return Outcome::default();
+        };
+        running.sent = sent;
+        let first = !core::mem::replace(&mut running.served, true);
+        let since = first.then(|| running.began.elapsed().as_millis() as u64);
+        let running = running.clone();
+        Outcome {
+            notices: vec![self.told(relay, &running, state, serves, since)],
+            news: None,
+        }
+    }
+
+    fn told(
+        &self,
+        relay: u64,
+        running: &Running,
+        state: RelayState,
+        serves: u16,
+        click_to_serving_ms: Option<u64>,
+    ) -> Own {
+        Own::Sponsoring(Sponsored {
+            relay: format!("{}", running.lease.id),
+            number: relay,
+            provider: Kind::from(self.config.provider),
+            region: running.region.as_ref().map(ToString::to_string),
+            state,
+            click_to_serving_ms,
+            spent_usd: cost(running).as_dollars(),
+            bytes_sent: running.sent,
+            bytes_budget: running.lease.bytes,
+            ends_at: running.lease.ends.as_secs(),
+            serves,
+        })
+    }
+
+    /// Waits until what is being ended has ended, and ends the child.
+    pub(super) async fn finish(mut self) {
+        drop(self.say);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout(ENDS_WITHIN, all).await.is_err() {
+            tracing::error!("a relay may be running; `banyan relays list` shows it");
+        }
+        if let Some(cloud) = self.cloud.and_then(Arc::into_inner) {
+            cloud.close().await;
+        }
+    }
+}
+
+/// What a relay has cost so far.
+fn cost(running: &Running) -> Usd {
+    let bytes = running.plan.egress_gb.for_bytes(running.sent);
+    running.plan.hourly.for_hours(running.began.elapsed()).plus(bytes)
+}
+
+/// A launch under way.
+struct Launching {
+    relay: u64,
+    provider: Kind,
+    who: Who,
+    hours: Duration,
+    clicked: Instant,
+    uplink: Option<Bitrate>,
+    say: mpsc::Sender<Said>,
+}
+
+impl Launching {
+    async fn run(self, cloud: &Cloud, wish: Wish) -> Result<(), Failure> {
+        let plan = cloud.plan(self.provider, wish).await?;
+        let boot = self.boot(&plan);
+        boot::text(&boot)?;
+        let running = Running {
+            region: plan.region.clone(),
+            lease: boot.lease,
+            began: self.clicked,
+            served: false,
+            sent: 0,
+            plan: plan.clone(),
+        };
+        let (relay, running) = (self.relay, Box::new(running));
+        let _ = self.say.send(Said::Planned { relay, running }).await;
+        let order = Order {
+            provider: self.provider,
+            boot: boot.clone(),
+            plan,
+            image: Default::default(),
+            subnet: None,
+        };
+        let machine = cloud.launch(order, None).await?;
+        let (machine, boot) = (Box::new(machine), Box::new(boot));
+        let launched = Said::Launched { relay, machine, boot };
+        let _ = self.say.send(launched).await;
+        Ok(())
+    }
+
+    fn boot(&self, plan: &Plan) -> Boot {
+        let now = clock::now();
+        let later = |time: Duration| Utc::from_secs(now.as_secs() + time.as_secs());
+        Boot {
+            version: Version,
+            channel: Key(self.who.channel),
+            sponsor: Key(self.who.me),
+            lease: Lease {
+                id: random::lease_id(),
+                ends: later(self.hours),
+                bytes: plan.bytes,
+            },
+            enrol: Enrol {
+                secret: random::enrol_secret(),
+                until: later(ENROLS_WITHIN.min(self.hours)),
+            },
+            listen: self.listen(),
+            uplink_bps: self.uplink.map(Bitrate::as_bps),
+        }
+    }
+
+    /// A VM has its port to itself.
+    fn listen(&self) -> SocketAddr {
+        let port = match self.provider {
+            Kind::Local => 0,
+            Kind::Ec2 => ec2::PORT,
+        };
+        SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port)
+    }
+}
