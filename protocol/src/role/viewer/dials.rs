@@ -355,6 +355,10 @@ mod tests {
         assert_eq!(dials.ask(due, &other), Leave::Dial(other.to_vec()));
         dials.hurry(due);
         let third = [at("127.0.0.1:9")];
-        assert_eq!(dials.ask(due, &third), Leave::Dial(third.to_vec()), "for a repair");
+        assert_eq!(
+            dials.ask(due, &third),
+            Leave::Dial(third.to_vec()),
+            "for a repair"
+        );
     }
 }
