@@ -37,6 +37,8 @@ pub enum Command {
     Broadcast(Broadcast),
     /// Watch a channel, and pass it on.
     Watch(Watch),
+    /// Sponsor a relay for a channel, without watching.
+    Sponsor(SponsorRelay),
     /// See and end sponsored relays.
     Relays {
         /// What to do with them.
@@ -193,6 +195,48 @@ pub struct Watch {
     /// What a sponsored relay gives at most; without it, it is measured.
     #[arg(long, value_name = "RATE", value_parser = quantity::rate)]
     pub relay_uplink: Option<Bitrate>,
+
+    /// What becomes of a sponsored relay when this viewer leaves.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub when_leaving: Option<WhenLeaving>,
+
+    /// Print events as JSON Lines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `banyan sponsor`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  banyan sponsor 'banyan://…' --provider local --hours 2 --budget 0
+  banyan sponsor 'banyan://…' --provider ec2 --hours 1 --budget 1 --region eu-central-1")]
+pub struct SponsorRelay {
+    /// The channel's link, banyan://…
+    pub link: String,
+
+    /// Where the relay runs.
+    #[arg(long, value_enum)]
+    pub provider: Provider,
+
+    /// The provider's region, or auto.
+    #[arg(long, value_name = "NAME|auto")]
+    pub region: Option<String>,
+
+    /// For at most this long.
+    #[arg(long, value_name = "H", value_parser = quantity::hours)]
+    pub hours: Duration,
+
+    /// Spend at most so many US dollars.
+    #[arg(long, value_name = "USD", value_parser = quantity::usd)]
+    pub budget: Usd,
+
+    /// What the relay gives at most; without it, it is measured.
+    #[arg(long, value_name = "RATE", value_parser = quantity::rate)]
+    pub relay_uplink: Option<Bitrate>,
+
+    /// What becomes of the relay when this program is ended.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub when_leaving: Option<WhenLeaving>,
 
     /// Print events as JSON Lines.
     #[arg(long)]
@@ -382,4 +426,14 @@ pub enum Provider {
     Local,
     /// As a VM in Amazon's cloud.
     Ec2,
+}
+
+/// What becomes of a relay when its sponsor leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum WhenLeaving {
+    /// It hands its viewers over, and ends.
+    #[default]
+    Stop,
+    /// It runs on to the end of its lease, and the broadcaster commands it.
+    Keep,
 }

@@ -1,10 +1,10 @@
 //! What a command runs by: the command line first, then the config file, then the defaults.
 
-use crate::args::{self, Provider, Sponsor};
+use crate::args::{self, Provider, Sponsor, WhenLeaving};
 use crate::error::Error;
 use crate::file;
 use banyan_cloud::money::Usd;
-use banyan_protocol::role::config::WhenFull;
+use banyan_protocol::role::config::{Part, WhenFull};
 use banyan_protocol::time::Duration;
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::link::ChannelLink;
@@ -90,6 +90,8 @@ pub struct Watch {
     pub listen: Option<SocketAddr>,
     /// Whether the address is shown to relays and the broadcaster alone.
     pub relay_only: bool,
+    /// What it takes part for.
+    pub part: Part,
     /// What is answered to a request to sponsor.
     pub sponsor: Sponsoring,
     /// Whether events are printed as JSON.
@@ -127,6 +129,8 @@ pub struct Sponsoring {
     pub budget: Usd,
     /// Cap of the relay's uplink; `None`: measured.
     pub relay_uplink: Option<Bitrate>,
+    /// What becomes of it when this person leaves.
+    pub when_leaving: WhenLeaving,
 }
 
 impl Broadcast {
@@ -177,20 +181,55 @@ impl Watch {
             ));
         }
         Ok(Self {
-            link: args
-                .link
-                .parse()
-                .map_err(|error| usage(&format!("not a channel link: {error}")))?,
+            link: link(&args.link)?,
             uplink: args.uplink.or(file.uplink),
             output,
             http: args.http.or(file.http),
             buffer: buffer(args.buffer.or(file.buffer))?,
             listen: args.listen.or(file.listen),
             relay_only: args.relay_only || file.relay_only,
+            part: Part::Watch,
             sponsor,
             json: args.json,
         })
     }
+}
+
+impl Watch {
+    /// Who comes to sponsor, and does not watch.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the link is malformed.
+    pub fn sponsor(args: args::SponsorRelay) -> Result<Self, Error> {
+        if args.hours.is_zero() {
+            return Err(usage("--hours 0 sponsors nothing"));
+        }
+        Ok(Self {
+            link: link(&args.link)?,
+            uplink: Some(Bitrate::ZERO),
+            output: Output::None,
+            http: None,
+            buffer: DEFAULT_BUFFER,
+            listen: None,
+            relay_only: false,
+            part: Part::Sponsor,
+            sponsor: Sponsoring {
+                mode: Sponsor::Yes,
+                provider: args.provider,
+                region: args.region.filter(|region| region != "auto"),
+                hours: args.hours,
+                budget: args.budget,
+                relay_uplink: args.relay_uplink,
+                when_leaving: args.when_leaving.unwrap_or_default(),
+            },
+            json: args.json,
+        })
+    }
+}
+
+fn link(text: &str) -> Result<ChannelLink, Error> {
+    text.parse()
+        .map_err(|error| usage(&format!("not a channel link: {error}")))
 }
 
 impl Output {
@@ -227,6 +266,7 @@ impl Sponsoring {
             hours: hours.unwrap_or(PROPOSED_HOURS),
             budget: budget.unwrap_or(PROPOSED_BUDGET),
             relay_uplink: args.relay_uplink.or(file.relay_uplink),
+            when_leaving: args.when_leaving.unwrap_or_default(),
         })
     }
 }

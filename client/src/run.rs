@@ -51,6 +51,17 @@ pub async fn run(args: Args) -> Result<(), Error> {
             )
             .await
         }
+        Command::Sponsor(args) => {
+            let config = config::Watch::sponsor(args)?;
+            let report = watch_report(&config);
+            conclude(
+                began,
+                report,
+                session::watch::start(config, &folders, began).await,
+                None,
+            )
+            .await
+        }
         Command::Bench {
             what: Bench::Relay(args),
         } => bench(began, &args).await,

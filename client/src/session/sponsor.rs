@@ -107,6 +107,10 @@ pub(super) struct Sponsor {
 pub(super) struct Outcome {
     pub(super) notices: Vec<Own>,
     pub(super) news: Option<CloudNews>,
+    /// Why a relay was not launched.
+    pub(super) failure: Option<Failure>,
+    /// The last relay has ended.
+    pub(super) is_last: bool,
 }
 
 impl Sponsor {
@@ -174,7 +178,10 @@ impl Sponsor {
             Said::Planned { relay, running } => {
                 let notices = vec![self.told(relay, &running, RelayState::Launching, 0, None)];
                 self.relays.insert(relay, *running);
-                Outcome { notices, news: None }
+                Outcome {
+                    notices,
+                    ..Outcome::default()
+                }
             }
             Said::Launched { relay, machine, boot } => self.launched(relay, &machine, &boot),
             Said::Failed { relay, failure } => {
@@ -184,6 +191,8 @@ impl Sponsor {
                 Outcome {
                     notices: vec![Own::Warning { message }],
                     news: Some(CloudNews::Failed { relay, why }),
+                    failure: Some(*failure),
+                    is_last: self.relays.is_empty(),
                 }
             }
         }
@@ -205,6 +214,7 @@ impl Sponsor {
                 uplink,
                 secret: boot.enrol.secret,
             }),
+            ..Outcome::default()
         }
     }
 
@@ -315,7 +325,8 @@ impl Sponsor {
         }
         Outcome {
             notices: vec![self.told(relay, &running, RelayState::Ended, 0, None)],
-            news: None,
+            is_last: self.relays.is_empty(),
+            ..Outcome::default()
         }
     }
 
@@ -329,7 +340,7 @@ impl Sponsor {
         let running = running.clone();
         Outcome {
             notices: vec![self.told(relay, &running, state, serves, since)],
-            news: None,
+            ..Outcome::default()
         }
     }
 

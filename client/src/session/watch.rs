@@ -51,6 +51,7 @@ pub async fn start(config: config::Watch, folders: &Folders, began: Instant) -> 
     let (orders, orders_in) = mpsc::channel(ORDERS_MAX);
     let tuned_in = TunedIn {
         commands: handle.commands.clone(),
+        part: config.part,
         says_yes: config.sponsor.mode == args::Sponsor::Yes,
         sponsor,
         outputs,
@@ -104,7 +105,8 @@ fn machine_config(
         buffer: config.buffer,
         candidates: endpoint.candidates(),
         relay_only: config.relay_only,
-        part: Part::Watch,
+        part: config.part,
+        relays_run_on: config.sponsor.when_leaving == args::WhenLeaving::Keep,
         sponsor: (config.sponsor.mode != args::Sponsor::Never).then(|| key.clone() as Arc<dyn Sign>),
         seed: crate::random::seed(),
     }
@@ -113,6 +115,7 @@ fn machine_config(
 /// A viewer that joins or plays.
 struct TunedIn {
     commands: mpsc::Sender<Command>,
+    part: Part,
     /// Requests to sponsor are accepted without asking.
     says_yes: bool,
     sponsor: Sponsor,
@@ -154,6 +157,13 @@ impl TunedIn {
         }
         if let Some(news) = outcome.news {
             let _ = self.commands.send(Command::Cloud(news)).await;
+        }
+        let is_over = outcome.failure.is_some() || outcome.is_last;
+        if self.part == Part::Sponsor && is_over {
+            let why = outcome
+                .failure
+                .map_or(Ok(Finish::Left), |failure| Err(Error::Cloud(failure)));
+            self.leave(why).await;
         }
     }
 

@@ -85,6 +85,8 @@ pub struct ViewerConfig {
     pub relay_only: bool,
     /// Its private key, by which it commands relays, if its person may be asked to sponsor one.
     pub sponsor: Option<Arc<dyn Sign>>,
+    /// Whether its relays run on to the end of their leases when it leaves.
+    pub relays_run_on: bool,
     /// For choices that need no secrecy.
     pub seed: u64,
 }

@@ -374,6 +374,7 @@ fn viewer(link: ChannelLink, cap: Bitrate, endpoint: &Endpoint, clock: Clock) ->
         candidates: endpoint.candidates(),
         relay_only: false,
         sponsor: None,
+        relays_run_on: false,
         part: Part::Watch,
         seed: 1,
     }

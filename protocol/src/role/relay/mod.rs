@@ -99,6 +99,7 @@ impl Relay {
             candidates: config.candidates,
             relay_only: false,
             sponsor: None,
+            relays_run_on: false,
             seed: config.seed,
         });
         carrier.forwarder_mut().favour(config.sponsor);

@@ -129,7 +129,7 @@ impl Viewer {
             screen: screen::Screen::new(config.buffer),
             reports: reports::Reports::new(now),
             asks: asks::Asks::default(),
-            sponsoring: sponsoring::Sponsoring::default(),
+            sponsoring: sponsoring::Sponsoring::new(config.relays_run_on),
             since: now,
             second: now + SECOND,
             wake: Some(now),

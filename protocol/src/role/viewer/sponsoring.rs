@@ -97,10 +97,18 @@ pub(super) struct Sponsoring {
     /// Rounds in which this person said yes.
     pledged: Vec<u64>,
     /// They run on when this person leaves.
-    pub(super) run_on: bool,
+    run_on: bool,
 }
 
 impl Sponsoring {
+    /// Nobody's relays yet.
+    pub(super) fn new(run_on: bool) -> Self {
+        Self {
+            run_on,
+            ..Self::default()
+        }
+    }
+
     /// This person said yes in a round.
     pub(super) fn pledge(&mut self, round: u64) {
         self.pledged.push(round);

@@ -164,6 +164,7 @@ impl Show {
             relay_only: false,
             part: Part::Watch,
             sponsor: (self.rng.happens(0.5)).then(|| hash_key(id)),
+            relays_run_on: false,
             seed: mix(self.seed, number << 8),
         };
         let node = self.world.add(NodeSetup {

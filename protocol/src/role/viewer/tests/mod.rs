@@ -223,6 +223,7 @@ fn config() -> ViewerConfig {
         candidates: vec![address(50)],
         relay_only: false,
         sponsor: Some(Arc::new(Quick(ME))),
+        relays_run_on: false,
         part: Part::Watch,
         seed: 1,
     }
