@@ -67,7 +67,7 @@ pub enum Command {
     },
     /// The forwarding process of `bench relay`.
     #[command(hide = true)]
-    BenchForwarder(BenchForwarder),
+    BenchForwarder(banyan_relay::forwarder::Args),
     /// The process that reads cloud credentials, started by others of this program.
     #[command(hide = true)]
     CloudChild(CloudChild),
@@ -378,22 +378,6 @@ pub struct BenchRelay {
     /// Print the result as a JSON line.
     #[arg(long)]
     pub json: bool,
-}
-
-/// `banyan bench-forwarder`, started by `bench relay`.
-#[derive(Debug, ClapArgs)]
-pub struct BenchForwarder {
-    /// The channel's key, as text.
-    #[arg(long)]
-    pub channel: String,
-
-    /// Run on this core only.
-    #[arg(long)]
-    pub pin: Option<usize>,
-
-    /// Pass on what comes without engine and driver.
-    #[arg(long)]
-    pub bare: bool,
 }
 
 /// What happens to a viewer for whom there is no room.

@@ -3,6 +3,7 @@
 use banyan_cloud::failure::Failure;
 use banyan_protocol::io::Ended;
 use banyan_protocol::wire::control::RefuseReason;
+use banyan_relay::forwarder;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -59,6 +60,9 @@ pub enum Error {
     /// The benchmark could not run.
     #[error("{0}")]
     Bench(String),
+    /// This is no forwarding process.
+    #[error(transparent)]
+    Forwarder(#[from] forwarder::Error),
     /// The cloud refused or failed.
     #[error(transparent)]
     Cloud(#[from] Failure),
@@ -76,7 +80,7 @@ impl Error {
     /// The exit code of the command-line contract.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Forwarder(forwarder::Error::NoKey | forwarder::Error::NoCore(_)) => 2,
             Self::Unreachable | Self::WrongKey | Self::Refused(RefuseReason::NotInvited) => 3,
             Self::Refused(
                 RefuseReason::Capacity | RefuseReason::MaxViewers | RefuseReason::TooManyFromThere,
@@ -90,6 +94,7 @@ impl Error {
             | Self::Output { .. }
             | Self::State { .. }
             | Self::Bench(_)
+            | Self::Forwarder(_)
             | Self::Bug
             | Self::System(_) => 1,
         }
@@ -108,7 +113,7 @@ impl Error {
             Self::Serve { .. } => "serve",
             Self::Output { .. } => "output",
             Self::State { .. } => "state",
-            Self::Bench(_) => "bench",
+            Self::Bench(_) | Self::Forwarder(_) => "bench",
             Self::Cloud(_) => "cloud",
             Self::Bug => "bug",
             Self::System(_) => "system",
@@ -152,7 +157,8 @@ pub fn conclude(outcome: Option<Result<Finish, Error>>, ended: Option<Ended>) ->
 /// What a machine's end means for the command.
 fn finish(ended: Ended) -> Result<Finish, Error> {
     match ended {
-        Ended::Left => Ok(Finish::Left),
+        // The last three are a relay's.
+        Ended::Left | Ended::LeaseOver | Ended::BytesSpent | Ended::NotEnrolled => Ok(Finish::Left),
         Ended::ChannelEnded => Ok(Finish::ChannelEnded),
         Ended::Refused(reason) => Err(Error::Refused(reason)),
         Ended::Unreachable => Err(Error::Unreachable),

@@ -69,7 +69,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         Command::Cloud { what } => cloud::account::run(what, file.cloud, &folders).await,
         Command::CloudChild(args) => cloud::child::serve(args).await,
         Command::Detach(args) => Err(cloud::child::detach(&args.words).into()),
-        Command::BenchForwarder(args) => bench::forwarder(&args).await,
+        Command::BenchForwarder(args) => Ok(banyan_relay::forwarder::run(&args).await?),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "banyan", &mut io::stdout());
             Ok(())

@@ -353,6 +353,12 @@ pub enum Ended {
     WrongKey,
     /// The broadcaster speaks another version of the protocol.
     Version,
+    /// Relay: its lease is over.
+    LeaseOver,
+    /// Relay: it has sent as much as its lease allows.
+    BytesSpent,
+    /// Relay: its sponsor has not called while the enrolment secret was good.
+    NotEnrolled,
 }
 
 /// Where a machine puts its outputs; owned by the driver, emptied after each call.

@@ -1,17 +1,14 @@
 //! `bench relay`: what forwarding costs, and how long it takes.
 //!
-//! One process forwards with the engine that viewers and relays use. This process is the load: a source that feeds it a
+//! One process forwards with the engine that viewers and relays use ([`banyan_relay::forwarder`]). This process is the load: a source that feeds it a
 //! stream in ten stripes, and its children, each with a key, a socket and a ticket of its own.
 
-mod bare;
 mod child;
-mod forwarder;
 mod plan;
 mod process;
 mod relay;
 mod source;
 mod summary;
 
-pub use forwarder::run as forwarder;
 pub use relay::run as relay;
 pub use summary::BenchResult;

@@ -1,14 +1,12 @@
 //! The forwarding process seen from outside: starting it, its CPU time and its memory; and which cores run what.
 
-use super::forwarder::parse_key;
 use crate::args::BenchRelay;
 use crate::error::Error;
-use banyan_protocol::id::PeerId;
+use banyan_relay::forwarder::Announced;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
-use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -17,7 +15,7 @@ use std::time::Duration;
 pub(super) struct Process {
     child: Child,
     /// Its key, and where it listens.
-    pub(super) target: (PeerId, SocketAddr),
+    pub(super) target: Announced,
 }
 
 impl Process {
@@ -42,8 +40,7 @@ impl Process {
         let stdout = child.stdout.take().expect("it is piped");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        let target = parse_line(&line);
-        let target = target.ok_or_else(|| {
+        let target = line.parse().map_err(|_| {
             end(&mut child);
             failed("it does not say where it listens")
         })?;
@@ -86,25 +83,10 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-fn parse_line(line: &str) -> Option<(PeerId, SocketAddr)> {
-    let (address, key) = line.trim().split_once(' ')?;
-    Some((parse_key(key)?, address.parse().ok()?))
-}
-
 fn first_number(text: &str, index: usize) -> Result<u64, Error> {
     let word = text.split_whitespace().nth(index);
     let number = word.and_then(|word| word.parse().ok());
     number.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData).into())
-}
-
-/// Lets this thread, and those that it starts, run on `core` alone.
-///
-/// # Errors
-/// If there is no such core.
-pub(super) fn pin_to(core: usize) -> Result<(), Error> {
-    let mut cores = CpuSet::new();
-    cores.set(core).map_err(|_| no_core(core))?;
-    sched_setaffinity(Pid::from_raw(0), &cores).map_err(|_| no_core(core))
 }
 
 /// Keeps all threads of this process off `core`, so that the load does not take what is measured.
@@ -127,25 +109,4 @@ pub(super) fn keep_off(core: usize) -> Result<(), Error> {
 
 fn no_core(core: usize) -> Error {
     Error::Usage(format!("--pin {core}: this machine has no such core"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use banyan_protocol::id::key_text;
-
-    #[test]
-    fn a_forwarding_process_says_where_it_listens() {
-        let id = PeerId([7; 32]);
-        let line = format!("127.0.0.1:4711 {}\n", key_text(&id));
-        assert_eq!(parse_line(&line), Some((id, "127.0.0.1:4711".parse().unwrap())));
-        assert_eq!(parse_line("banyan: error"), None);
-        assert_eq!(parse_line(""), None);
-    }
-
-    #[test]
-    fn a_core_that_is_not_there_is_a_usage_error() {
-        let far = std::thread::spawn(|| pin_to(100_000)).join().unwrap();
-        assert_eq!(far.unwrap_err().exit_code(), 2);
-    }
 }

@@ -1,7 +1,6 @@
 //! The course of the benchmark.
 
 use super::child::{Child, Said, Tally};
-use super::forwarder::RANK;
 use super::plan::{self, EPOCH, Plan};
 use super::process::{self, Process};
 use super::source::Source;
@@ -14,6 +13,7 @@ use banyan_protocol::io::Machine;
 use banyan_protocol::limits::{STORE_KEPT, TICKET_LIFE};
 use banyan_protocol::time::{ChannelClock, ChannelTime, Instant};
 use banyan_protocol::wire::ticket::{Class, Grant, Rank, Ticket};
+use banyan_relay::forwarder::RANK;
 use bytes::Bytes;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub async fn run(args: &BenchRelay) -> Result<BenchResult, Error> {
         plan,
         key,
         clock,
-        target: process.target,
+        target: (process.target.key, process.target.listen),
     };
     let (_source, mut source_linked) = load.start_source(args).await?;
     // The store is full then, and no part of what a child costs.

@@ -77,8 +77,11 @@ pub struct Relay {
     /// Wire bytes sent: now, and when the second began.
     sent: u64,
     sent_before: u64,
+    /// Wire bytes received.
+    received: u64,
     next_second: Instant,
-    leaving: bool,
+    /// Why it leaves, once it does.
+    leaving: Option<Ended>,
     over: bool,
     inner: Outbox,
 }
@@ -114,8 +117,9 @@ impl Relay {
             commander: None,
             sent: 0,
             sent_before: 0,
+            received: 0,
             next_second: config.now + SECOND,
-            leaving: false,
+            leaving: None,
             over: false,
             inner: Outbox::new(),
         }
@@ -194,8 +198,8 @@ impl Relay {
                 .forwarder_mut()
                 .set_children_max(usize::from(children)),
             Order::Cap(uplink) => self.carrier.forwarder_mut().set_uplink(now, Some(uplink)),
-            Order::Drain => self.leave(now, out),
-            Order::Stop => self.end(out),
+            Order::Drain => self.leave(now, Ended::Left, out),
+            Order::Stop => self.end(Ended::Left, out),
             Order::Report => self.report(link, out),
             // The authority has taken them in.
             Order::Extend(_) | Order::Revoke { .. } => self.report(link, out),
@@ -226,34 +230,42 @@ impl Relay {
         self.next_second = now + SECOND;
         let (lease, utc) = (*self.lease(), self.utc(now));
         if utc >= lease.ends {
-            return self.end(out);
+            return self.end(Ended::LeaseOver, out);
+        }
+        if self.enrolment.as_ref().is_some_and(|(_, until)| utc >= *until) {
+            return self.end(Ended::NotEnrolled, out);
         }
         let soon = FAREWELL.as_secs();
         let sending = (self.sent - self.sent_before) * soon;
-        if !self.leaving
-            && (utc.as_secs() + soon >= lease.ends.as_secs() || self.sent + sending >= lease.bytes)
-        {
-            self.leave(now, out);
+        if utc.as_secs() + soon >= lease.ends.as_secs() {
+            self.leave(now, Ended::LeaseOver, out);
+        } else if self.sent + sending >= lease.bytes {
+            self.leave(now, Ended::BytesSpent, out);
         }
         if let Some(link) = self.commander {
             self.report(link, out);
         }
+        out.event(Event::Stats(Stats {
+            up_bytes: self.sent,
+            down_bytes: self.received,
+            children: self.carrier.child_count(),
+            viewer: None,
+        }));
         self.sent_before = self.sent;
     }
 
-    /// Takes nobody more, and ends as soon as its children have moved.
-    fn leave(&mut self, now: Instant, out: &mut Outbox) {
-        if !self.leaving {
-            self.leaving = true;
+    /// Takes nobody more, and ends as soon as its children have moved. The first reason counts.
+    fn leave(&mut self, now: Instant, why: Ended, out: &mut Outbox) {
+        if self.leaving.is_none() {
+            self.leaving = Some(why);
             self.carrier.handle(now, Input::Command(Command::Leave), out);
         }
     }
 
-    fn end(&mut self, out: &mut Outbox) {
-        if !self.over {
-            self.over = true;
-            out.push(Output::Ended(Ended::Left));
-        }
+    /// Ends at once; whoever is still fed finds that out. The first reason counts here too.
+    fn end(&mut self, why: Ended, out: &mut Outbox) {
+        let why = self.leaving.get_or_insert(why);
+        out.push(Output::Ended(why.clone()));
     }
 
     /// Passes on what the engine wants done, but for what a viewer's person is told and shown.
@@ -261,18 +273,13 @@ impl Relay {
         for output in inner.drain() {
             match output {
                 Output::Play(_) => {}
-                Output::Event(Event::Stats(stats)) => out.event(Event::Stats(Stats {
-                    viewer: None,
-                    ..stats
-                })),
-                Output::Event(event @ (Event::PeerBlamed { .. } | Event::Repaired { .. })) => {
-                    out.event(event)
-                }
+                Output::Event(event) if is_a_relays(&event) => out.event(event),
                 Output::Event(_) => {}
                 Output::Ended(_) if self.over => {}
+                // From here, or of the engine, when those whom it fed have moved.
                 Output::Ended(how) => {
                     self.over = true;
-                    out.push(Output::Ended(how));
+                    out.push(Output::Ended(self.leaving.clone().unwrap_or(how)));
                 }
                 other => out.push(other),
             }
@@ -288,9 +295,9 @@ impl Relay {
             } if self.on_control(now, *link, frame, out) => {
                 return self.carrier.handle(now, Input::Wake, out);
             }
-            Input::Wire { sent, .. } => self.sent = *sent,
+            Input::Wire { sent, received } => (self.sent, self.received) = (*sent, *received),
             Input::Unlinked { link, .. } if self.commander == Some(*link) => self.commander = None,
-            Input::Command(Command::Leave) => return self.leave(now, out),
+            Input::Command(Command::Leave) => return self.leave(now, Ended::Left, out),
             _ => {}
         }
         let sponsor = match &input {
@@ -310,6 +317,15 @@ impl Relay {
     }
 }
 
+/// Whether the engine's event means something without a person who watches. What a viewer measures does not.
+const fn is_a_relays(event: &Event) -> bool {
+    match event {
+        Event::PeerBlamed { .. } | Event::Repaired { .. } => true,
+        Event::Stats(stats) => stats.viewer.is_none(),
+        _ => false,
+    }
+}
+
 impl Machine for Relay {
     fn handle(&mut self, now: Instant, input: Input, out: &mut Outbox) {
         if self.over {
@@ -318,7 +334,7 @@ impl Machine for Relay {
         let mut inner = core::mem::take(&mut self.inner);
         self.take(now, input, &mut inner);
         if self.sent >= self.lease().bytes {
-            self.end(&mut inner);
+            self.end(Ended::BytesSpent, &mut inner);
         }
         if now >= self.next_second && !self.over {
             self.on_second(now, &mut inner);

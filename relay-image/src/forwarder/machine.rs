@@ -1,10 +1,7 @@
-//! The forwarding process: the engine of viewers and relays, and the driver that they share.
+//! The machine of the forwarding process: the engine of viewers and relays, and nothing else.
 
-use super::{bare, process};
-use crate::args::BenchForwarder;
-use crate::error::Error;
-use banyan_peer::{Clock, Endpoint, Inbound, identity};
-use banyan_protocol::id::{Ed25519, PeerId, key_text};
+use super::RANK;
+use banyan_protocol::id::{Ed25519, PeerId};
 use banyan_protocol::io::{Command, Ended, Input, Lane, LinkId, Machine, Outbox, Output};
 use banyan_protocol::media::forward::{Config, Forwarder};
 use banyan_protocol::time::{ChannelClock, ChannelTime, Instant};
@@ -12,80 +9,18 @@ use banyan_protocol::wire::chunk::Data;
 use banyan_protocol::wire::close::CloseCode;
 use banyan_protocol::wire::control::Message;
 use banyan_protocol::wire::layout::Layout;
-use banyan_protocol::wire::text::from_base32;
-use banyan_protocol::wire::ticket::Rank;
 use bytes::Bytes;
-use std::io::{Read, Write};
-use std::net::Ipv4Addr;
 use std::sync::Arc;
-use tokio::sync::oneshot;
-
-/// The forwarding process's rank on every stripe; its children's is greater.
-pub(super) const RANK: Rank = Rank(1);
-
-/// More children than any machine feeds; all of them come from one address here.
-const CHILDREN_MAX: usize = 10_000;
-
-/// Forwards a channel, on one core if it is named, until its standard input ends. Prints where it listens, and its key.
-///
-/// # Errors
-/// If the channel is no key, or the system gives no core or port.
-pub async fn run(args: &BenchForwarder) -> Result<(), Error> {
-    if let Some(core) = args.pin {
-        process::pin_to(core)?;
-    }
-    let channel = parse_key(&args.channel).ok_or_else(|| Error::Usage("--channel is no key".into()))?;
-    let inbound = Inbound {
-        total: CHILDREN_MAX,
-        per_prefix: CHILDREN_MAX,
-        unproven: CHILDREN_MAX,
-    };
-    let config = banyan_peer::Config {
-        listen: Some((Ipv4Addr::LOCALHOST, 0).into()),
-        inbound,
-        ..banyan_peer::Config::default()
-    };
-    let endpoint = Endpoint::bind(&identity::generate(), config)?;
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "{} {}", endpoint.local(), key_text(&endpoint.id()))?;
-    stdout.flush()?;
-    // The benchmark holds the other end, so that this process never outlives it.
-    let (end, ended) = oneshot::channel();
-    std::thread::spawn(move || {
-        // Anything else than its end would be a surprise, and ends it as well.
-        let _ = std::io::stdin().read(&mut [0]);
-        let _ = end.send(());
-    });
-    tokio::select! {
-        () = forward(endpoint.clone(), channel), if !args.bare => {}
-        () = bare::run(&endpoint), if args.bare => {}
-        _ = ended => {}
-    }
-    Ok(())
-}
-
-async fn forward(endpoint: Endpoint, channel: PeerId) {
-    let clock = Clock::start();
-    let day = ChannelClock::new(clock.now(), clock.channel_now());
-    let machine = Forwarding::new(endpoint.id(), channel, day);
-    let mut handle = banyan_peer::spawn(machine, endpoint, clock);
-    while handle.outgoing.recv().await.is_some() {}
-}
-
-/// The key in its text form.
-pub(super) fn parse_key(text: &str) -> Option<PeerId> {
-    Some(PeerId(from_base32(text)?.try_into().ok()?))
-}
 
 /// A machine that does nothing but forward.
-struct Forwarding {
+pub(super) struct Forwarding {
     engine: Forwarder,
     channel: PeerId,
     clock: ChannelClock,
 }
 
 impl Forwarding {
-    fn new(me: PeerId, channel: PeerId, clock: ChannelClock) -> Self {
+    pub(super) fn new(me: PeerId, channel: PeerId, clock: ChannelClock) -> Self {
         let config = Config {
             me,
             channel,
