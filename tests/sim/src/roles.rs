@@ -5,6 +5,7 @@ use banyan_protocol::id::PeerId;
 use banyan_protocol::media::StripeId;
 use banyan_protocol::overlay::Overlay;
 use banyan_protocol::role::broadcaster::Broadcaster;
+use banyan_protocol::role::relay::Relay;
 use banyan_protocol::role::viewer::Viewer;
 
 impl Role for Broadcaster {
@@ -28,5 +29,19 @@ impl Role for Viewer {
 
     fn children(&self) -> Vec<(PeerId, StripeId)> {
         Self::children(self).collect()
+    }
+}
+
+impl Role for Relay {
+    fn parents(&self) -> Vec<(StripeId, PeerId)> {
+        self.carrier().attachments().collect()
+    }
+
+    fn holdings(&self) -> Vec<(StripeId, u64, u64)> {
+        self.carrier().holdings().collect()
+    }
+
+    fn children(&self) -> Vec<(PeerId, StripeId)> {
+        self.carrier().children().collect()
     }
 }

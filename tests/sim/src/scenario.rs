@@ -68,6 +68,24 @@ pub struct Scenario {
     /// What lies between them.
     #[serde(default)]
     pub network: Network,
+    /// What a sponsor's provider gives; nobody sponsors without.
+    pub cloud: Option<Cloud>,
+}
+
+/// A provider of machines.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cloud {
+    /// A relay's uplink, in copies of the full stream.
+    pub copies: Range,
+    /// How long it takes to boot, in seconds.
+    pub boot_s: Range,
+    /// The share of those asked who say yes.
+    pub yes: f64,
+    /// How long a lease is, in seconds.
+    pub lease_s: f64,
+    /// How many seconds after it began to serve a relay's machine is destroyed, if it is.
+    pub destroyed_s: Option<f64>,
 }
 
 /// The channel.
@@ -229,8 +247,18 @@ pub enum ScenarioError {
 }
 
 /// The names of our own scenarios.
-pub const NAMES: [&str; 10] = [
-    "churn", "exodus", "flash", "home", "killer", "large", "liars", "restart", "scarce", "signed",
+pub const NAMES: [&str; 11] = [
+    "churn",
+    "exodus",
+    "flash",
+    "home",
+    "killer",
+    "large",
+    "liars",
+    "restart",
+    "scarce",
+    "signed",
+    "sponsored",
 ];
 
 fn built_in(name: &str) -> Option<&'static str> {
@@ -239,6 +267,7 @@ fn built_in(name: &str) -> Option<&'static str> {
         "exodus" => include_str!("../scenarios/exodus.toml"),
         "flash" => include_str!("../scenarios/flash.toml"),
         "home" => include_str!("../scenarios/home.toml"),
+        "sponsored" => include_str!("../scenarios/sponsored.toml"),
         "killer" => include_str!("../scenarios/killer.toml"),
         "large" => include_str!("../scenarios/large.toml"),
         "liars" => include_str!("../scenarios/liars.toml"),

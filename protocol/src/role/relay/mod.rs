@@ -130,6 +130,11 @@ impl Relay {
         self.authority.lease()
     }
 
+    /// What it receives and forwards by, for the simulator's checks.
+    pub fn carrier(&self) -> &Viewer {
+        &self.carrier
+    }
+
     fn utc(&self, now: Instant) -> Utc {
         Utc::from_secs(self.began.1.as_secs() + now.since(self.began.0).as_secs())
     }

@@ -18,7 +18,7 @@ use crate::scenario::Scenario;
 use crate::world::{NodeIndex, Watch};
 use banyan_protocol::event::Event;
 use banyan_protocol::id::{PeerId, Verify};
-use banyan_protocol::io::{Ended, Lane, Play};
+use banyan_protocol::io::{CloudOrder, Ended, Lane, Play};
 use banyan_protocol::wire::chunk::Data;
 use banyan_protocol::wire::control::Message;
 use bytes::Bytes;
@@ -49,6 +49,10 @@ pub struct Score {
     pub(crate) pulse: Option<pulse::Pulse>,
     pub(crate) ledger: Option<ledger::Ledger>,
     broken: Option<Broken>,
+    /// Who was asked to sponsor, and has not answered.
+    pub(crate) asked: Vec<NodeIndex>,
+    /// What sponsors want of their provider.
+    pub(crate) orders: Vec<(NodeIndex, CloudOrder)>,
 }
 
 impl Score {
@@ -72,6 +76,8 @@ impl Score {
             pulse: None,
             ledger: None,
             broken: None,
+            asked: Vec::new(),
+            orders: Vec::new(),
         }
     }
 
@@ -139,6 +145,7 @@ impl Watch for Score {
         match event {
             Event::Playing { startup_ms } => self.startups_ms.push(*startup_ms),
             Event::Repaired { gap_ms, .. } => self.repairs_ms.push(*gap_ms),
+            Event::SponsorRequest { .. } => self.asked.push(node),
             Event::Stall if !self.is_excused(now, node) => self.stalls += 1,
             _ => {}
         }
@@ -151,6 +158,10 @@ impl Watch for Score {
         if let Err(what) = seat.play(now, play, &self.media) {
             self.breaks(now, format!("node {node} {what}"));
         }
+    }
+
+    fn cloud(&mut self, node: NodeIndex, order: &CloudOrder) {
+        self.orders.push((node, *order));
     }
 
     fn ended(&mut self, now: Micros, node: NodeIndex, how: &Ended) {
@@ -182,17 +193,20 @@ impl Watch for Score {
         if let Some(pulse) = &mut self.pulse {
             pulse.came(to, lane, frame);
         }
-        if lane != Lane::Control || (from != self.source && to != self.source) {
+        let is_of_interest = from == self.source || to == self.source || self.tickets.is_relay(to);
+        if lane != Lane::Control || !is_of_interest {
             return;
         }
         let Ok(message) = Message::parse(frame) else {
             return self.breaks(now, format!("node {from} says to node {to} what cannot be read"));
         };
-        if to == self.source {
-            self.hear_request(&message);
-        } else if let Message::Assign(assign) = &message
-            && let Err(what) = self.tickets.give(now, to, &assign.ticket)
-        {
+        let given = match &message {
+            _ if to == self.source => return self.hear_request(&message),
+            Message::Assign(assign) => self.tickets.give(now, to, &assign.ticket),
+            Message::Order(commanded) => self.tickets.order(now, from, to, commanded),
+            _ => return,
+        };
+        if let Err(what) = given {
             self.breaks(now, format!("node {to} is given a ticket that {what}"));
         }
     }

@@ -4,8 +4,9 @@ use crate::net::{Micros, SECOND};
 use crate::world::NodeIndex;
 use banyan_protocol::id::{PeerId, Verify};
 use banyan_protocol::media::StripeId;
+use banyan_protocol::wire::order::{Commanded, Numbered, Order};
 use banyan_protocol::wire::ticket::Ticket;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A viewer may act by a former ticket for so long after the next: until it has moved, or has given up moving.
@@ -17,6 +18,7 @@ pub(crate) struct Tickets {
     verify: Arc<dyn Verify>,
     viewers: BTreeMap<NodeIndex, PeerId>,
     given: BTreeMap<NodeIndex, Vec<(Micros, Ticket)>>,
+    relays: BTreeSet<NodeIndex>,
 }
 
 impl Tickets {
@@ -26,12 +28,41 @@ impl Tickets {
             verify,
             viewers: BTreeMap::new(),
             given: BTreeMap::new(),
+            relays: BTreeSet::new(),
         }
     }
 
     /// A viewer comes.
     pub(crate) fn expect(&mut self, node: NodeIndex, viewer: PeerId) {
         self.viewers.insert(node, viewer);
+    }
+
+    /// A relay boots.
+    pub(crate) fn expect_relay(&mut self, node: NodeIndex, relay: PeerId) {
+        self.expect(node, relay);
+        self.relays.insert(node);
+    }
+
+    /// Whether that is a relay.
+    pub(super) fn is_relay(&self, node: NodeIndex) -> bool {
+        self.relays.contains(&node)
+    }
+
+    /// A relay is given an order, by its sponsor or by the coordinator, which may bring a ticket.
+    pub(super) fn order(
+        &mut self,
+        now: Micros,
+        from: NodeIndex,
+        relay: NodeIndex,
+        commanded: &Commanded,
+    ) -> Result<(), String> {
+        let signer = self.viewers.get(&from).unwrap_or(&self.channel);
+        let key = self.viewers.get(&relay).ok_or("is for no relay")?;
+        let opened = Numbered::open(&commanded.order, signer, key, &*self.verify);
+        match opened.map_err(|error| error.to_string())?.order {
+            Order::Attach(assign) => self.give(now, relay, &assign.ticket),
+            _ => Ok(()),
+        }
     }
 
     /// The ticket in `sealed`, as the viewer reads it.

@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 /// Channel time when a simulation begins: some day in 2026.
-const DAY: u64 = 1_790_000_000_000_000;
+pub(super) const DAY: u64 = 1_790_000_000_000_000;
 
 /// The first run of a channel's broadcaster.
 const FIRST_EPOCH: u64 = 1_790_000_000;
@@ -62,6 +62,7 @@ impl Show {
             rates: FaultRates::default(),
             samples: second::Samples::default(),
             tells_late: false,
+            relays: Vec::new(),
             rng,
             scenario,
             tells_room: false,
@@ -191,7 +192,7 @@ fn weather(scenario: &Scenario, rng: &mut Rng) -> Weather {
 }
 
 /// The address of number `n`: each in a network of its own.
-fn address(n: u64) -> SocketAddr {
+pub(super) fn address(n: u64) -> SocketAddr {
     let [.., a, b] = (n as u16).to_be_bytes();
     let block = 20 + (n >> 16) as u8;
     SocketAddr::from(([block, a, b, 1], 4600))

@@ -1,6 +1,7 @@
 //! A run: a scenario is put on with one seed, and judged while it goes.
 
 mod build;
+mod cloud;
 mod faults;
 mod late;
 mod room;
@@ -40,6 +41,10 @@ pub(crate) enum Alarm {
     KillSource,
     /// The broadcaster is started again.
     StartSource,
+    /// A relay has booted: its number among all relays.
+    Boot(usize),
+    /// A relay's machine is destroyed.
+    Destroy(usize),
     /// A second is over.
     Second,
 }
@@ -97,6 +102,7 @@ pub struct Show {
     rates: faults::FaultRates,
     samples: second::Samples,
     tells_late: bool,
+    relays: Vec<cloud::Machine>,
 }
 
 impl Show {
@@ -138,6 +144,7 @@ impl Show {
         let end = self.end();
         while let Some(pause) = self.world.run() {
             self.look_at_changed()?;
+            self.serve_sponsors();
             let Pause::Alarm(alarm) = pause else { continue };
             self.ring(alarm)?;
             if self.world.now() >= end {
@@ -177,6 +184,8 @@ impl Show {
             Alarm::Thaw(node) => self.world.thaw(node),
             Alarm::KillSource => self.kill_source(),
             Alarm::StartSource => self.start_source(),
+            Alarm::Boot(relay) => self.boot(relay),
+            Alarm::Destroy(relay) => self.destroy(relay),
             Alarm::Second => return self.second(),
         }
         Ok(())

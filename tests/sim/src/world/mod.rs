@@ -22,7 +22,7 @@ use crate::net::queue::Queue;
 use crate::net::{Micros, SECOND};
 use banyan_protocol::event::Event;
 use banyan_protocol::id::PeerId;
-use banyan_protocol::io::{Ended, Lane, LinkEnd, LinkId, Outbox, Play};
+use banyan_protocol::io::{CloudOrder, Ended, Lane, LinkEnd, LinkId, Outbox, Play};
 use banyan_protocol::rng::Rng;
 use banyan_protocol::time::Instant;
 use bytes::Bytes;
@@ -47,6 +47,8 @@ pub trait Watch {
     fn event(&mut self, _now: Micros, _node: NodeIndex, _event: &Event) {}
     /// A viewer plays.
     fn play(&mut self, _now: Micros, _node: NodeIndex, _play: &Play) {}
+    /// A machine wants something of its cloud provider.
+    fn cloud(&mut self, _node: NodeIndex, _order: &CloudOrder) {}
     /// A machine ended.
     fn ended(&mut self, _now: Micros, _node: NodeIndex, _how: &Ended) {}
     /// A frame begins its way.

@@ -111,8 +111,10 @@ impl<W: Watch, A> World<W, A> {
                 addresses,
             } => self.dial(node, link, Some(peer), addresses),
             Output::DialAny { link, addresses } => self.dial(node, link, None, addresses),
-            // No scenario has a cloud.
-            Output::Cloud(_) => {}
+            Output::Cloud(order) => {
+                self.changed.push(node);
+                self.watch.cloud(node, &order);
+            }
             Output::Send { link, lane, frame } => {
                 if lane == Lane::Control {
                     self.changed.push(node);
