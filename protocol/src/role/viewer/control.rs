@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::id::{PeerId, PeerTag};
 use crate::io::{Ended, Lane, LinkId, Outbox};
 use crate::media::StripeId;
+use crate::role::config::Part;
 use crate::time::{Duration, Instant};
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Assign, Message, RefuseReason, Welcome};
@@ -82,6 +83,8 @@ impl Viewer {
                     self.clock.answered(now, sent, at);
                 }
             }
+            // A relay's sponsor is its child, too.
+            other if self.config.part == Part::Relay => return self.on_peer(now, link, other, out),
             other => return self.on_parent(now, link, other, out),
         }
         Ok(())
