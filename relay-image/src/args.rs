@@ -28,6 +28,21 @@ pub enum Command {
     /// Be the process that `banyan bench relay` loads.
     #[command(hide = true)]
     BenchForwarder(forwarder::Args),
+    /// Print the lease, `ENDS BYTES`, that a relay was given later, if its sponsor has signed it.
+    #[command(hide = true)]
+    Extension(Extension),
+}
+
+/// `banyan-relay extension`, for the timer that ends the machine.
+#[derive(Debug, clap::Args)]
+pub struct Extension {
+    /// The boot data.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+
+    /// What the relay has left there.
+    #[arg(value_name = "FILE")]
+    pub extension: PathBuf,
 }
 
 #[cfg(test)]

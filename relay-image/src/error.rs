@@ -1,6 +1,7 @@
 //! How a relay fails: what is said, and the exit code.
 
 use crate::boot::Unreadable;
+use crate::extension::Unsigned;
 use crate::forwarder;
 use crate::metadata::Unanswered;
 use banyan_peer::BindError;
@@ -23,6 +24,9 @@ pub enum Error {
     /// No port to listen at.
     #[error(transparent)]
     Listen(#[from] BindError),
+    /// Nobody has made the lease longer.
+    #[error(transparent)]
+    Extension(#[from] Unsigned),
     /// It is no forwarding process.
     #[error(transparent)]
     Forwarder(#[from] forwarder::Error),
@@ -45,6 +49,7 @@ impl Error {
             | Self::Over
             | Self::NotEnrolled
             | Self::Listen(_)
+            | Self::Extension(_)
             | Self::Forwarder(_)
             | Self::Bug
             | Self::System(_) => 1,
@@ -59,6 +64,7 @@ impl Error {
             Self::Over => "lease-over",
             Self::NotEnrolled => "not-enrolled",
             Self::Listen(_) => "listen",
+            Self::Extension(_) => "extension",
             Self::Forwarder(_) => "bench",
             Self::Bug => "bug",
             Self::System(_) => "system",

@@ -6,6 +6,7 @@
 pub mod args;
 pub mod boot;
 pub mod error;
+pub mod extension;
 pub mod forwarder;
 pub mod lifetime;
 pub mod metadata;

@@ -1,10 +1,11 @@
 //! A relay's life: boot data in, the machine driven until it ends, and the reason out.
 
-use crate::args::{Args, Command};
+use crate::args::{self, Args, Command};
 use crate::error::Error;
+use crate::extension::Note;
 use crate::lifetime::{self, DayClock, Lifetime};
 use crate::report::{Own, Report};
-use crate::{boot, forwarder, metadata};
+use crate::{boot, extension, forwarder, metadata};
 use banyan_peer::{Clock, Endpoint, Handle, Inbound, Outgoing, identity};
 use banyan_protocol::id::{Ed25519, SecretKey};
 use banyan_protocol::io::{self, Ended};
@@ -26,11 +27,22 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// # Errors
 /// If the relay was not told what it must know, or its sponsor never called, or the machine gives no port.
 pub async fn run(args: Args, began: Instant) -> Result<(), Error> {
-    if let Some(Command::BenchForwarder(args)) = args.command {
-        return Ok(forwarder::run(&args).await?);
+    match args.command {
+        Some(Command::BenchForwarder(args)) => Ok(forwarder::run(&args).await?),
+        Some(Command::Extension(args)) => print_extension(&args),
+        None => tell(&args, began).await,
     }
+}
+
+fn print_extension(args: &args::Extension) -> Result<(), Error> {
+    let lease = extension::read(&boot::read(&args.config)?, &args.extension)?;
+    println!("{} {}", lease.ends.as_secs(), lease.bytes);
+    Ok(())
+}
+
+async fn tell(args: &Args, began: Instant) -> Result<(), Error> {
     let mut report = Report::new(began, args.json, Box::new(std::io::stdout()));
-    let outcome = serve(&args, &mut report).await;
+    let outcome = serve(args, &mut report).await;
     let why = outcome.as_ref().map_or_else(Error::name, |ended| *ended);
     report.own(&Own::Ended { why });
     outcome.map(|_| ())
@@ -56,11 +68,13 @@ async fn serve(args: &Args, report: &mut Report) -> Result<&'static str, Error> 
         listen: endpoint.local(),
         relay: endpoint.id(),
     });
+    let note = Note::of(endpoint.id());
     let clock = Clock::start();
     let machine = Relay::new(machine_config(boot, &endpoint, clock, day));
     let serving = Serving {
         handle: banyan_peer::spawn(machine, endpoint, clock),
         lifetime,
+        note,
         signals: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?],
         report,
     };
@@ -101,6 +115,7 @@ fn machine_config(boot: Boot, endpoint: &Endpoint, clock: Clock, day: DayClock) 
 struct Serving<'a> {
     handle: Handle<Relay>,
     lifetime: Lifetime,
+    note: Note,
     /// Whoever ends the process asks it to.
     signals: [Signal; 2],
     report: &'a mut Report,
@@ -132,9 +147,10 @@ impl Serving<'_> {
     /// Sees to it that the guard knows the lease in force, and whether that is over by a clock that the machine cannot see:
     /// the time of day, which may jump.
     async fn look(&mut self) -> bool {
-        let ends = self.handle.inspector.inspect(|relay| relay.lease().ends).await;
-        if let Some(ends) = ends {
+        let look = |relay: &Relay| (relay.lease().ends, relay.extension().cloned());
+        if let Some((ends, extension)) = self.handle.inspector.inspect(look).await {
             self.lifetime.move_to(ends);
+            self.note.keep(extension);
         }
         let is_over = self.lifetime.left().is_zero();
         if is_over {

@@ -23,6 +23,7 @@ use crate::wire::order::{Commanded, Order, Usage};
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use bytes::Bytes;
 use core::net::SocketAddr;
 
 /// So long before its end, by time or by bytes, it tells that it leaves; its children are moved meanwhile.
@@ -72,6 +73,8 @@ pub struct Relay {
     enrolment: Option<(EnrolSecret, Utc)>,
     /// When it was made, by both clocks.
     began: (Instant, Utc),
+    /// The order by which its lease was last made another.
+    extension: Option<Bytes>,
     /// The link to whoever commanded it last.
     commander: Option<LinkId>,
     /// Wire bytes sent: now, and when the second began.
@@ -114,6 +117,7 @@ impl Relay {
             sponsor: config.sponsor,
             enrolment: Some(config.enrolment),
             began: (config.now, config.clock),
+            extension: None,
             commander: None,
             sent: 0,
             sent_before: 0,
@@ -133,6 +137,12 @@ impl Relay {
     /// What it receives and forwards by, for the simulator's checks.
     pub fn carrier(&self) -> &Viewer {
         &self.carrier
+    }
+
+    /// The sealed order by which the lease was last made another: in its sponsor's hand, for whoever guards the machine and has
+    /// no reason to believe the relay.
+    pub fn extension(&self) -> Option<&Bytes> {
+        self.extension.as_ref()
     }
 
     fn utc(&self, now: Instant) -> Utc {
@@ -157,7 +167,7 @@ impl Relay {
     }
 
     /// Takes what concerns a relay alone. Whether the frame was that.
-    fn on_control(&mut self, now: Instant, link: LinkId, frame: &bytes::Bytes, out: &mut Outbox) -> bool {
+    fn on_control(&mut self, now: Instant, link: LinkId, frame: &Bytes, out: &mut Outbox) -> bool {
         match Message::parse(frame) {
             Ok(Message::Order(commanded)) => {
                 if let Err(why) = self.on_order(now, link, &commanded, out) {
@@ -185,6 +195,9 @@ impl Relay {
         let (_, order) = self.authority.admit(commanded, utc, self.sent, &*verify)?;
         // Whoever started it knows its key by now: the secret has done its work.
         self.enrolment = None;
+        if matches!(order, Order::Extend(_)) {
+            self.extension = Some(commanded.order.clone());
+        }
         self.take_commander(now, link);
         self.obey(now, link, order, out);
         Ok(())
