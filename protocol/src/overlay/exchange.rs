@@ -147,7 +147,7 @@ impl Overlay {
         if depth * 100 > least * DEEP_PERCENT {
             return Some(WORTH_LEAST);
         }
-        let carried = self.viewers().any(|member| self.carries_any(member));
+        let carried = self.others().any(|member| self.carries_any(member));
         carried.then_some(SLOT_WORTH / 100)
     }
 
@@ -172,7 +172,7 @@ impl Overlay {
     fn depths(&self) -> (u64, u64) {
         let slot = self.stripes.top_slot();
         let places = self
-            .viewers()
+            .others()
             .flat_map(|member| self.member(member).places.iter().flatten());
         let rooted = places.filter(|place| place.is_rooted());
         let (mut depths, mut places) = (0, 0);
@@ -181,7 +181,7 @@ impl Overlay {
             places += 1;
         }
         let mut slots: Vec<u64> = self
-            .viewers()
+            .others()
             .map(|member| self.member(member).granted.slots(slot))
             .collect();
         slots.sort_unstable_by_key(|slots| core::cmp::Reverse(*slots));
@@ -237,9 +237,13 @@ impl Overlay {
         (roomy || self.has_room(&exchange)).then_some(exchange)
     }
 
-    /// Whether either side has uplink for what it gets, once it is rid of what it gives.
+    /// Whether either side has uplink for what it gets, once it is rid of what it gives. Nobody goes to a relay for the trees' sake
+    /// alone, unless somebody comes back.
     fn has_room(&self, exchange: &Exchange) -> bool {
         let there = exchange.there;
+        if exchange.back.is_none() && self.is_relay(there.to) && !self.is_relay(there.from) {
+            return false;
+        }
         let fits = |member: MemberIndex, gets: StripeIndex, gives: Option<StripeIndex>| {
             let given = gives.map_or(Bitrate::ZERO, |stripe| self.stripes.slot(stripe));
             let free = self.member(member).free().min(self.free_for(member, gets)) + given;
@@ -295,7 +299,7 @@ impl Overlay {
         relieved + steps.iter().map(levels).sum::<i64>()
     }
 
-    fn is_rested(&self, now: Instant, member: MemberIndex) -> bool {
+    pub(super) fn is_rested(&self, now: Instant, member: MemberIndex) -> bool {
         let info = self.member(member);
         let rested = info.moved.is_none_or(|at| now.since(at) >= REST);
         rested && info.moves_left > 0 && info.is_active() && now.since(info.joined) >= SETTLED_AFTER
@@ -309,6 +313,7 @@ impl Overlay {
             to,
         } = step;
         self.children(from, stripe).contains(&child)
+            && !self.is_promised(child, from)
             && self.may_hang(child, stripe, to)
             && !self.path_meets(to, stripe, child)
     }

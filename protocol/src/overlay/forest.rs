@@ -139,10 +139,10 @@ impl Overlay {
     }
 
     /// A childless member's rank is by its strength, where the parent's allows: so the stronger may be spares to the weaker, and
-    /// parents, without anybody's rank having to change.
+    /// parents, without anybody's rank having to change. Relays count as stronger than everybody.
     fn first_rank(&self, child: MemberIndex, above: Rank, below: Option<Rank>) -> Option<Rank> {
         let least = rank_between(above, below)?;
-        if below.is_some() {
+        if below.is_some() || self.is_relay(child) {
             return Some(least);
         }
         let slots = self

@@ -23,7 +23,7 @@ const MOVES_MAX: u8 = 8;
 impl Overlay {
     /// Somebody joins: everybody may be moved once more.
     pub(crate) fn allow_moves(&mut self) {
-        for index in self.viewers().collect::<Vec<_>>() {
+        for index in self.others().collect::<Vec<_>>() {
             let member = self.member_mut(index);
             member.moves_left = (member.moves_left + 1).min(MOVES_MAX);
         }
@@ -44,7 +44,7 @@ impl Overlay {
     /// Call every few seconds, while nobody waits for a seat and nobody has just failed: a wave of moves would make everybody's
     /// neighbours new at once.
     pub fn improve(&mut self, now: Instant) {
-        let mut moves = self.viewer_count().div_ceil(30);
+        let mut moves = self.other_count().div_ceil(30);
         if self.widen_root(now) {
             moves -= 1;
         }
@@ -96,7 +96,10 @@ impl Overlay {
     fn riser(&self, now: Instant, stripe: StripeIndex) -> Option<MemberIndex> {
         let below = |member: &MemberIndex| {
             let place = self.member(*member).place(stripe);
-            place.is_some_and(|place| place.is_rooted() && place.depth > 1)
+            let promised = |parent| self.is_promised(*member, parent);
+            place.is_some_and(|place| {
+                place.depth > 1 && place.is_rooted() && !place.parent.is_some_and(promised)
+            })
         };
         self.strongest_first(now).into_iter().find(below)
     }
@@ -128,7 +131,7 @@ impl Overlay {
             let member = self.member(*index);
             now.since(member.joined) >= SETTLED_AFTER && member.is_active() && self.may_move(now, *index)
         };
-        let mut strongest: Vec<MemberIndex> = self.viewers().filter(settled).collect();
+        let mut strongest: Vec<MemberIndex> = self.others().filter(settled).collect();
         strongest.sort_by_key(|index| (core::cmp::Reverse(self.member(*index).granted), *index));
         strongest
     }
@@ -137,7 +140,7 @@ impl Overlay {
         let Some(place) = self.member(member).place(stripe) else {
             return false;
         };
-        if place.parent.is_none()
+        if place.parent.is_none_or(|parent| self.is_promised(member, parent))
             || !place.is_rooted()
             || self.member(member).free() < self.stripes.slot(stripe)
         {
@@ -164,7 +167,13 @@ impl Overlay {
         (above.depth + 1 < depth && !self.path_meets(parent, stripe, member)).then_some(parent)
     }
 
-    fn swap_up(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex, seat: Takeover) -> bool {
+    pub(super) fn swap_up(
+        &mut self,
+        now: Instant,
+        member: MemberIndex,
+        stripe: StripeIndex,
+        seat: Takeover,
+    ) -> bool {
         let former = self
             .member(member)
             .place(stripe)

@@ -25,6 +25,21 @@ impl MemberIndex {
     }
 }
 
+/// What a member is here for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// To see the channel.
+    #[default]
+    Viewer,
+    /// To sponsor a relay without watching: it has no places.
+    Sponsor,
+    /// To carry the channel to others, for this sponsor.
+    Relay {
+        /// Who pays for it.
+        sponsor: PeerId,
+    },
+}
+
 /// Whether a member can be counted on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
@@ -66,6 +81,8 @@ pub struct Lingering {
 pub struct Member {
     /// Its key.
     pub id: PeerId,
+    /// What it is here for.
+    pub kind: Kind,
     /// When it joined.
     pub joined: Instant,
     /// When it was last moved to make the trees shorter.
@@ -113,6 +130,7 @@ impl Member {
     pub fn new(id: PeerId, joined: Instant, prefix: Prefix) -> Self {
         Self {
             id,
+            kind: Kind::Viewer,
             joined,
             moved: None,
             moves_left: 1,
@@ -139,6 +157,19 @@ impl Member {
     /// Whether it is a member still.
     pub fn is_present(&self) -> bool {
         self.state != State::Gone
+    }
+
+    /// Whether it is here to see the channel.
+    pub fn is_viewer(&self) -> bool {
+        self.kind == Kind::Viewer
+    }
+
+    /// Who pays for it, if it is a relay.
+    pub fn sponsor(&self) -> Option<PeerId> {
+        match self.kind {
+            Kind::Relay { sponsor } => Some(sponsor),
+            Kind::Viewer | Kind::Sponsor => None,
+        }
     }
 
     /// Whether it may be given new children.
@@ -177,8 +208,8 @@ impl Member {
         self.used > Bitrate::ZERO
     }
 
-    /// How it is served when there is not enough; `slot` is the full stream's.
-    pub fn class(&self, slot: Bitrate) -> Class {
+    /// How it is served when there is not enough, relays aside; `slot` is the full stream's.
+    pub(super) fn class(&self, slot: Bitrate) -> Class {
         if self.is_interior() {
             Class::Interior
         } else if self.cap.is_some_and(|cap| cap < slot) || self.granted < slot {

@@ -4,7 +4,7 @@
 //! [`Overlay`] holds the members and their places in the trees. Its operations are split by concern: [`forest`] changes
 //! single edges, [`placement`] chooses seats and spares, [`plan`] turns what happened (a join, a leave, a failure) into
 //! edges, [`orphans`] finds new parents, [`capacity`] grants uplink as it is proven, [`admission`] runs the rounds of questions when it runs
-//! out, [`ration`] says who has the full stream then, and [`exchange`] makes the most of full uplinks.
+//! out, [`ration`] says who has the full stream then, [`exchange`] makes the most of full uplinks, and [`relays`] places what sponsors lend.
 
 pub mod acquaintances;
 pub mod admission;
@@ -19,6 +19,7 @@ pub mod plan;
 pub mod ration;
 pub mod reach;
 pub mod recover;
+pub mod relays;
 pub mod stripes;
 
 use crate::id::{PeerId, PeerTag};
@@ -42,6 +43,8 @@ pub struct Overlay {
     spare_load: BTreeMap<(MemberIndex, MemberIndex), u32>,
     /// Members of whom children say that they have failed.
     suspects: BTreeSet<MemberIndex>,
+    /// Members that are relays.
+    relays: BTreeSet<MemberIndex>,
     /// Places that want a spare and may find one now.
     spareless: BTreeSet<(MemberIndex, StripeIndex)>,
     /// Members whose places changed since they were last told.
@@ -63,6 +66,7 @@ impl Overlay {
             acquaintances: Acquaintances::default(),
             spare_load: BTreeMap::new(),
             suspects: BTreeSet::new(),
+            relays: BTreeSet::new(),
             spareless: BTreeSet::new(),
             changed: BTreeSet::new(),
             changed_a_little: BTreeSet::new(),
@@ -100,20 +104,30 @@ impl Overlay {
         &self.stripes
     }
 
-    /// All who are here: the source first, then the viewers.
+    /// All who are here: the source first, then the others.
     pub fn present(&self) -> impl Iterator<Item = MemberIndex> + '_ {
         let indices = (0..self.members.len()).map(|index| MemberIndex(index as u32));
         indices.filter(|index| self.member(*index).is_present())
     }
 
+    /// All who are here but the source.
+    pub fn others(&self) -> impl Iterator<Item = MemberIndex> + '_ {
+        self.present().skip(1)
+    }
+
+    /// How many are here but the source.
+    pub fn other_count(&self) -> usize {
+        self.by_id.len() - 1
+    }
+
     /// The viewers who are here.
     pub fn viewers(&self) -> impl Iterator<Item = MemberIndex> + '_ {
-        self.present().skip(1)
+        self.others().filter(|index| self.member(*index).is_viewer())
     }
 
     /// How many viewers are here.
     pub fn viewer_count(&self) -> usize {
-        self.by_id.len() - 1
+        self.viewers().count()
     }
 
     /// The members whose places changed since the last call, in order.
@@ -143,7 +157,7 @@ impl Overlay {
     /// Adds a member without a place.
     pub(crate) fn insert(&mut self, mut member: Member) -> MemberIndex {
         member.places.resize_with(self.stripes.len(), || None);
-        let id = member.id;
+        let (id, is_relay) = (member.id, member.sponsor().is_some());
         let index = match self.free_indices.pop() {
             Some(index) => {
                 self.members[index.get()] = member;
@@ -156,6 +170,9 @@ impl Overlay {
         };
         let former = self.by_id.insert(id, index);
         assert!(former.is_none(), "a key is a member once");
+        if is_relay {
+            self.relays.insert(index);
+        }
         index
     }
 
@@ -172,6 +189,7 @@ impl Overlay {
         self.bad_pairs.forget(index);
         self.acquaintances.forget(index);
         self.suspects.remove(&index);
+        self.relays.remove(&index);
         self.changed.remove(&index);
         self.changed_a_little.remove(&index);
         self.free_indices.push(index);

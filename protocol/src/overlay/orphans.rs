@@ -69,7 +69,7 @@ impl Overlay {
     }
 
     /// Takes a member's children on one stripe from it. Returns those whose spares have no room for them.
-    fn disband(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) -> Vec<Orphan> {
+    pub(super) fn disband(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) -> Vec<Orphan> {
         let place = self.member(member).place(stripe);
         let children = place.map(|place| place.children.clone()).unwrap_or_default();
         let mut orphans = Vec::new();

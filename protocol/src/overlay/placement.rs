@@ -32,7 +32,8 @@ impl Overlay {
             return Some(Dials::Child);
         }
         let (below, above) = (self.member(child), self.member(parent));
-        if below.relay_only || above.relay_only {
+        let hides = |member: &Member, from: MemberIndex| member.relay_only && !self.is_relay(from);
+        if hides(below, parent) || hides(above, child) {
             return None;
         }
         reach::who_dials(below.reach, above.reach)
@@ -112,7 +113,7 @@ impl Overlay {
         rank_between(above.rank, below).is_some()
     }
 
-    /// The best parent with room for `child` on `stripe`: the least deep, where one that is not meant to be interior there
+    /// The best parent with room for `child` on `stripe`: no relay while a peer has room, for those cost money; the least deep, where one that is not meant to be interior there
     /// counts as a level deeper, and one that keeps no reserve as three; then the one with most room. Who is interior elsewhere comes last. `None` if
     /// nobody has room.
     pub fn free_seat(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
@@ -127,7 +128,8 @@ impl Overlay {
             let depth = member.place(stripe).map_or(0, |place| place.depth);
             let opening = self.opening(member, *parent, stripe);
             let cost = depth.saturating_add(u16::from(opening) + 3 * u16::from(self.crowds(*parent, stripe)));
-            (opening == 2, cost, Reverse(member.free()), *parent)
+            let paid = self.is_relay(*parent);
+            (paid, opening == 2, cost, Reverse(member.free()), *parent)
         };
         let fits = |parent: &MemberIndex| self.may_hang(child, stripe, *parent);
         least(self.present().filter(has_room), key, fits)
@@ -145,7 +147,7 @@ impl Overlay {
 
     /// Whether one more child would leave less than a sixth of the parent's uplink, out of which a newcomer catches up, or too
     /// little for those who count on it as a spare.
-    fn crowds(&self, parent: MemberIndex, stripe: StripeIndex) -> bool {
+    pub(super) fn crowds(&self, parent: MemberIndex, stripe: StripeIndex) -> bool {
         let slot = self.stripes.slot(stripe);
         let rest = self.free_for(parent, stripe).saturating_sub(slot);
         rest * 6 < self.member(parent).granted || rest < slot * u64::from(self.most_counting_on(parent))
@@ -244,8 +246,8 @@ impl Overlay {
         )
     }
 
-    fn seats(&self, stripe: StripeIndex) -> impl Iterator<Item = Takeover> + '_ {
-        self.viewers().filter_map(move |sitter| {
+    pub(super) fn seats(&self, stripe: StripeIndex) -> impl Iterator<Item = Takeover> + '_ {
+        self.others().filter_map(move |sitter| {
             let place = self.member(sitter).place(stripe)?;
             let parent = place.parent.filter(|_| place.is_rooted())?;
             Some(Takeover {
@@ -256,7 +258,7 @@ impl Overlay {
         })
     }
 
-    fn takeover_key(
+    pub(super) fn takeover_key(
         &self,
         stripe: StripeIndex,
         seat: &Takeover,
@@ -266,15 +268,16 @@ impl Overlay {
         (seat.depth, children, sitter.granted, Reverse(seat.sitter))
     }
 
-    fn may_take(&self, newcomer: MemberIndex, stripe: StripeIndex, seat: &Takeover) -> bool {
+    pub(super) fn may_take(&self, newcomer: MemberIndex, stripe: StripeIndex, seat: &Takeover) -> bool {
         newcomer != seat.sitter
+            && !self.is_promised(seat.sitter, seat.parent)
             && self.member(seat.sitter).is_active()
             && !self.path_meets(seat.parent, stripe, newcomer)
             && self.may_hang(newcomer, stripe, seat.parent)
     }
 
     /// Who is to take over when the parent of `child` on `stripe` fails: somebody with room whose path to the source
-    /// avoids that parent; the source itself last, so that a failure doesn't storm it. Among them a neighbour of the child: it has a
+    /// avoids that parent; a relay after peers, the source itself last, so that a failure doesn't storm it. Among them a neighbour of the child: it has a
     /// link to it, need not be told of it, and loses fewer neighbours the fewer it has. But one neighbour is not to send it all
     /// that a failure takes.
     pub fn best_spare(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
@@ -289,6 +292,7 @@ impl Overlay {
             (
                 self.free_for(*spare, stripe) < slot * u64::from(load + 1),
                 *spare == MemberIndex::SOURCE,
+                self.is_relay(*spare),
                 self.needs_rise(child, stripe, *spare),
                 !handy.contains(spare),
                 !self.has_met(child, *spare),
@@ -380,7 +384,7 @@ impl Overlay {
 
 /// The candidate with the least key among those that fit. Fitting costs more to find out than the key, so only who could win is
 /// looked at.
-fn least<T, K: Ord>(
+pub(super) fn least<T, K: Ord>(
     candidates: impl Iterator<Item = T>,
     key: impl Fn(&T) -> K,
     fits: impl Fn(&T) -> bool,

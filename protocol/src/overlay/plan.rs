@@ -201,7 +201,7 @@ impl Overlay {
             let member = self.member(index);
             Bitrate(member.granted.0 / member.homes.len() as u64)
         };
-        self.viewers().filter(at_home).map(share).sum()
+        self.others().filter(at_home).map(share).sum()
     }
 
     fn homes_first(&self, member: MemberIndex, stripes: &[StripeIndex]) -> Vec<StripeIndex> {
@@ -210,9 +210,14 @@ impl Overlay {
         ordered
     }
 
-    /// Finds a parent for an orphan, or a newcomer, on one stripe: a free seat, or else that of a failed parent, or that of a
+    /// Finds a parent for an orphan, or a newcomer, on one stripe: a sponsor's is its relay, and a relay's near the source; else a free seat, or else that of a failed parent, or that of a
     /// leaf that finds another. Whether there was one.
     pub fn seat(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) -> bool {
+        let is_relay = self.is_relay(member);
+        if self.seat_at_own_relay(member, stripe) || (is_relay && self.seat_near_source(now, member, stripe))
+        {
+            return true;
+        }
         if let Some(parent) = self.free_seat(member, stripe) {
             self.attach(member, stripe, parent);
             return true;
@@ -352,7 +357,7 @@ impl Overlay {
             *index != member && !receives && carrier.is_active() && carrier.free() >= slot * 2
         };
         let reaches = |index: &MemberIndex| self.link_between(member, *index).is_some();
-        let candidates = self.viewers().filter(|index| fits(index) && reaches(index));
+        let candidates = self.others().filter(|index| fits(index) && reaches(index));
         let Some(carrier) = candidates.max_by_key(|index| self.member(*index).free()) else {
             return false;
         };
@@ -415,7 +420,7 @@ impl Overlay {
         if !self.spare_load.keys().any(|(spare, _)| *spare == member) {
             return;
         }
-        for child in self.viewers().collect::<Vec<_>>() {
+        for child in self.others().collect::<Vec<_>>() {
             for stripe in self.stripes.all() {
                 if self
                     .member(child)
@@ -469,7 +474,7 @@ impl Overlay {
     /// Looks at every spare once more: those that cannot stand in any more are replaced, and if `for_room`, those without
     /// room too where somebody else has it. Call once a second.
     pub fn review_spares(&mut self, for_room: bool) {
-        for member in self.viewers().collect::<Vec<_>>() {
+        for member in self.others().collect::<Vec<_>>() {
             for stripe in self.stripes.all() {
                 self.review_spare(member, stripe, for_room);
             }

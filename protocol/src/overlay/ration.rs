@@ -1,6 +1,6 @@
 //! Who has the full stream when it does not reach everybody: the order in which it is given, and taken.
 //!
-//! Who carries others comes first, then who could, free riders last; within a class the stronger, then who came earlier.
+//! Sponsors come first, then who carries others, then who could, free riders last; within a class the stronger, then who came earlier.
 //! Everybody has something before anybody has more.
 
 use crate::overlay::Overlay;
@@ -20,9 +20,8 @@ impl Overlay {
     /// The claim of a member.
     pub fn claim(&self, index: MemberIndex) -> Claim {
         let member = self.member(index);
-        let class = member.class(self.stripes.top_slot());
         Claim(
-            Reverse(class),
+            Reverse(self.class(index)),
             member.granted,
             Reverse(member.joined),
             Reverse(index),

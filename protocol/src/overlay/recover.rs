@@ -88,7 +88,8 @@ impl Overlay {
         self.release_until(now, member, Bitrate::ZERO)
     }
 
-    /// Takes so many children from a member that the rest fit its grant: first those who have no children themselves.
+    /// Takes so many children from a member that the rest fit its grant: first those who have no children themselves, a relay's
+    /// sponsor last.
     pub fn shed_excess(&mut self, now: Instant, member: MemberIndex) -> Vec<(MemberIndex, StripeIndex)> {
         let granted = self.member(member).granted;
         self.release_until(now, member, granted)
@@ -109,7 +110,7 @@ impl Overlay {
                 .member(*child)
                 .place(*stripe)
                 .map_or(0, |place| place.children.len());
-            (below, *child, *stripe)
+            (self.is_promised(*child, member), below, *child, *stripe)
         });
         let mut released = Vec::new();
         for (child, stripe) in children {

@@ -1,0 +1,250 @@
+//! Relays: near the source, interior wherever they can be, their sponsors directly below them, and everybody else there only who
+//! finds no room elsewhere, for each byte that a relay sends costs its sponsor money.
+
+use crate::id::PeerId;
+use crate::overlay::Overlay;
+use crate::overlay::member::{MemberIndex, State};
+use crate::overlay::orphans::Orphan;
+use crate::overlay::placement::{Takeover, least};
+use crate::overlay::stripes::StripeIndex;
+use crate::time::Instant;
+use crate::wire::ticket::Class;
+use alloc::vec::Vec;
+
+impl Overlay {
+    /// The relays that are here.
+    pub fn relays(&self) -> impl Iterator<Item = MemberIndex> + '_ {
+        self.relays.iter().copied()
+    }
+
+    /// The relays that somebody pays for.
+    pub fn relays_of(&self, sponsor: PeerId) -> impl Iterator<Item = MemberIndex> + '_ {
+        self.relays()
+            .filter(move |relay| self.member(*relay).sponsor() == Some(sponsor))
+    }
+
+    /// Whether a member is a relay.
+    pub(crate) fn is_relay(&self, index: MemberIndex) -> bool {
+        self.relays.contains(&index)
+    }
+
+    /// How a member is served when there is not enough. Sponsors go first, as long as a relay of theirs does what it is there for;
+    /// and so do relays, for what their sponsors get comes from them.
+    pub fn class(&self, index: MemberIndex) -> Class {
+        let id = self.member(index).id;
+        let serves =
+            |relay: MemberIndex| matches!(self.member(relay).state, State::Active | State::Suspect { .. });
+        if self.is_relay(index) || self.relays_of(id).any(serves) {
+            return Class::Sponsor;
+        }
+        self.member(index).class(self.stripes.top_slot())
+    }
+
+    /// Seats a relay wherever it lacks a parent on the full stream. Stripes of lower tiers it is enlisted for when somebody needs
+    /// them. Whether it has all of the full stream then.
+    pub fn seat_relay(&mut self, now: Instant, relay: MemberIndex) -> bool {
+        let Some(top) = self.stripes.top() else {
+            return false;
+        };
+        let stripes: Vec<StripeIndex> = self.stripes.of_tier(top).collect();
+        self.member_mut(relay).homes.extend(stripes.iter().copied());
+        if self.member(relay).tier != Some(top) {
+            self.member_mut(relay).tier = Some(top);
+            self.touch(relay);
+        }
+        let mut whole = true;
+        for stripe in stripes {
+            whole &= self.has_parent(relay, stripe) || self.seat(now, relay, stripe);
+        }
+        whole
+    }
+
+    /// Seats a relay as near to the source as it gets: on a free seat there, else on its sponsor's, else on the weakest viewer's; who
+    /// sat there comes below it, or goes elsewhere.
+    pub(super) fn seat_near_source(&mut self, now: Instant, relay: MemberIndex, stripe: StripeIndex) -> bool {
+        let source = MemberIndex::SOURCE;
+        let free = self.free_for(source, stripe) >= self.stripes.slot(stripe);
+        if free && self.may_hang(relay, stripe, source) {
+            self.attach(relay, stripe, source);
+            return true;
+        }
+        let seat = self.seat_for_relay(relay, stripe);
+        seat.is_some_and(|seat| self.take_over(now, relay, stripe, seat))
+    }
+
+    fn seat_for_relay(&self, relay: MemberIndex, stripe: StripeIndex) -> Option<Takeover> {
+        let sponsor = self.member(relay).sponsor();
+        let given_up = |seat: &Takeover| !self.is_relay(seat.sitter);
+        let key = |seat: &Takeover| {
+            let is_sponsors = Some(self.member(seat.sitter).id) == sponsor;
+            (seat.depth, !is_sponsors, self.takeover_key(stripe, seat))
+        };
+        let fits = |seat: &Takeover| {
+            self.may_take(relay, stripe, seat) && self.seat_for_sitter(relay, stripe, *seat).is_some()
+        };
+        least(self.seats(stripe).filter(given_up), key, fits)
+    }
+
+    /// The relay of a sponsor that it is to hang below on a stripe, room aside.
+    fn own_relay(&self, sponsor: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
+        let carries = |relay: &MemberIndex| {
+            let place = self.member(*relay).place(stripe);
+            self.member(*relay).is_active()
+                && place.is_some_and(|place| place.is_rooted())
+                && self.link_between(sponsor, *relay).is_some()
+        };
+        self.relays_of(self.member(sponsor).id).find(carries)
+    }
+
+    /// Whether a member sits below a relay of its own: it is not moved from there for the trees' sake.
+    pub(super) fn is_promised(&self, member: MemberIndex, parent: MemberIndex) -> bool {
+        self.is_relay(parent) && self.member(parent).sponsor() == Some(self.member(member).id)
+    }
+
+    /// Seats a sponsor below its own relay, if that has room for it.
+    pub(super) fn seat_at_own_relay(&mut self, member: MemberIndex, stripe: StripeIndex) -> bool {
+        if self.relays.is_empty() {
+            return false;
+        }
+        let slot = self.stripes.slot(stripe);
+        let relay = self.own_relay(member, stripe);
+        let roomy =
+            relay.filter(|relay| self.member(*relay).free() >= slot && self.may_hang(member, stripe, *relay));
+        if let Some(relay) = roomy {
+            self.attach(member, stripe, relay);
+        }
+        roomy.is_some()
+    }
+
+    /// Brings every sponsor directly below its relay, on each stripe that the relay carries; where that has no room, somebody else
+    /// leaves it. Returns those who lost a parent by it: orphans, to be seated elsewhere.
+    pub fn keep_promises(&mut self, now: Instant) -> Vec<Orphan> {
+        let mut orphans = Vec::new();
+        let sponsors: Vec<PeerId> = self
+            .relays()
+            .filter_map(|relay| self.member(relay).sponsor())
+            .collect();
+        for sponsor in sponsors {
+            let Some(sponsor) = self
+                .find(&sponsor)
+                .filter(|sponsor| self.member(*sponsor).is_active())
+            else {
+                continue;
+            };
+            for stripe in self.stripes.all().collect::<Vec<_>>() {
+                orphans.extend(self.keep_promise(now, sponsor, stripe));
+            }
+        }
+        orphans
+    }
+
+    fn keep_promise(&mut self, now: Instant, sponsor: MemberIndex, stripe: StripeIndex) -> Vec<Orphan> {
+        let place = self.member(sponsor).place(stripe);
+        let parent = place.and_then(|place| place.parent);
+        let Some(parent) = parent.filter(|parent| !self.is_promised(sponsor, *parent)) else {
+            return Vec::new();
+        };
+        let Some(relay) = self.own_relay(sponsor, stripe) else {
+            return Vec::new();
+        };
+        if self.path_meets(relay, stripe, sponsor) {
+            self.rise_above_sponsor(now, relay, stripe, sponsor);
+            return Vec::new();
+        }
+        let Some(mut orphans) = self.make_room_at(now, relay, stripe) else {
+            return Vec::new();
+        };
+        if !self.may_hang(sponsor, stripe, relay) {
+            // Its rank must stay below its children's: they go elsewhere, and it may rise.
+            orphans.extend(self.disband(now, sponsor, stripe));
+        }
+        if self.may_hang(sponsor, stripe, relay) {
+            self.detach(sponsor, stripe, Some(now));
+            self.attach(sponsor, stripe, relay);
+        }
+        debug_assert!(self.has_parent(sponsor, stripe), "it keeps {parent:?} otherwise");
+        orphans
+    }
+
+    /// A relay that sits below its sponsor takes its seat.
+    fn rise_above_sponsor(
+        &mut self,
+        now: Instant,
+        relay: MemberIndex,
+        stripe: StripeIndex,
+        sponsor: MemberIndex,
+    ) {
+        let place = self.member(sponsor).place(stripe);
+        let seat = place.and_then(|place| {
+            Some(Takeover {
+                sitter: sponsor,
+                parent: place.parent?,
+                depth: place.depth,
+            })
+        });
+        if let Some(seat) = seat.filter(|seat| self.may_take(relay, stripe, seat)) {
+            self.swap_up(now, relay, stripe, seat);
+        }
+    }
+
+    /// Sees to it that a relay has room for its sponsor: if need be, the child with the least claim leaves it. Returns it;
+    /// `None` if there is none that could leave.
+    fn make_room_at(&mut self, now: Instant, relay: MemberIndex, stripe: StripeIndex) -> Option<Vec<Orphan>> {
+        if self.member(relay).free() >= self.stripes.slot(stripe) {
+            return Some(Vec::new());
+        }
+        let least = self
+            .children(relay, stripe)
+            .iter()
+            .copied()
+            .filter(|child| !self.is_promised(*child, relay))
+            .min_by_key(|child| self.claim(*child))?;
+        self.detach(least, stripe, Some(now));
+        Some(alloc::vec![(least, stripe)])
+    }
+
+    /// Moves relays' children to free peers' seats, at most `moves`, so that what is paid for is used for what nobody gives. How
+    /// many were moved.
+    pub fn relieve_relays(&mut self, now: Instant, moves: usize) -> usize {
+        let mut children = Vec::new();
+        for relay in self.relays() {
+            for (stripe, place) in self.member(relay).places_with_index() {
+                let movable =
+                    |child: &&MemberIndex| !self.is_promised(**child, relay) && !self.is_relay(**child);
+                children.extend(
+                    place
+                        .children
+                        .iter()
+                        .filter(movable)
+                        .map(|child| (*child, stripe)),
+                );
+            }
+        }
+        children.sort_by_key(|(child, stripe)| (self.children(*child, *stripe).len(), *child, *stripe));
+        let mut moved = 0;
+        for (child, stripe) in children {
+            if moved == moves {
+                break;
+            }
+            moved += usize::from(self.relieve(now, child, stripe));
+        }
+        moved
+    }
+
+    /// Only a seat that leaves its parent a reserve is worth a move: else the next failure brings the child back.
+    fn relieve(&mut self, now: Instant, child: MemberIndex, stripe: StripeIndex) -> bool {
+        let seat = self.free_seat(child, stripe);
+        let better = seat.filter(|parent| {
+            !self.is_relay(*parent)
+                && !self.crowds(*parent, stripe)
+                && !self.path_meets(*parent, stripe, child)
+        });
+        let Some(parent) = better.filter(|_| self.is_rested(now, child)) else {
+            return false;
+        };
+        self.detach(child, stripe, Some(now));
+        self.attach(child, stripe, parent);
+        self.note_move(now, child);
+        true
+    }
+}
