@@ -43,6 +43,28 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// Broadcaster: a relay serves from now on.
+    RelayJoined {
+        /// The relay.
+        relay: PeerId,
+        /// Who pays for it.
+        sponsor: PeerId,
+        /// What it sends at most.
+        uplink_bps: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Broadcaster: a relay serves no more.
+    RelayLeft {
+        /// The relay.
+        relay: PeerId,
+        /// Who paid for it.
+        sponsor: PeerId,
+        /// What it sent at most.
+        uplink_bps: u64,
+        /// Why.
+        reason: String,
+    },
     /// A peer did what it must not.
     PeerBlamed {
         /// Who.

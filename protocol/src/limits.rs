@@ -67,5 +67,8 @@ pub const LINK_BACKLOG_MAX: u64 = 128 * 1024;
 /// The most bytes of one coded frame. A keyframe of a 40 Mbit/s picture has about two million.
 pub const RECORD_MAX: usize = 8 * 1024 * 1024;
 
+/// The most relays that one sponsor may lend a channel at a time.
+pub const RELAYS_A_SPONSOR_MAX: usize = 4;
+
 /// The most new addresses that a peer dials within a minute, whoever names them.
 pub const NEW_ADDRESSES_A_MINUTE: usize = 20;

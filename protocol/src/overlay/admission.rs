@@ -1,13 +1,17 @@
 //! What happens when capacity runs out: who is asked to sponsor, in which order, for how long (from the paper that this
 //! program realises, §2.2; `docs/protocol.md` §8).
 //!
-//! There is one open round at a time. It asks the joiners that wait (after a loss: the orphans), then the leaves in
+//! There is one open round at a time. It asks those who have lost quality with a parent, then the joiners that wait, then the leaves in
 //! batches, free riders first. When nobody is left to ask, or the batches are used up, the shortage is concluded and the
-//! broadcaster's choice applies. Who was asked is not asked again soon.
+//! broadcaster's choice applies. Who was asked is not asked again soon, unless the question was taken back before it was answered.
+//!
+//! The first yes wins, and is a *pledge* until its relay serves: what it is to bring is held to be on its way, and nobody is
+//! asked for that any more.
 
 use crate::id::PeerId;
 use crate::overlay::member::MemberIndex;
 use crate::time::{Duration, Instant};
+use crate::units::Bitrate;
 use crate::wire::control::{RoundKind, WithdrawReason};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -22,6 +26,8 @@ pub const BATCH: usize = 8;
 pub const BATCHES: u8 = 3;
 /// Uplink that may yet prove itself delays the first question for so long at most.
 pub const UNPROVEN_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a yes is waited for to become a relay: a process takes two seconds, a machine a minute.
+pub const PLEDGE_DEADLINE: Duration = Duration::from_secs(180);
 /// Who was asked is left in peace for so long.
 const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(600);
 
@@ -34,6 +40,8 @@ pub struct Shortage {
     pub orphans: Vec<(MemberIndex, PeerId)>,
     /// Leaves that may be asked, free riders first.
     pub leaves: Vec<(MemberIndex, PeerId)>,
+    /// Uplink that all who lack something lack together.
+    pub missing: Bitrate,
     /// Whether uplink that is not proven yet could be enough.
     pub may_solve_itself: bool,
 }
@@ -58,6 +66,15 @@ pub enum Step {
         /// How long the answer is waited for.
         deadline: Duration,
     },
+    /// Tell this member that its yes counts.
+    Choose {
+        /// Whom.
+        member: MemberIndex,
+        /// The round's name.
+        round: u64,
+        /// Uplink that is missing, beyond what others have pledged.
+        missing: Bitrate,
+    },
     /// Tell this member that the question is withdrawn.
     Withdraw {
         /// Whom.
@@ -79,6 +96,15 @@ struct Round {
     open: BTreeMap<PeerId, MemberIndex>,
 }
 
+/// A yes that counts, and whose relay is on its way.
+#[derive(Clone, Copy, Debug)]
+struct Pledge {
+    member: MemberIndex,
+    round: u64,
+    until: Instant,
+    missing: Bitrate,
+}
+
 /// The rounds of questions of one channel.
 #[derive(Debug, Default)]
 pub struct Admission {
@@ -87,6 +113,7 @@ pub struct Admission {
     batches: u8,
     last_number: u64,
     asked: BTreeMap<PeerId, Instant>,
+    pledges: BTreeMap<PeerId, Pledge>,
 }
 
 impl Admission {
@@ -98,6 +125,7 @@ impl Admission {
     /// Looks at the shortage as it is now, and says what to do about it.
     pub fn poll(&mut self, now: Instant, shortage: &Shortage, steps: &mut Vec<Step>) {
         self.asked.retain(|_, at| now.since(*at) < ASKED_AGAIN_AFTER);
+        self.expire_pledges(now, steps);
         if !shortage.exists() {
             self.withdraw_all(WithdrawReason::Solved, steps);
             self.since = None;
@@ -105,6 +133,10 @@ impl Admission {
             return;
         }
         let since = *self.since.get_or_insert(now);
+        if shortage.missing <= self.pledged() && !self.pledges.is_empty() {
+            self.withdraw_all(WithdrawReason::Taken, steps);
+            return;
+        }
         if shortage.may_solve_itself && now.since(since) < UNPROVEN_PATIENCE {
             return;
         }
@@ -122,22 +154,96 @@ impl Admission {
         self.round.as_ref().map(|round| round.ends)
     }
 
-    /// An answer came. Whether it answers a question that is open; it is closed by that.
-    pub fn answer(&mut self, member: &PeerId, number: u64) -> bool {
+    /// A no came. Whether it answers a question that is open; it is closed by that.
+    pub fn decline(&mut self, member: &PeerId, number: u64) -> bool {
         let round = self.round.as_mut().filter(|round| round.number == number);
         round.is_some_and(|round| round.open.remove(member).is_some())
     }
 
+    /// A yes came. If its question is open it wins, and the others are withdrawn; else it is thanked for.
+    pub fn accept(
+        &mut self,
+        now: Instant,
+        asked: (MemberIndex, PeerId),
+        number: u64,
+        missing: Bitrate,
+        steps: &mut Vec<Step>,
+    ) {
+        let (member, id) = asked;
+        let round = number;
+        if !self.decline(&id, number) {
+            let taken = self.pledges.values().any(|pledge| pledge.round == number);
+            let why = if taken {
+                WithdrawReason::Taken
+            } else {
+                WithdrawReason::Expired
+            };
+            steps.push(Step::Withdraw { member, round, why });
+            return;
+        }
+        let missing = missing.saturating_sub(self.pledged());
+        let until = now + PLEDGE_DEADLINE;
+        steps.push(Step::Choose {
+            member,
+            round,
+            missing,
+        });
+        self.pledges.insert(
+            id,
+            Pledge {
+                member,
+                round,
+                until,
+                missing,
+            },
+        );
+        self.withdraw_all(WithdrawReason::Taken, steps);
+    }
+
+    /// The pledge of a round has become a relay, or will not. Whether there was one.
+    pub fn end_pledge(&mut self, member: &PeerId, round: u64) -> bool {
+        let pledged = self
+            .pledges
+            .get(member)
+            .is_some_and(|pledge| pledge.round == round);
+        pledged && self.pledges.remove(member).is_some()
+    }
+
+    /// The uplink that is on its way.
+    pub fn pledged(&self) -> Bitrate {
+        self.pledges.values().map(|pledge| pledge.missing).sum()
+    }
+
     /// A member went.
     pub fn forget(&mut self, member: &PeerId) {
+        self.pledges.remove(member);
         if let Some(round) = &mut self.round {
             round.open.remove(member);
         }
     }
 
+    fn expire_pledges(&mut self, now: Instant, steps: &mut Vec<Step>) {
+        self.pledges.retain(|_, pledge| {
+            if now >= pledge.until {
+                steps.push(Step::Withdraw {
+                    member: pledge.member,
+                    round: pledge.round,
+                    why: WithdrawReason::Expired,
+                });
+            }
+            now < pledge.until
+        });
+    }
+
     fn withdraw_all(&mut self, why: WithdrawReason, steps: &mut Vec<Step>) {
         let Some(round) = self.round.take() else { return };
         let number = round.number;
+        if why == WithdrawReason::Taken {
+            // They have not been heard, and may be asked the next time.
+            round.open.keys().for_each(|id| {
+                self.asked.remove(id);
+            });
+        }
         steps.extend(round.open.values().map(|member| Step::Withdraw {
             member: *member,
             round: number,
@@ -149,14 +255,14 @@ impl Admission {
         let orphans = self.not_asked(&shortage.orphans);
         let joiners = self.not_asked(&shortage.joiners);
         let leaves = self.not_asked(&shortage.leaves);
-        if !joiners.is_empty() {
-            self.open(now, RoundKind::Joiner, JOINER_DEADLINE, &joiners, steps);
-        } else if !orphans.is_empty() {
+        if !orphans.is_empty() {
             self.open(now, RoundKind::Orphans, JOINER_DEADLINE, &orphans, steps);
+        } else if !joiners.is_empty() {
+            self.open(now, RoundKind::Joiner, JOINER_DEADLINE, &joiners, steps);
         } else if !leaves.is_empty() && self.batches < BATCHES {
             self.batches += 1;
             self.open(now, RoundKind::Leaves, LEAVES_DEADLINE, &leaves, steps);
-        } else {
+        } else if self.pledges.is_empty() {
             self.since = None;
             self.batches = 0;
             steps.push(Step::Conclude);
@@ -268,8 +374,8 @@ mod tests {
             asked(&poll(&mut admission, 0, &shortage)),
             [(1, RoundKind::Orphans)]
         );
-        assert!(admission.answer(&member(1).1, 1));
-        assert!(!admission.answer(&member(1).1, 1), "an answer counts once");
+        assert!(admission.decline(&member(1).1, 1));
+        assert!(!admission.decline(&member(1).1, 1), "an answer counts once");
         assert_eq!(
             asked(&poll(&mut admission, 1, &shortage)),
             [(2, RoundKind::Leaves)]

@@ -1,3 +1,5 @@
+mod relays;
+
 use super::*;
 use crate::media::TierId;
 use crate::overlay::reach::{Prefix, Reach};

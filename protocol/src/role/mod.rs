@@ -3,4 +3,5 @@
 pub mod broadcaster;
 pub mod config;
 pub mod relay;
+mod scope;
 pub mod viewer;

@@ -1,11 +1,12 @@
 //! Who comes and who goes: hellos, dial-back, taking up places from before a restart, leaving.
 
+use super::routes::Route;
 use super::{Broadcaster, Contact, Joining};
 use crate::event::Event;
 use crate::io::{LinkId, Outbox, Output};
 use crate::limits::{ADDRESSES_MAX, VERSION};
 use crate::overlay::capacity::first_grant;
-use crate::overlay::member::{Member, MemberIndex, State};
+use crate::overlay::member::{Kind, Member, MemberIndex, State};
 use crate::overlay::reach::{Prefix, Reach};
 use crate::time::{Duration, Instant};
 use crate::wire::close::CloseCode;
@@ -46,7 +47,7 @@ impl Broadcaster {
         let full = self
             .config
             .max_viewers
-            .is_some_and(|max| self.overlay.viewer_count() >= max);
+            .is_some_and(|max| hello.watches && self.overlay.viewer_count() >= max);
         let known = self.overlay.find(&peer).is_some();
         let namesake = self.overlay.is_tag_taken(&peer);
         match () {
@@ -92,20 +93,38 @@ impl Broadcaster {
             return;
         }
         let mut member = Member::new(peer, now, Prefix::of(&address));
+        if !hello.watches {
+            member.kind = Kind::Sponsor;
+            self.enter(now, link, member, address, out);
+            return;
+        }
         member.cap = hello.uplink;
         member.buffer_ms = hello.buffer_ms.min(super::BUFFER_MS_MAX);
         member.relay_only = hello.relay_only;
         member.may_sponsor = hello.may_sponsor;
         member.granted = self.grant_for(&hello);
-        let index = self.overlay.admit(member);
-        self.links.get_mut(&link).expect("just seen").member = Some(index);
-        self.contacts.insert(index, Contact::new(link, address, now));
-        self.welcome(now, index, out);
+        let index = self.enter(now, link, member, address, out);
         self.probe(now, index, &hello, address, out);
         if let Some(resume) = hello.resume.filter(|_| now.since(self.started) < ADOPTION) {
             self.adoptions.insert(index, resume);
             self.adopt(now);
         }
+    }
+
+    fn enter(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        member: Member,
+        address: SocketAddr,
+        out: &mut Outbox,
+    ) -> MemberIndex {
+        let index = self.overlay.admit(member);
+        self.links.get_mut(&link).expect("the caller has seen it").member = Some(index);
+        let contact = Contact::new(Route::Link(link), address, now);
+        self.contacts.insert(index, contact);
+        self.welcome(now, index, link, out);
+        index
     }
 
     fn grant_for(&self, hello: &Hello) -> crate::units::Bitrate {
@@ -130,17 +149,19 @@ impl Broadcaster {
         let contact = self
             .contacts
             .get_mut(&member)
-            .expect("every viewer has a contact");
-        let former = core::mem::replace(&mut contact.link, link);
+            .expect("every member has a contact");
+        let former = core::mem::replace(&mut contact.route, Route::Link(link));
         contact.address = address;
         contact.heard = now;
         contact.order = None;
         self.links.get_mut(&link).expect("it said hello").member = Some(member);
-        if let Some(stranger) = self.links.get_mut(&former) {
-            stranger.member = None;
+        if let Route::Link(former) = former {
+            if let Some(stranger) = self.links.get_mut(&former) {
+                stranger.member = None;
+            }
+            self.close(now, former, CloseCode::Duplicate, out);
         }
-        self.close(now, former, CloseCode::Duplicate, out);
-        self.welcome(now, member, out);
+        self.welcome(now, member, link, out);
         self.overlay.estrange_all(member);
         self.overlay.touch(member);
         if self.overlay.member(member).state != State::Leaving {
@@ -170,10 +191,19 @@ impl Broadcaster {
         }
     }
 
-    pub(super) fn on_probed(&mut self, now: Instant, peer: crate::id::PeerId, reached: Vec<SocketAddr>) {
+    pub(super) fn on_probed(
+        &mut self,
+        now: Instant,
+        peer: crate::id::PeerId,
+        reached: Vec<SocketAddr>,
+        out: &mut Outbox,
+    ) {
         let Some(member) = self.overlay.find(&peer) else {
             return;
         };
+        if self.relays.contains_key(&member) {
+            return self.on_relay_probed(now, member, reached, out);
+        }
         let info = self.overlay.member_mut(member);
         info.reach = if reached.is_empty() {
             Reach::Closed
@@ -204,7 +234,7 @@ impl Broadcaster {
     }
 
     /// Gives resumed members their former places, as far as their parents are here.
-    fn adopt(&mut self, now: Instant) {
+    pub(super) fn adopt(&mut self, now: Instant) {
         loop {
             let mut progress = false;
             for (member, resume) in self.adoptions.clone() {
@@ -244,6 +274,15 @@ impl Broadcaster {
 
     /// The member says goodbye: its children are moved while it still forwards.
     pub(super) fn on_leave(&mut self, now: Instant, member: MemberIndex) {
+        if self.relays.contains_key(&member) {
+            self.part_with_relay(now, member, "it has said goodbye");
+        } else {
+            self.evacuate(now, member);
+        }
+    }
+
+    /// Moves a member's children while it still forwards.
+    pub(super) fn evacuate(&mut self, now: Instant, member: MemberIndex) {
         self.overlay.set_state(member, State::Leaving);
         let orphans = self.overlay.evacuate(now, member, true);
         self.reseat(now, orphans);
@@ -270,6 +309,7 @@ impl Broadcaster {
             let viewers = self.announced.len();
             out.event(Event::ViewerLeft { peer, viewers });
         }
+        self.on_sponsor_gone(now, member, out);
     }
 
     /// Refuses a member that was let in before.
@@ -280,8 +320,7 @@ impl Broadcaster {
         reason: RefuseReason,
         out: &mut Outbox,
     ) {
-        if let Some(contact) = self.contacts.get(&member) {
-            let link = contact.link;
+        if let Some(Route::Link(link)) = self.contacts.get(&member).map(|contact| contact.route) {
             self.turn_away(now, link, reason, out);
             if let Some(stranger) = self.links.get_mut(&link) {
                 stranger.member = None;

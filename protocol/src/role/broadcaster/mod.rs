@@ -1,11 +1,14 @@
 //! The broadcaster: source of every tree, and the coordinator that decides who hangs where.
 //!
 //! Split by concern: `source` makes chunks, `membership` lets people in and out, `orders` tells members their places,
-//! `trouble` deals with failures, `ration` gives everybody what there is, `shortage` asks for more. This file takes inputs apart and keeps the time.
+//! `routes` says how they are reached, `trouble` deals with failures, `ration` gives everybody what there is, `shortage` asks for more,
+//! `relays` takes in what sponsors lend. This file takes inputs apart and keeps the time.
 
 mod membership;
 mod orders;
 mod ration;
+mod relays;
+mod routes;
 mod shortage;
 pub mod snapshot;
 mod source;
@@ -13,7 +16,7 @@ mod trouble;
 
 use crate::event::{Capacity, Event, Stats};
 use crate::id::PeerId;
-use crate::io::{Command, Ended, Input, Lane, LinkId, Machine, Outbox, Output};
+use crate::io::{Command, Ended, Input, Lane, LinkEnd, LinkId, Machine, Outbox, Output};
 use crate::limits::INBOUND_LINKS_MAX;
 use crate::media::TierId;
 use crate::media::forward::{Config as ForwarderConfig, Forwarder};
@@ -33,6 +36,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::net::SocketAddr;
 use ration::Cause;
+use relays::Relay;
+use routes::Route;
 use source::Source;
 pub use source::stripes_for;
 
@@ -69,9 +74,9 @@ struct Stranger {
     member: Option<MemberIndex>,
 }
 
-/// What the coordinator keeps of a viewer besides its places.
+/// What the coordinator keeps of a member besides its places.
 struct Contact {
-    link: LinkId,
+    route: Route,
     address: SocketAddr,
     /// When it last said anything.
     heard: Instant,
@@ -83,12 +88,14 @@ struct Contact {
     late_since: Option<Instant>,
     /// What it sent by its last report.
     sending: Bitrate,
+    /// Relays that it offered and that were none.
+    spurious_offers: u8,
 }
 
 impl Contact {
-    fn new(link: LinkId, address: SocketAddr, heard: Instant) -> Self {
+    fn new(route: Route, address: SocketAddr, heard: Instant) -> Self {
         Self {
-            link,
+            route,
             address,
             heard,
             // A key that comes back gets greater serials than it had: parents take no older ticket.
@@ -97,6 +104,7 @@ impl Contact {
             order: None,
             late_since: None,
             sending: Bitrate::ZERO,
+            spurious_offers: 0,
         }
     }
 }
@@ -142,6 +150,10 @@ pub struct Broadcaster {
     admission: Admission,
     links: BTreeMap<LinkId, Stranger>,
     contacts: BTreeMap<MemberIndex, Contact>,
+    relays: BTreeMap<MemberIndex, Relay>,
+    /// Links to relays that are being dialled.
+    dialled: BTreeMap<LinkId, MemberIndex>,
+    last_dialled: u64,
     lobby: Vec<(LinkId, Hello)>,
     joining: BTreeMap<MemberIndex, Joining>,
     adoptions: BTreeMap<MemberIndex, Resume>,
@@ -191,6 +203,9 @@ impl Broadcaster {
             admission: Admission::default(),
             links: BTreeMap::new(),
             contacts: BTreeMap::new(),
+            relays: BTreeMap::new(),
+            dialled: BTreeMap::new(),
+            last_dialled: 0,
             lobby: Vec::new(),
             joining: BTreeMap::new(),
             adoptions: BTreeMap::new(),
@@ -223,35 +238,48 @@ impl Broadcaster {
 
     fn close(&mut self, now: Instant, link: LinkId, code: CloseCode, out: &mut Outbox) {
         out.push(Output::Close { link, code });
-        self.forget_link(now, link, out);
+        self.forget_link(now, link, LinkEnd::Closed(code), out);
     }
 
     fn on_linked(&mut self, now: Instant, link: LinkId, peer: PeerId, address: SocketAddr, out: &mut Outbox) {
-        if self.links.len() >= INBOUND_LINKS_MAX.max(2 * self.overlay.viewer_count()) {
+        if self.links.len() >= INBOUND_LINKS_MAX.max(2 * self.overlay.other_count()) {
             out.push(Output::Close {
                 link,
                 code: CloseCode::Busy,
             });
             return;
         }
+        // A relay says no hello: its sponsor has spoken for it.
+        let relay = self
+            .overlay
+            .find(&peer)
+            .filter(|member| self.relays.contains_key(member));
         let stranger = Stranger {
             peer,
             address,
             since: now,
-            hello_taken: false,
-            member: None,
+            hello_taken: relay.is_some(),
+            member: relay,
         };
         self.links.insert(link, stranger);
         self.forwarder.linked(link, peer);
+        if let Some(relay) = relay {
+            self.on_relay_linked(link, relay);
+        }
     }
 
-    fn forget_link(&mut self, now: Instant, link: LinkId, out: &mut Outbox) {
+    fn forget_link(&mut self, now: Instant, link: LinkId, why: LinkEnd, out: &mut Outbox) {
         self.forwarder.unlinked(now, link);
         let Some(stranger) = self.links.remove(&link) else {
+            self.on_dial_failed(now, link, out);
             return;
         };
-        if let Some(member) = stranger.member {
-            self.dismiss(now, member, out);
+        match stranger.member {
+            Some(relay) if self.relays.contains_key(&relay) => {
+                self.on_relay_unlinked(now, link, relay, why, out)
+            }
+            Some(member) => self.dismiss(now, member, out),
+            None => {}
         }
     }
 
@@ -315,6 +343,13 @@ impl Broadcaster {
                 }
             }
             Message::Leave => self.on_leave(now, member),
+            Message::Serving(offer) => self.on_serving(now, member, offer, out),
+            Message::NoRelay { round, relay } => self.on_no_relay(now, member, round, relay, out),
+            Message::FromRelay { relay, message } => {
+                return self.on_from_relay(now, member, relay, &message, out);
+            }
+            // A relay that we command tells us what it would tell its sponsor.
+            Message::Usage(_) if self.relays.contains_key(&member) => {}
             _ => return Err(CloseCode::Unexpected),
         }
         Ok(())
@@ -350,8 +385,12 @@ impl Broadcaster {
         if all_new {
             let source = self.overlay.member_mut(MemberIndex::SOURCE);
             source.granted = self.config.uplink.unwrap_or(copy);
+            let relays: Vec<_> = self.overlay.relays().collect();
             let viewers: Vec<_> = self.overlay.viewers().collect();
-            viewers.into_iter().for_each(|member| self.serve(now, member));
+            relays
+                .into_iter()
+                .chain(viewers)
+                .for_each(|member| self.serve(now, member));
         }
     }
 
@@ -375,6 +414,7 @@ impl Broadcaster {
         self.judge_suspects(now, out);
         self.end_adoption(now);
         self.shut_out_silent(now, out);
+        self.tend_relays(now, out);
         self.seat_awaiting(now);
         self.promote(now);
         self.feed_hungry(now);
@@ -401,6 +441,7 @@ impl Broadcaster {
         self.next_second = self.next_second.max(now + Duration::from_millis(500));
         self.overlay.expire(now);
         self.judge_late(now);
+        self.watch_sponsors(now, out);
         self.overlay.raise_grants(now, !self.short.is_empty());
         self.review_trees(now);
         self.renew_tickets(now);
@@ -437,6 +478,7 @@ impl Broadcaster {
         }
         let moves = self.overlay.viewer_count().div_ceil(10).max(2);
         self.overlay.exchange(now, moves);
+        self.overlay.relieve_relays(now, moves);
     }
 
     fn report_capacity(&mut self, out: &mut Outbox) {
@@ -463,7 +505,7 @@ impl Broadcaster {
             slots_total: room.total,
             slots_used: room.used,
             places_left: room.free / (self.overlay.stripes().top_len() as u64).max(1),
-            relays: 0,
+            relays: self.relays_at_work(),
             slot_bps: self.overlay.stripes().top_slot().as_bps(),
         }
     }
@@ -481,9 +523,11 @@ impl Broadcaster {
     fn advance_end(&mut self, now: Instant, out: &mut Outbox) {
         match self.phase {
             Phase::Flushing { until } if now >= until || self.source.backlog() == Duration::ZERO => {
-                self.contacts
-                    .values()
-                    .for_each(|contact| out.tell(contact.link, &Message::End));
+                for contact in self.contacts.values() {
+                    if let Route::Link(link) = contact.route {
+                        out.tell(link, &Message::End);
+                    }
+                }
                 self.phase = Phase::Ending { at: now + LINGER };
             }
             Phase::Ending { at } if now >= at => {
@@ -525,7 +569,7 @@ impl Machine for Broadcaster {
             Input::Linked {
                 link, peer, address, ..
             } => self.on_linked(now, link, peer, address, out),
-            Input::Unlinked { link, .. } => self.forget_link(now, link, out),
+            Input::Unlinked { link, why } => self.forget_link(now, link, why, out),
             Input::Frame { link, lane, frame } => self.on_frame(now, link, lane, &frame, out),
             Input::Broken { link } => self.close(now, link, CloseCode::Malformed, out),
             Input::Drained { link, bytes } => self.forwarder.drained(now, link, bytes),
@@ -534,7 +578,7 @@ impl Machine for Broadcaster {
                 self.wire = (sent, received);
                 self.forwarder.wire_sent(now, sent);
             }
-            Input::Probed { peer, reached } => self.on_probed(now, peer, reached),
+            Input::Probed { peer, reached } => self.on_probed(now, peer, reached, out),
             Input::Command(command) => self.on_command(now, command, out),
         }
         self.on_wake(now, out);
@@ -562,13 +606,35 @@ impl Machine for Broadcaster {
         self.overlay.check_invariants();
         self.forwarder.check_invariants();
         for (member, contact) in &self.contacts {
-            let stranger = self.links.get(&contact.link).expect("a contact has a link");
-            assert_eq!(stranger.member, Some(*member), "link and member agree");
+            match contact.route {
+                Route::Link(link) | Route::Delegated(Some(link)) => {
+                    let stranger = self.links.get(&link).expect("a contact has a link");
+                    assert_eq!(stranger.member, Some(*member), "link and member agree");
+                }
+                Route::Sponsor(sponsor) => {
+                    let above = self.contacts.get(&sponsor).expect("a sponsor is here");
+                    assert!(
+                        matches!(above.route, Route::Link(_)),
+                        "sponsors speak for themselves"
+                    );
+                }
+                Route::Delegated(None) => {}
+            }
+            let is_relay = !matches!(contact.route, Route::Link(_));
+            assert_eq!(
+                is_relay,
+                self.relays.contains_key(member),
+                "relays, and they alone, are spoken for"
+            );
         }
         assert_eq!(
             self.contacts.len(),
-            self.overlay.viewer_count(),
-            "every viewer has a contact"
+            self.overlay.other_count(),
+            "everybody has a contact"
+        );
+        assert!(
+            self.overlay.relays().eq(self.relays.keys().copied()),
+            "relays are relays"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! What members are told: welcomes, and an `Assign` whenever their places changed.
 
 use super::{Broadcaster, Contact, Order};
-use crate::io::Outbox;
+use crate::io::{LinkId, Outbox};
 use crate::limits::TICKET_LIFE;
 use crate::media::TierId;
 use crate::overlay::member::MemberIndex;
@@ -29,7 +29,7 @@ const CATCHING_UP: Duration = Duration::from_millis(2500);
 const CATCHING_UP_MAX: usize = 3;
 
 impl Broadcaster {
-    pub(super) fn welcome(&self, now: Instant, member: MemberIndex, out: &mut Outbox) {
+    pub(super) fn welcome(&self, now: Instant, member: MemberIndex, link: LinkId, out: &mut Outbox) {
         let Some(contact) = self.contacts.get(&member) else {
             return;
         };
@@ -43,7 +43,7 @@ impl Broadcaster {
             now: self.clock.channel(now),
             observed: contact.address,
         };
-        out.tell(contact.link, &Message::Welcome(welcome));
+        out.tell(link, &Message::Welcome(welcome));
     }
 
     /// Tells every member whose places changed, and renews tickets that end soon.
@@ -72,7 +72,7 @@ impl Broadcaster {
         let order = Order {
             tier,
             why: self.tier_reason(member, tier),
-            class: info.class(self.overlay.stripes().top_slot()),
+            class: self.overlay.class(member),
             grants: self.grants(member),
         };
         let contact = &self.contacts[&member];
@@ -110,7 +110,7 @@ impl Broadcaster {
             peers,
         };
         contact.order = Some(order);
-        out.tell(contact.link, &Message::Assign(assign));
+        self.tell(member, &Message::Assign(assign), out);
     }
 
     /// Whether there are so many newcomers that the uplinks' reserve is not enough for the backlog of each.
@@ -159,11 +159,13 @@ impl Broadcaster {
         named.dedup();
         named.retain(|peer| self.overlay.introduce(now, member, *peer));
         named.sort_by_key(|peer| Reverse(self.overlay.member(*peer).free()));
-        let introduction = |peer| self.introduction(member, peer, out);
-        named.into_iter().map(introduction).collect()
+        named
+            .into_iter()
+            .map(|peer| self.introduction(member, peer, out))
+            .collect()
     }
 
-    fn introduction(&self, child: MemberIndex, parent: MemberIndex, out: &mut Outbox) -> Introduction {
+    fn introduction(&mut self, child: MemberIndex, parent: MemberIndex, out: &mut Outbox) -> Introduction {
         let peer = self.overlay.member(parent).id;
         let mut addresses = self.overlay.member(parent).addresses.clone();
         if self.overlay.link_between(child, parent) == Some(Dials::Parent) {
@@ -173,9 +175,7 @@ impl Broadcaster {
                 peer: below.id,
                 addresses: below.addresses.clone(),
             };
-            if let Some(contact) = self.contacts.get(&parent) {
-                out.tell(contact.link, &Message::Dial(dial));
-            }
+            self.tell(parent, &Message::Dial(dial), out);
         }
         Introduction { peer, addresses }
     }

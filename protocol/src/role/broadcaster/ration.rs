@@ -8,7 +8,7 @@ use super::Broadcaster;
 use crate::media::TierId;
 use crate::overlay::Overlay;
 use crate::overlay::capacity::Room;
-use crate::overlay::member::MemberIndex;
+use crate::overlay::member::{Kind, MemberIndex};
 use crate::overlay::stripes::StripeIndex;
 use crate::role::config::WhenFull;
 use crate::time::{Duration, Instant};
@@ -43,8 +43,12 @@ pub(super) enum Cause {
 impl Broadcaster {
     /// Gives a member what there is room for.
     pub(super) fn serve(&mut self, now: Instant, member: MemberIndex) {
-        if let Some(top) = self.overlay.stripes().top() {
-            self.serve_up_to(now, member, top);
+        match (self.overlay.member(member).kind, self.overlay.stripes().top()) {
+            (Kind::Viewer, Some(top)) => self.serve_up_to(now, member, top),
+            (Kind::Relay { .. }, Some(_)) => {
+                self.overlay.seat_relay(now, member);
+            }
+            _ => {}
         }
     }
 
@@ -87,6 +91,8 @@ impl Broadcaster {
     /// Seats those who found no seat, the best claim first: whoever has the least claim to the full stream gives it up, which may
     /// be the orphan itself.
     fn make_room(&mut self, now: Instant, mut left: Vec<MemberIndex>) {
+        // Relays are looked after by themselves: nobody gives anything up for them.
+        left.retain(|member| self.overlay.member(*member).is_viewer());
         let mut degraded: Vec<(MemberIndex, MemberIndex)> = Vec::new();
         while let Some(member) = left
             .iter()

@@ -6,10 +6,12 @@ use crate::event::Event;
 use crate::io::Outbox;
 use crate::overlay::admission::{Shortage, Step};
 use crate::overlay::member::MemberIndex;
+use crate::overlay::reach::Prefix;
 use crate::role::config::WhenFull;
 use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
 use crate::wire::control::{Ask, Message, RefuseReason, RoundKind, WithdrawReason};
+use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -22,23 +24,30 @@ impl Broadcaster {
         let shortage = self.shortage();
         let mut steps = Vec::new();
         self.admission.poll(now, &shortage, &mut steps);
-        for step in steps {
-            match step {
-                Step::Ask {
-                    member,
-                    round,
-                    kind,
-                    deadline,
-                } => self.ask(member, round, kind, deadline, out),
-                Step::Withdraw { member, round, why } => self.withdraw(member, round, why, out),
-                Step::Conclude => self.conclude(now, out),
-            }
+        steps.into_iter().for_each(|step| self.take_step(now, step, out));
+    }
+
+    fn take_step(&mut self, now: Instant, step: Step, out: &mut Outbox) {
+        match step {
+            Step::Ask {
+                member,
+                round,
+                kind,
+                deadline,
+            } => self.ask(member, round, kind, deadline, out),
+            Step::Choose {
+                member,
+                round,
+                missing,
+            } => self.choose(member, round, missing, out),
+            Step::Withdraw { member, round, why } => self.withdraw(member, round, why, out),
+            Step::Conclude => self.conclude(now, out),
         }
     }
 
     fn shortage(&self) -> Shortage {
         let mut shortage = Shortage::default();
-        let mut prefixes = alloc::collections::BTreeMap::new();
+        let mut prefixes = BTreeMap::new();
         for (member, cause) in self
             .short
             .iter()
@@ -58,25 +67,26 @@ impl Broadcaster {
             return shortage;
         }
         let room = self.overlay.room();
-        shortage.may_solve_itself = room.free + room.unproven >= self.overlay.stripes().top_len() as u64;
+        // What was measured and is lost comes back by nothing less than as much.
+        let wanted = match shortage.orphans.len() as u64 {
+            0 => 1,
+            lost => lost,
+        };
+        shortage.may_solve_itself =
+            room.free + room.unproven >= wanted * self.overlay.stripes().top_len() as u64;
+        shortage.missing = self.missing();
         shortage.leaves = self.leaves();
         shortage
     }
 
     /// Who may be asked besides those who wait: leaves, free riders first.
     fn leaves(&self) -> Vec<(MemberIndex, crate::id::PeerId)> {
-        let slot = self.overlay.stripes().top_slot();
         let asked = |member: &MemberIndex| {
             let info = self.overlay.member(*member);
             info.may_sponsor && info.is_active() && !info.is_interior() && !self.short.contains_key(member)
         };
         let mut leaves: Vec<MemberIndex> = self.overlay.viewers().filter(asked).collect();
-        leaves.sort_by_key(|member| {
-            (
-                core::cmp::Reverse(self.overlay.member(*member).class(slot)),
-                *member,
-            )
-        });
+        leaves.sort_by_key(|member| (core::cmp::Reverse(self.overlay.class(*member)), *member));
         leaves
             .into_iter()
             .map(|member| (member, self.overlay.member(member).id))
@@ -93,12 +103,10 @@ impl Broadcaster {
     ) {
         let info = self.overlay.member(member);
         if !info.may_sponsor {
-            self.admission.answer(&info.id, round);
+            self.admission.decline(&info.id, round);
             return;
         }
-        let Some(contact) = self.contacts.get(&member) else {
-            return;
-        };
+        let id = info.id;
         let ask = Ask {
             round,
             kind,
@@ -106,30 +114,51 @@ impl Broadcaster {
             helps: self.short.len() as u32,
             missing: self.missing(),
         };
-        out.tell(contact.link, &Message::Ask(ask));
+        self.tell(member, &Message::Ask(ask), out);
         let reason = match kind {
             RoundKind::Joiner => "there is no room for this viewer at full quality",
             RoundKind::Orphans => "a relaying peer left and there is no room for its viewers",
             RoundKind::Leaves => "there are not enough uplinks for everybody at full quality",
         };
         out.event(Event::SponsorAsked {
-            peer: info.id,
+            peer: id,
             round: kind,
             reason: reason.to_string(),
         });
     }
 
+    /// What a relay would have to send for all who lack something; few of one network count.
     fn missing(&self) -> Bitrate {
-        self.overlay.stripes().top_copy() * self.short.len() as u64
-    }
-
-    fn withdraw(&self, member: MemberIndex, round: u64, why: WithdrawReason, out: &mut Outbox) {
-        if let Some(contact) = self.contacts.get(&member) {
-            out.tell(contact.link, &Message::Withdraw { round, why });
+        let mut prefixes: BTreeMap<Prefix, usize> = BTreeMap::new();
+        for (member, cause) in &self.short {
+            let joined = prefixes.entry(self.overlay.member(*member).prefix).or_default();
+            *joined += usize::from(*cause == Cause::Joined);
         }
+        let lost = self.short.values().filter(|cause| **cause == Cause::Lost).count();
+        let joined: usize = prefixes
+            .into_values()
+            .map(|joined| joined.min(JOINERS_A_PREFIX))
+            .sum();
+        self.overlay.stripes().top_copy() * (lost + joined) as u64
     }
 
-    /// An answer came. Sponsored relays come with a later version: a yes is thanked for, and counts as a no.
+    /// A yes counts. The relay takes a copy of the stream as well, which comes on top of what is missing.
+    fn choose(&mut self, member: MemberIndex, round: u64, missing: Bitrate, out: &mut Outbox) {
+        let missing = missing + self.overlay.stripes().top_copy();
+        self.tell(member, &Message::Chosen { round, missing }, out);
+    }
+
+    pub(super) fn withdraw(
+        &mut self,
+        member: MemberIndex,
+        round: u64,
+        why: WithdrawReason,
+        out: &mut Outbox,
+    ) {
+        self.tell(member, &Message::Withdraw { round, why }, out);
+    }
+
+    /// An answer came: the first yes wins, those that come later are thanked for.
     pub(super) fn on_answer(
         &mut self,
         now: Instant,
@@ -139,10 +168,13 @@ impl Broadcaster {
         out: &mut Outbox,
     ) {
         let id = self.overlay.member(member).id;
-        if self.admission.answer(&id, round) {
-            if yes {
-                self.withdraw(member, round, WithdrawReason::Unavailable, out);
-            }
+        if yes {
+            let mut steps = Vec::new();
+            let missing = self.missing();
+            self.admission
+                .accept(now, (member, id), round, missing, &mut steps);
+            steps.into_iter().for_each(|step| self.take_step(now, step, out));
+        } else if self.admission.decline(&id, round) {
             self.manage_shortage(now, out);
         }
     }
@@ -170,14 +202,12 @@ impl Broadcaster {
     /// Whether it has anything to see.
     fn degrade_for(&mut self, now: Instant, member: MemberIndex) -> bool {
         let stripes = self.overlay.stripes();
-        let (slot, top, lowest) = (stripes.top_slot(), stripes.top(), stripes.tiers().next());
+        let (top, lowest) = (stripes.top(), stripes.tiers().next());
         let Some(top) = top.filter(|top| Some(*top) != lowest) else {
             return false;
         };
-        let class = self.overlay.member(member).class(slot);
-        self.serve_at_the_cost_of(now, member, top, |overlay, other| {
-            overlay.member(other).class(slot) > class
-        });
+        let class = self.overlay.class(member);
+        self.serve_at_the_cost_of(now, member, top, |overlay, other| overlay.class(other) > class);
         self.feed(now, member)
     }
 }

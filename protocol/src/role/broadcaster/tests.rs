@@ -1,3 +1,5 @@
+mod relays;
+
 use super::*;
 use crate::id::{Ed25519, SecretKey};
 use crate::io::{Side, TierSetup};
@@ -24,6 +26,9 @@ struct Studio {
     events: Vec<Event>,
     closed: Vec<(LinkId, CloseCode)>,
     probes: Vec<PeerId>,
+    /// Whom a dial-back does not find.
+    hidden: BTreeSet<PeerId>,
+    dials: Vec<(LinkId, PeerId)>,
     linked: BTreeMap<LinkId, PeerId>,
 }
 
@@ -71,6 +76,8 @@ impl Studio {
             events: vec![],
             closed: vec![],
             probes: vec![],
+            hidden: BTreeSet::new(),
+            dials: vec![],
             linked: BTreeMap::new(),
         };
         let setup = |tier, kbps| TierSetup {
@@ -100,11 +107,16 @@ impl Studio {
                 Output::Event(event) => self.events.push(event),
                 Output::Close { link, code } => self.closed.push((link, code)),
                 Output::Probe { peer, .. } => self.probes.push(peer),
+                Output::Dial { link, peer, .. } => self.dials.push((link, peer)),
                 _ => {}
             }
         }
         for peer in core::mem::take(&mut self.probes) {
-            let reached = vec!["192.0.2.1:1".parse().unwrap()];
+            let found = !self.hidden.contains(&peer);
+            let reached = found
+                .then(|| "192.0.2.1:1".parse().unwrap())
+                .into_iter()
+                .collect();
             self.input(Input::Probed { peer, reached });
         }
     }

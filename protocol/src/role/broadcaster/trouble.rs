@@ -139,7 +139,7 @@ impl Broadcaster {
         !stale.is_empty()
     }
 
-    fn say_again(&mut self, member: MemberIndex) {
+    pub(super) fn say_again(&mut self, member: MemberIndex) {
         if let Some(contact) = self.contacts.get_mut(&member) {
             contact.order = None;
         }
@@ -183,7 +183,7 @@ impl Broadcaster {
         let contact = self
             .contacts
             .get_mut(&member)
-            .expect("every viewer has a contact");
+            .expect("every member has a contact");
         contact.late_since = match (report.children_in_time, contact.late_since) {
             (true, _) => None,
             (false, since) => since.or(Some(now)),
@@ -226,14 +226,13 @@ impl Broadcaster {
         }
     }
 
-    fn ask_for_life(&self, now: Instant, member: MemberIndex, out: &mut Outbox) {
-        if let Some(contact) = self.contacts.get(&member) {
-            out.tell(
-                contact.link,
-                &Message::Echo {
-                    sent_us: now.as_micros(),
-                },
-            );
+    pub(super) fn ask_for_life(&mut self, now: Instant, member: MemberIndex, out: &mut Outbox) {
+        let sent_us = now.as_micros();
+        let echo = Message::Echo { sent_us };
+        // A relay answers on a link of its own, if it has one, sooner than through its sponsor.
+        match self.links_of(member).first() {
+            Some(link) => out.tell(*link, &echo),
+            None => self.tell(member, &echo, out),
         }
     }
 
@@ -268,7 +267,7 @@ impl Broadcaster {
 
     /// Moves the children of those who gave no sign of life, and of those whom several agree upon. Call at least once a second.
     pub(super) fn judge_suspects(&mut self, now: Instant, out: &mut Outbox) {
-        for member in self.overlay.viewers().collect::<Vec<_>>() {
+        for member in self.overlay.others().collect::<Vec<_>>() {
             match self.overlay.member(member).state {
                 State::Suspect { since, .. } => self.judge_suspect(now, member, since, out),
                 State::Shunned { until } if now >= until => self.overlay.set_state(member, State::Active),
@@ -284,7 +283,10 @@ impl Broadcaster {
             let orphans = self.overlay.evacuate(now, member, false);
             self.overlay.set_state(member, State::Absent);
             // The plan gives its seats to others; it cannot give them back itself.
-            self.forwarder.take_back(now, self.contacts[&member].link, out);
+            for link in self.links_of(member) {
+                self.forwarder.take_back(now, link, out);
+            }
+            self.relieve_sponsor(now, member, out);
             self.reseat(now, orphans);
         } else if let Some(by) = self.agreed_by(member) {
             if self.overlay.member(member).is_interior() {
@@ -311,7 +313,7 @@ impl Broadcaster {
 
     /// Cuts the grants of those whose children have been late, and moves the children it is too many by.
     pub(super) fn judge_late(&mut self, now: Instant) {
-        for member in self.overlay.viewers().collect::<Vec<_>>() {
+        for member in self.overlay.others().collect::<Vec<_>>() {
             let patience = match self.overlay.member(member).cap {
                 Some(_) => LATE_FOR,
                 None => Duration::ZERO,
@@ -319,7 +321,7 @@ impl Broadcaster {
             let contact = self
                 .contacts
                 .get_mut(&member)
-                .expect("every viewer has a contact");
+                .expect("every member has a contact");
             if contact.late_since.is_none_or(|since| now.since(since) < patience) {
                 continue;
             }

@@ -2,11 +2,12 @@
 
 use crate::id::PeerId;
 use crate::limits::NEW_ADDRESSES_A_MINUTE;
+use crate::role::scope::Scope;
 use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::SocketAddr;
 
 /// What it costs the dialler to begin a link, in wire bytes: two datagrams padded to 1,200 bytes (RFC 9000 §14.1), and what it
 /// says first.
@@ -19,55 +20,6 @@ const QUIET: Duration = Duration::from_secs(60);
 
 /// How many addresses are remembered, of either kind.
 const REMEMBERED_MAX: usize = 256;
-
-/// What kind of network an address is in; an address is dialled if its kind is no more private than the one that the
-/// coordinator was reached in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reach {
-    Global,
-    Private,
-    Loopback,
-    /// Multicast, broadcast, unspecified, port 0.
-    Nowhere,
-}
-
-impl Reach {
-    pub(super) fn of(address: &SocketAddr) -> Self {
-        if address.port() == 0 {
-            return Self::Nowhere;
-        }
-        match address.ip() {
-            IpAddr::V4(ip) => Self::of_v4(ip),
-            IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or_else(|| Self::of_v6(ip), Self::of_v4),
-        }
-    }
-
-    fn of_v4(ip: Ipv4Addr) -> Self {
-        let [a, b, ..] = ip.octets();
-        if ip.is_multicast() || ip.is_unspecified() || a == 0 || a >= 240 {
-            Self::Nowhere
-        } else if ip.is_loopback() {
-            Self::Loopback
-        } else if ip.is_private() || ip.is_link_local() || (a == 100 && (64..128).contains(&b)) {
-            Self::Private
-        } else {
-            Self::Global
-        }
-    }
-
-    fn of_v6(ip: Ipv6Addr) -> Self {
-        let first = ip.segments()[0];
-        if ip.is_multicast() || ip.is_unspecified() {
-            Self::Nowhere
-        } else if ip.is_loopback() {
-            Self::Loopback
-        } else if first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80 {
-            Self::Private
-        } else {
-            Self::Global
-        }
-    }
-}
 
 /// What came of asking to dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +37,7 @@ pub(super) enum Leave {
 /// Counts dials.
 #[derive(Clone, Debug)]
 pub(super) struct Dials {
-    reach: Reach,
+    reach: Scope,
     /// When new addresses were dialled within the last minute.
     lately: VecDeque<Instant>,
     /// Addresses that did not answer, or did not yet, and until when they are left alone.
@@ -105,7 +57,7 @@ impl Dials {
             pace: uplink.map_or(Duration::ZERO, time_of_handshake),
             free: Instant::ZERO,
             put_off: VecDeque::new(),
-            reach: Reach::Global,
+            reach: Scope::Global,
             lately: VecDeque::with_capacity(NEW_ADDRESSES_A_MINUTE),
             silent: VecDeque::new(),
             answered: VecDeque::new(),
@@ -114,7 +66,7 @@ impl Dials {
 
     /// The coordinator was reached at this address.
     pub(super) fn reached(&mut self, coordinator: &SocketAddr) {
-        self.reach = Reach::of(coordinator);
+        self.reach = Scope::of(coordinator);
     }
 
     /// Which of a peer's addresses may be dialled. A newcomer on an uplink of a known rate begins one handshake after the other: all at once, each
@@ -189,7 +141,7 @@ impl Dials {
 
     fn may(&self, address: &SocketAddr) -> bool {
         let silent = self.silent.iter().any(|(known, _)| known == address);
-        Reach::of(address) <= self.reach && Reach::of(address) != Reach::Nowhere && !silent
+        Scope::of(address) <= self.reach && Scope::of(address) != Scope::Nowhere && !silent
     }
 
     fn pay(&mut self, now: Instant, address: SocketAddr) -> bool {
@@ -234,6 +186,7 @@ fn push_bounded<T>(to: &mut VecDeque<T>, item: T) {
 mod tests {
     use super::*;
     use alloc::vec;
+    use core::net::{IpAddr, Ipv4Addr};
 
     fn at(text: &str) -> SocketAddr {
         text.parse().unwrap()
