@@ -147,10 +147,18 @@ impl Overlay {
 
     /// Whether one more child would leave less than a sixth of the parent's uplink, out of which a newcomer catches up, or too
     /// little for those who count on it as a spare.
-    pub(super) fn crowds(&self, parent: MemberIndex, stripe: StripeIndex) -> bool {
+    fn crowds(&self, parent: MemberIndex, stripe: StripeIndex) -> bool {
         let slot = self.stripes.slot(stripe);
         let rest = self.free_for(parent, stripe).saturating_sub(slot);
-        rest * 6 < self.member(parent).granted || rest < slot * u64::from(self.most_counting_on(parent))
+        self.takes_the_reserve(parent, stripe) || rest < slot * u64::from(self.most_counting_on(parent))
+    }
+
+    /// Whether one more child would leave less than a sixth of the parent's uplink.
+    pub(super) fn takes_the_reserve(&self, parent: MemberIndex, stripe: StripeIndex) -> bool {
+        let rest = self
+            .free_for(parent, stripe)
+            .saturating_sub(self.stripes.slot(stripe));
+        rest * 6 < self.member(parent).granted
     }
 
     /// How many count on a spare for one and the same failure, at most.

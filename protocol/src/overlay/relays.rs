@@ -231,12 +231,13 @@ impl Overlay {
         moved
     }
 
-    /// Only a seat that leaves its parent a reserve is worth a move: else the next failure brings the child back.
+    /// Only a seat that leaves its parent a reserve is worth a move: else the next failure brings the child back. Those who count
+    /// on that parent as a spare are no reason to pay: most of them fear for the relay.
     fn relieve(&mut self, now: Instant, child: MemberIndex, stripe: StripeIndex) -> bool {
         let seat = self.free_seat(child, stripe);
         let better = seat.filter(|parent| {
             !self.is_relay(*parent)
-                && !self.crowds(*parent, stripe)
+                && !self.takes_the_reserve(*parent, stripe)
                 && !self.path_meets(*parent, stripe, child)
         });
         let Some(parent) = better.filter(|_| self.is_rested(now, child)) else {

@@ -53,7 +53,11 @@ fn a_relay_is_near_the_source_and_its_sponsor_below_it_wherever_that_sat() {
         {
             let relay = lend(&mut overlay, sponsor, 1_000 + k as u32, 200);
             let above = parents(&overlay, relay);
-            assert_eq!(above, [Some(MemberIndex::SOURCE); 5], "seed {seed}");
+            let is_near = |parent: &Option<MemberIndex>| {
+                let relay = parent.is_some_and(|parent| overlay.is_relay(parent));
+                *parent == Some(MemberIndex::SOURCE) || (relay && k > 0)
+            };
+            assert!(above.iter().all(is_near), "{above:?}, seed {seed}");
             assert_eq!(parents(&overlay, sponsor), [Some(relay); 5], "seed {seed}");
             assert_eq!(overlay.class(sponsor), Class::Sponsor);
         }
@@ -120,10 +124,12 @@ fn what_peers_give_is_used_before_what_a_sponsor_pays_for() {
         round += 1;
         assert!(round < 100, "it comes to an end");
     }
-    assert!(
-        overlay.member(relay).child_edges() < before,
-        "new peers take over"
-    );
+    assert!(round > 1, "somebody was moved");
+    for (stripe, place) in overlay.member(relay).places_with_index() {
+        let leaves =
+            |child: &&MemberIndex| **child != sponsor && overlay.children(**child, stripe).is_empty();
+        assert_eq!(place.children.iter().find(leaves), None, "new peers take over");
+    }
     assert_eq!(parents(&overlay, sponsor), [Some(relay); 5]);
 }
 

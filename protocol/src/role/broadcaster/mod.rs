@@ -264,7 +264,7 @@ impl Broadcaster {
         self.links.insert(link, stranger);
         self.forwarder.linked(link, peer);
         if let Some(relay) = relay {
-            self.on_relay_linked(link, relay);
+            self.on_relay_linked(now, link, relay);
         }
     }
 

@@ -82,7 +82,7 @@ impl Broadcaster {
         self.say_again(member);
     }
 
-    fn dial(&mut self, member: MemberIndex, out: &mut Outbox) {
+    pub(super) fn dial(&mut self, member: MemberIndex, out: &mut Outbox) {
         self.last_dialled += 2;
         let link = LinkId(self.last_dialled);
         let info = self.overlay.member(member);
@@ -96,8 +96,9 @@ impl Broadcaster {
     }
 
     /// A link to a relay is up, whoever dialled.
-    pub(super) fn on_relay_linked(&mut self, link: LinkId, member: MemberIndex) {
+    pub(super) fn on_relay_linked(&mut self, now: Instant, link: LinkId, member: MemberIndex) {
         self.dialled.remove(&link);
+        self.heard_from(now, member);
         if self.contacts.get(&member).map(|contact| contact.route) == Some(Route::Delegated(None)) {
             self.command_on(member, Some(link));
         }
@@ -139,7 +140,6 @@ fn order_of(message: &Message) -> Option<Order> {
     match message {
         Message::Assign(assign) => Some(Order::Attach(assign.clone())),
         Message::Dial(introduction) => Some(Order::Dial(introduction.clone())),
-        Message::Echo { .. } => Some(Order::Report),
         _ => None,
     }
 }

@@ -228,11 +228,10 @@ impl Broadcaster {
 
     pub(super) fn ask_for_life(&mut self, now: Instant, member: MemberIndex, out: &mut Outbox) {
         let sent_us = now.as_micros();
-        let echo = Message::Echo { sent_us };
-        // A relay answers on a link of its own, if it has one, sooner than through its sponsor.
         match self.links_of(member).first() {
-            Some(link) => out.tell(*link, &echo),
-            None => self.tell(member, &echo, out),
+            Some(link) => out.tell(*link, &Message::Echo { sent_us }),
+            // A relay that is not our child: that it answers is sign enough.
+            None => self.dial(member, out),
         }
     }
 
