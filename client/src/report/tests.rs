@@ -56,6 +56,15 @@ fn the_broadcasters_events_keep_their_names_and_fields() {
         r#"{"event":"sponsor-asked","peer":"aeaqcaib","round":"joiner","reason":"full","t":12}"#
     );
     assert_eq!(
+        line(Event::RelayLeft {
+            relay: PEER,
+            sponsor: PEER,
+            uplink_bps: 50_000_000,
+            reason: "over".into()
+        }),
+        r#"{"event":"relay-left","relay":"aeaqcaib","sponsor":"aeaqcaib","uplink_bps":50000000,"reason":"over","t":12}"#
+    );
+    assert_eq!(
         line(Event::PeerBlamed {
             peer: PEER,
             what: "forged".into(),

@@ -25,6 +25,23 @@ fn of_event(event: &Event) -> Option<String> {
         Event::SponsorAsked { peer, reason, .. } => {
             format!("viewer {peer} was asked to sponsor a relay: {reason}")
         }
+        Event::RelayJoined {
+            relay,
+            sponsor,
+            uplink_bps,
+            reason,
+        } => format!(
+            "relay {relay} of {sponsor} serves with {}: {reason}",
+            Bitrate(*uplink_bps)
+        ),
+        Event::RelayLeft {
+            relay,
+            sponsor,
+            reason,
+            ..
+        } => {
+            format!("relay {relay} of {sponsor} serves no more: {reason}")
+        }
         Event::PeerBlamed { peer, what, by } => format!("peer {peer} {what} (says {by})"),
         Event::Joined { peer, stripes, tiers } => {
             format!(
