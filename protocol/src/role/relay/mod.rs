@@ -205,7 +205,9 @@ impl Relay {
 
     fn obey(&mut self, now: Instant, link: LinkId, order: Order, out: &mut Outbox) {
         match order {
-            Order::Attach(assign) => {
+            Order::Attach(mut assign) => {
+                // It plays nothing, and those who come to hang below it have what is older: they would hear nothing meanwhile.
+                assign.from_block = assign.from_block.max(self.carrier.live_edge(now));
                 if let Err(code) = self.carrier.on_assign(now, assign, out) {
                     self.carrier.close_link(now, link, code, out);
                 }

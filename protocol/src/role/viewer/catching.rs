@@ -71,7 +71,7 @@ impl Viewer {
     }
 
     /// The newest block that there should be.
-    fn live_edge(&self, now: Instant) -> u64 {
+    pub(in crate::role) fn live_edge(&self, now: Instant) -> u64 {
         let (block, since) = self.edge;
         block + (now.since(since).as_micros() / TICK.as_micros()) as u64
     }
