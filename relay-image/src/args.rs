@@ -31,6 +31,9 @@ pub enum Command {
     /// Print the lease, `ENDS BYTES`, that a relay was given later, if its sponsor has signed it.
     #[command(hide = true)]
     Extension(Extension),
+    /// Print this machine's user data.
+    #[command(hide = true)]
+    UserData,
 }
 
 /// `banyan-relay extension`, for the timer that ends the machine.

@@ -24,7 +24,7 @@ const REQUEST_MAX: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two tries.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// How long the token is good, in seconds: for the one request that follows.
 const TOKEN_S: u32 = 60;

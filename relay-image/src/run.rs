@@ -14,6 +14,7 @@ use banyan_protocol::role::relay::boot::Boot;
 use banyan_protocol::role::relay::{Relay, RelayConfig};
 use banyan_protocol::time::Utc;
 use banyan_protocol::units::Bitrate;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -30,6 +31,7 @@ pub async fn run(args: Args, began: Instant) -> Result<(), Error> {
     match args.command {
         Some(Command::BenchForwarder(args)) => Ok(forwarder::run(&args).await?),
         Some(Command::Extension(args)) => print_extension(&args),
+        Some(Command::UserData) => Ok(std::io::stdout().write_all(&metadata::user_data().await?)?),
         None => tell(&args, began).await,
     }
 }

@@ -14,8 +14,12 @@ use support::process::{boot, lease};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rootfs/usr/lib/banyan");
 
-/// curl gives the user data, if there are any; nft keeps what it is told; systemctl notes that it was asked.
-const COMMANDS: [(&str, &str); 5] = [
+/// curl and the relay give the user data, if there are any; nft keeps what it is told; systemctl notes that it was asked.
+const COMMANDS: [(&str, &str); 6] = [
+    (
+        "banyan-relay",
+        "case \"$1\" in user-data) cat \"$MACHINE/user-data\";; *) exec \"$RELAY\" \"$@\";; esac",
+    ),
     (
         "curl",
         "case \"$*\" in *api/token*) echo token;; *) cat \"$MACHINE/user-data\";; esac",
@@ -43,8 +47,6 @@ impl Machine {
             fs::write(&path, format!("#!/bin/sh\nset -eu\n{script}\n")).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
         }
-        let relay = machine.0.join("bin/banyan-relay");
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_banyan-relay"), relay).unwrap();
         machine.write("quota", "quota budget { over 1000000000 bytes used 7 bytes }");
         machine.up(20);
         machine
@@ -75,6 +77,7 @@ impl Machine {
         let output = Command::new(Path::new(SCRIPTS).join(script))
             .env("PATH", path)
             .env("MACHINE", &self.0)
+            .env("RELAY", env!("CARGO_BIN_EXE_banyan-relay"))
             .env("BANYAN_RUN", self.0.join("run"))
             .env("BANYAN_UPTIME", self.0.join("uptime"))
             .env("BANYAN_CONSOLE", self.0.join("console"))

@@ -1,6 +1,6 @@
 //! What is not a test: lints, documentation, licences and advisories, spelling.
 
-use crate::{setup, shell};
+use crate::{image, setup, shell};
 use anyhow::Result;
 
 /// Runs them all; those whose tool is not installed are named and left out.
@@ -17,12 +17,14 @@ pub(crate) fn run() -> Result<()> {
     let mut documentation = shell::cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
     shell::run(documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
     licences(&["check"])?;
+    image::check()?;
     spelling()
 }
 
 /// What takes a second, and needs no network: licences, sources and bans of the dependencies, and spelling.
 pub(crate) fn quick() -> Result<()> {
     licences(&["--offline", "check", "bans", "licenses", "sources"])?;
+    image::check()?;
     spelling()
 }
 

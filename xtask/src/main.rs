@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod demo;
+mod image;
 mod moto;
 mod setup;
 mod shell;
@@ -32,6 +33,12 @@ enum Task {
     },
     /// What is not a test: clippy, documentation, licences and advisories, spelling.
     Check,
+    /// Make the disk of the relay's machine, for QEMU.
+    Image {
+        /// Only look at the templates, units and scripts.
+        #[arg(long)]
+        check: bool,
+    },
     /// Replay one seed in the simulator.
     Sim {
         /// The seed.
@@ -58,6 +65,8 @@ fn main() -> Result<()> {
         Task::Setup => setup::run(),
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Check => check::run(),
+        Task::Image { check: true } => image::check(),
+        Task::Image { check: false } => image::build(),
         Task::Sim { seed, options } => bench::replay(seed, &options),
         Task::Bench { what, options } => bench::run(what, &options),
     }

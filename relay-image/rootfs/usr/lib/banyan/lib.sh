@@ -29,7 +29,9 @@ lease_number() {
 # The port in the file of boot data $1; nothing if there is none.
 port() { tr -d ' \t\r\n' < "$1" | sed -n 's/.*"listen":"[^"]*:\([0-9]\{1,5\}\)".*/\1/p'; }
 
-# Fetches the boot data to the file $1, whole or not at all.
+# Fetches the boot data to the file $1 by the command that follows, whole or not at all.
 fetch() {
-    "$here/user-data" > "$1.new" && mv "$1.new" "$1"
+    file=$1
+    shift
+    "$@" > "$file.new" && mv "$file.new" "$file"
 }
