@@ -28,14 +28,16 @@ impl Overlay {
         self.relays.contains(&index)
     }
 
-    /// How a member is served when there is not enough. Sponsors go first, as long as a relay of theirs does what it is there for;
-    /// and so do relays, for what their sponsors get comes from them.
+    /// How a member is served when there is not enough. Sponsors go first, as long as a relay of theirs does what it is there for.
     pub fn class(&self, index: MemberIndex) -> Class {
         let id = self.member(index).id;
         let serves =
             |relay: MemberIndex| matches!(self.member(relay).state, State::Active | State::Suspect { .. });
-        if self.is_relay(index) || self.relays_of(id).any(serves) {
+        if self.relays_of(id).any(serves) {
             return Class::Sponsor;
+        }
+        if self.is_relay(index) {
+            return Class::Interior;
         }
         self.member(index).class(self.stripes.top_slot())
     }
@@ -90,7 +92,9 @@ impl Overlay {
         let carries = |relay: &MemberIndex| {
             let place = self.member(*relay).place(stripe);
             self.member(*relay).is_active()
+                && self.member(*relay).full_until.is_none()
                 && place.is_some_and(|place| place.is_rooted())
+                && self.may_meet(sponsor, *relay)
                 && self.link_between(sponsor, *relay).is_some()
         };
         self.relays_of(self.member(sponsor).id).find(carries)

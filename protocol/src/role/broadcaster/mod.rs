@@ -334,7 +334,10 @@ impl Broadcaster {
     ) -> Result<(), CloseCode> {
         match message {
             Message::Report(report) => self.on_report(now, member, &report, out),
-            Message::Moved(moved) => self.on_moved(now, member, &moved),
+            Message::Moved(moved) => {
+                self.on_moved(now, member, &moved);
+                self.on_filled(now, member, moved.stripe);
+            }
             Message::Orphaned(orphaned) => self.on_orphaned(now, member, &orphaned, out),
             Message::Answer { round, yes } => self.on_answer(now, member, round, yes, out),
             Message::Unreachable { peer } => {

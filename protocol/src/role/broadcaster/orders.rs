@@ -85,12 +85,8 @@ impl Broadcaster {
 
     fn order(&mut self, now: Instant, member: MemberIndex, order: Order, out: &mut Outbox) {
         let peers = self.introduce(now, member, out);
+        let from_block = self.from_block(now, member, order.tier);
         let info = self.overlay.member(member);
-        let behind = if self.is_crowded(now) {
-            CATCH_UP_BLOCKS
-        } else {
-            u64::from(info.buffer_ms / 100).saturating_sub(AHEAD_BLOCKS)
-        };
         let contact = self.contacts.get_mut(&member).expect("checked by the caller");
         contact.serial += 1;
         contact.expires = Some(now + TICKET_LIFE);
@@ -105,12 +101,35 @@ impl Broadcaster {
         let assign = Assign {
             tier: order.tier,
             why: order.why,
-            from_block: self.source.start_block(order.tier, behind),
+            from_block,
             ticket: ticket.seal(&*self.config.key),
             peers,
         };
         contact.order = Some(order);
         self.tell(member, &Message::Assign(assign), out);
+    }
+
+    /// Where a member begins with a tier that it does not receive yet. A relay begins as late as it may: its children wait, and a
+    /// backlog takes the uplink that it came to spare. And nobody begins with what its relay does not have.
+    fn from_block(&mut self, now: Instant, member: MemberIndex, tier: TierId) -> u64 {
+        let info = self.overlay.member(member);
+        let behind = if self.relays.contains_key(&member) {
+            0
+        } else if self.is_crowded(now) {
+            CATCH_UP_BLOCKS
+        } else {
+            u64::from(info.buffer_ms / 100).saturating_sub(AHEAD_BLOCKS)
+        };
+        let start = self.source.start_block(tier, behind);
+        if let Some(relay) = self.relays.get_mut(&member) {
+            relay.from_block.get_or_insert(start);
+        }
+        if Some(tier) != self.overlay.stripes().top() {
+            return start;
+        }
+        let parents = info.places.iter().flatten().filter_map(|place| place.parent);
+        let begun = parents.filter_map(|parent| self.relays.get(&parent)?.from_block);
+        begun.fold(start, u64::max)
     }
 
     /// Whether there are so many newcomers that the uplinks' reserve is not enough for the backlog of each.

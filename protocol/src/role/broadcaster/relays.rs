@@ -7,6 +7,7 @@ use crate::event::Event;
 use crate::id::{PeerId, PeerTag};
 use crate::io::{Outbox, Output};
 use crate::limits::RELAYS_A_SPONSOR_MAX;
+use crate::media::StripeId;
 use crate::overlay::member::{Kind, Member, MemberIndex, State};
 use crate::overlay::reach::{Prefix, Reach};
 use crate::role::scope::Scope;
@@ -36,6 +37,23 @@ const SPONSOR_SILENT: Duration = Duration::from_secs(11);
 /// And it has so long to give one.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(3);
 
+/// A relay's children come when it has what they are to get, or after so long: dialling its parents takes no longer.
+const FILLING_MAX: Duration = Duration::from_secs(2);
+
+/// How far a relay has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It is dialled back.
+    Sought,
+    /// It has its places, and lacks these stripes yet.
+    Filling {
+        lacks: BTreeSet<StripeId>,
+        until: Instant,
+    },
+    /// It serves.
+    Serving,
+}
+
 /// What the coordinator knows of a relay besides what it knows of every member.
 pub(super) struct Relay {
     /// Who pays for it.
@@ -48,8 +66,9 @@ pub(super) struct Relay {
     pub(super) sequence: u64,
     /// The round whose yes it comes of; 0 if none.
     round: u64,
-    /// Whether it has been found, and has its places.
-    placed: bool,
+    stage: Stage,
+    /// Where it began with the full stream: it has nothing that is older.
+    pub(super) from_block: Option<u64>,
     /// When it is gone at the latest, and why.
     goes: Option<(Instant, &'static str)>,
 }
@@ -62,7 +81,7 @@ impl Broadcaster {
     /// Relays at work.
     pub(super) fn relays_at_work(&self) -> usize {
         let works = |(member, relay): &(&MemberIndex, &Relay)| {
-            relay.placed && self.overlay.member(**member).is_active()
+            relay.stage != Stage::Sought && self.overlay.member(**member).is_active()
         };
         self.relays.iter().filter(works).count()
     }
@@ -152,7 +171,8 @@ impl Broadcaster {
                 delegation: offer.delegation,
                 sequence: 0,
                 round: offer.round,
-                placed: false,
+                stage: Stage::Sought,
+                from_block: None,
                 goes: None,
             },
         );
@@ -197,7 +217,7 @@ impl Broadcaster {
         out: &mut Outbox,
     ) {
         let relay = self.relays.get_mut(&member).expect("the caller has a relay");
-        if core::mem::replace(&mut relay.placed, true) {
+        if relay.stage != Stage::Sought {
             return;
         }
         let (sponsor, round) = (relay.sponsor, relay.round);
@@ -210,11 +230,39 @@ impl Broadcaster {
         info.reach = Reach::Open;
         info.addresses = reached;
         self.overlay.seat_relay(now, member);
+        let places = self.overlay.member(member).places_with_index();
+        let lacks = places
+            .map(|(stripe, _)| self.overlay.stripes().id(stripe))
+            .collect();
+        let until = now + FILLING_MAX;
+        self.overlay.note_full(now, member, FILLING_MAX);
+        let relay = self.relays.get_mut(&member).expect("it was sought");
+        relay.stage = Stage::Filling { lacks, until };
         self.adopt(now);
-        if let Some(sponsor) = sponsor {
+        self.tell_of_relay(member, None, out);
+    }
+
+    /// A relay receives a stripe. Once it has all, those come who are to get them from it: the sponsor, and everybody who waits.
+    pub(super) fn on_filled(&mut self, now: Instant, member: MemberIndex, stripe: StripeId) {
+        let Some(relay) = self.relays.get_mut(&member) else {
+            return;
+        };
+        if let Stage::Filling { lacks, .. } = &mut relay.stage {
+            lacks.remove(&stripe);
+            if lacks.is_empty() {
+                self.open_relay(now, member);
+            }
+        }
+    }
+
+    fn open_relay(&mut self, now: Instant, member: MemberIndex) {
+        let relay = self.relays.get_mut(&member).expect("the caller has a relay");
+        relay.stage = Stage::Serving;
+        let (sponsor, round) = (relay.sponsor, relay.round);
+        self.overlay.member_mut(member).full_until = None;
+        if let Some(sponsor) = self.overlay.find(&sponsor) {
             self.end_pledge(sponsor, round);
         }
-        self.tell_of_relay(member, None, out);
         self.keep_promises(now);
         self.promote_all(now);
     }
@@ -315,7 +363,7 @@ impl Broadcaster {
         let Some(relay) = self.relays.get(&member) else {
             return;
         };
-        if relay.placed {
+        if relay.stage != Stage::Sought {
             let why = relay.goes.map_or(why, |(_, why)| why);
             self.tell_of_relay(member, Some(why), out);
         }
@@ -357,7 +405,7 @@ impl Broadcaster {
                 .get_mut(&member)
                 .expect("every member has a contact");
             contact.route = Route::Delegated(None);
-            if self.relays[&member].placed {
+            if self.relays[&member].stage != Stage::Sought {
                 self.part_with_relay(now, member, "its sponsor has gone");
             } else {
                 self.end_relay(now, member, "its sponsor has gone", out);
@@ -369,7 +417,7 @@ impl Broadcaster {
     pub(super) fn relieve_sponsor(&mut self, now: Instant, sponsor: MemberIndex, out: &mut Outbox) {
         for member in self.commanded_by(sponsor) {
             let relay = &self.relays[&member];
-            if relay.placed && relay.delegation.is_some() {
+            if relay.stage != Stage::Sought && relay.delegation.is_some() {
                 self.take_command(now, member, out);
             }
         }
@@ -407,13 +455,23 @@ impl Broadcaster {
         match (relay.goes, &self.overlay.member(member).state) {
             (Some((at, why)), _) if now >= at => self.end_relay(now, member, why, out),
             _ if is_over => self.end_relay(now, member, "its lease has ended", out),
-            (None, _) if ends && relay.placed => self.part_with_relay(now, member, "its lease ends"),
-            (None, State::Absent) if silent => self.end_relay(now, member, "gives no sign of life", out),
-            (None, State::Active) if relay.placed => {
-                self.overlay.seat_relay(now, member);
+            (None, _) if ends && relay.stage != Stage::Sought => {
+                self.part_with_relay(now, member, "its lease ends")
             }
+            (None, State::Absent) if silent => self.end_relay(now, member, "gives no sign of life", out),
+            (None, State::Active) => self.keep_relay(now, member),
             _ => {}
         }
+    }
+
+    /// A relay has whatever seats there are for it, and children when it has had time to fill.
+    fn keep_relay(&mut self, now: Instant, member: MemberIndex) {
+        match self.relays[&member].stage {
+            Stage::Sought => return,
+            Stage::Filling { until, .. } if now >= until => self.open_relay(now, member),
+            Stage::Filling { .. } | Stage::Serving => {}
+        }
+        self.overlay.seat_relay(now, member);
     }
 
     /// Sponsors come directly below their relays.

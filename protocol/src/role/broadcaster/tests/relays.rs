@@ -109,6 +109,25 @@ impl Studio {
         self.say(sponsor, &Message::FromRelay { relay, message });
     }
 
+    /// A relay that was lent receives what it is to carry.
+    fn fill(&mut self, sponsor: LinkId, n: u8) {
+        let ticket = self.last_assign_to_relay(sponsor, n).expect("it has places");
+        for grant in ticket.grants {
+            let to = if grant.parent == source_tag() {
+                key(200).id()
+            } else {
+                relay(3)
+            };
+            let moved = Moved {
+                stripe: grant.stripe,
+                to,
+                from: None,
+                planned: true,
+            };
+            self.from_relay(sponsor, n, &Message::Moved(moved));
+        }
+    }
+
     fn joined(&self) -> usize {
         let joined = self
             .events
@@ -176,6 +195,7 @@ fn sponsored(offer: impl Fn(u64) -> Offer) -> (Studio, [LinkId; 3]) {
     let (mut studio, links) = Studio::scarce();
     let round = studio.answer(links[2], true);
     studio.say(links[2], &Message::Serving(offer(round)));
+    studio.fill(links[2], 3);
     (studio, links)
 }
 
@@ -250,6 +270,7 @@ fn only_what_is_missing_beyond_a_pledge_is_asked_for() {
     );
     for (n, link) in [(3, third), (4, fourth)] {
         studio.say(link, &Message::Serving(offer(n, round)));
+        studio.fill(link, n);
     }
     assert_eq!(studio.broadcaster.capacity().relays, 2);
     for (n, link) in [(3, third), (4, fourth)] {
@@ -288,6 +309,27 @@ fn a_relay_is_placed_and_everybody_whole_again_at_once() {
 }
 
 #[test]
+fn nobody_hangs_below_a_relay_that_has_nothing_yet_but_whose_seat_it_took() {
+    let (mut studio, links) = Studio::scarce();
+    let round = studio.answer(links[2], true);
+    studio.say(links[2], &Message::Serving(offer(3, round)));
+    assert_eq!(tier_of(&studio, links[2]), Some(TierId(0)));
+    studio.pass(500);
+    assert!(studio.is_asked(links[0]).is_none(), "it is on its way still");
+    studio.fill(links[2], 3);
+    assert_eq!(tier_of(&studio, links[2]), Some(TOP));
+    let (mut studio, links) = Studio::scarce();
+    studio.answer(links[2], true);
+    studio.say(links[2], &Message::Serving(offer(3, round)));
+    studio.pass(2_500);
+    assert_eq!(
+        tier_of(&studio, links[2]),
+        Some(TOP),
+        "it is not waited for without end"
+    );
+}
+
+#[test]
 fn who_only_sponsors_is_no_viewer_and_may_lend_a_relay_unasked() {
     let (mut studio, links) = Studio::scarce();
     let helper = studio.join(
@@ -301,6 +343,7 @@ fn who_only_sponsors_is_no_viewer_and_may_lend_a_relay_unasked() {
     assert!(studio.last_assign(helper).is_none() && studio.is_asked(helper).is_none());
     assert_eq!(studio.broadcaster.capacity().viewers, 3);
     studio.say(helper, &Message::Serving(offer(9, 0)));
+    studio.fill(helper, 9);
     assert!(links.iter().all(|link| tier_of(&studio, *link) == Some(TOP)));
     assert!(studio.last_assign_to_relay(helper, 9).is_some());
     studio.pass(1_000);
@@ -414,6 +457,7 @@ fn a_sponsor_that_comes_back_commands_again() {
     studio.accept_dial(link, peer);
     let back = studio.join(3, hello(0));
     studio.say(back, &Message::Serving(delegated(3, 0, &key(3))));
+    studio.pass(500);
     assert_eq!(studio.joined(), 1, "it has been there all the time");
     assert!(studio.last_assign_to_relay(back, 3).is_some());
     assert_eq!(studio.parents(back), [relay(3).tag()].into());
