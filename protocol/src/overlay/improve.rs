@@ -12,7 +12,7 @@ use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
 
 /// A newcomer has caught up with the live edge by then, and has proven that it stays.
-const SETTLED_AFTER: Duration = Duration::from_secs(5);
+pub(super) const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
 /// Who was moved is left where it is for so long.
 const REST: Duration = Duration::from_secs(20);

@@ -3,6 +3,7 @@
 
 use crate::id::PeerId;
 use crate::overlay::Overlay;
+use crate::overlay::improve::SETTLED_AFTER;
 use crate::overlay::member::{MemberIndex, State};
 use crate::overlay::orphans::Orphan;
 use crate::overlay::placement::{Takeover, least};
@@ -70,16 +71,23 @@ impl Overlay {
             self.attach(relay, stripe, source);
             return true;
         }
-        let seat = self.seat_for_relay(relay, stripe);
+        let seat = self.seat_for_relay(now, relay, stripe);
         seat.is_some_and(|seat| self.take_over(now, relay, stripe, seat))
     }
 
-    fn seat_for_relay(&self, relay: MemberIndex, stripe: StripeIndex) -> Option<Takeover> {
+    fn seat_for_relay(&self, now: Instant, relay: MemberIndex, stripe: StripeIndex) -> Option<Takeover> {
         let sponsor = self.member(relay).sponsor();
         let given_up = |seat: &Takeover| !self.is_relay(seat.sitter);
         let key = |seat: &Takeover| {
             let is_sponsors = Some(self.member(seat.sitter).id) == sponsor;
-            (seat.depth, !is_sponsors, self.takeover_key(stripe, seat))
+            // Who has come just now still fetches what is behind the live edge, which the relay does not have.
+            let catches_up = now.since(self.member(seat.sitter).joined) < SETTLED_AFTER;
+            (
+                seat.depth,
+                catches_up,
+                !is_sponsors,
+                self.takeover_key(stripe, seat),
+            )
         };
         let fits = |seat: &Takeover| {
             self.may_take(relay, stripe, seat) && self.seat_for_sitter(relay, stripe, *seat).is_some()

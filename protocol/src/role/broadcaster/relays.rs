@@ -37,8 +37,9 @@ const SPONSOR_SILENT: Duration = Duration::from_secs(11);
 /// And it has so long to give one.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(3);
 
-/// A relay's children come when it has what they are to get, or after so long: dialling its parents takes no longer.
-const FILLING_MAX: Duration = Duration::from_secs(2);
+/// A relay's children come when it has what they are to get, or after so long: dialling its parents takes less, and a keyframe comes
+/// every four seconds at least.
+const FILLING_MAX: Duration = Duration::from_secs(5);
 
 /// How far a relay has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,16 +243,28 @@ impl Broadcaster {
         self.tell_of_relay(member, None, out);
     }
 
-    /// A relay receives a stripe. Once it has all, those come who are to get them from it: the sponsor, and everybody who waits.
+    /// A relay receives a stripe.
     pub(super) fn on_filled(&mut self, now: Instant, member: MemberIndex, stripe: StripeId) {
         let Some(relay) = self.relays.get_mut(&member) else {
             return;
         };
         if let Stage::Filling { lacks, .. } = &mut relay.stage {
             lacks.remove(&stripe);
-            if lacks.is_empty() {
-                self.open_relay(now, member);
-            }
+            self.open_when_filled(now, member);
+        }
+    }
+
+    /// Once a relay has all stripes, and a keyframe to begin with, those come who are to get them from it: the sponsor, and
+    /// everybody who waits.
+    fn open_when_filled(&mut self, now: Instant, member: MemberIndex) {
+        let relay = &self.relays[&member];
+        let Stage::Filling { lacks, until } = &relay.stage else {
+            return;
+        };
+        let begins = self.overlay.stripes().top().zip(relay.from_block);
+        let has_keyframe = begins.is_some_and(|(top, from)| self.source.start_block(top, 0) >= from);
+        if (lacks.is_empty() && has_keyframe) || now >= *until {
+            self.open_relay(now, member);
         }
     }
 
@@ -466,11 +479,10 @@ impl Broadcaster {
 
     /// A relay has whatever seats there are for it, and children when it has had time to fill.
     fn keep_relay(&mut self, now: Instant, member: MemberIndex) {
-        match self.relays[&member].stage {
-            Stage::Sought => return,
-            Stage::Filling { until, .. } if now >= until => self.open_relay(now, member),
-            Stage::Filling { .. } | Stage::Serving => {}
+        if self.relays[&member].stage == Stage::Sought {
+            return;
         }
+        self.open_when_filled(now, member);
         self.overlay.seat_relay(now, member);
     }
 
