@@ -109,20 +109,12 @@ impl Broadcaster {
         self.tell(member, &Message::Assign(assign), out);
     }
 
-    /// Where a member begins with a tier that it does not receive yet. A relay begins at the live edge, or hardly before it: a backlog would take uplink
+    /// Where a member begins with a tier that it does not receive yet. A relay begins at the live edge: a backlog would take uplink
     /// that there is too little of, and those whose seats it takes have it already. And nobody begins with what its relay does
     /// not have.
-    fn from_block(&mut self, now: Instant, member: MemberIndex, tier: TierId) -> u64 {
-        if let Some(relay) = self.relays.get_mut(&member) {
-            let live = self.source.live_block();
-            let start = self.source.start_block(tier, 0);
-            let start = if live - start.min(live) <= CATCH_UP_BLOCKS {
-                start
-            } else {
-                live
-            };
-            relay.from_block.get_or_insert(start);
-            return start;
+    fn from_block(&self, now: Instant, member: MemberIndex, tier: TierId) -> u64 {
+        if self.relays.contains_key(&member) {
+            return self.source.live_block();
         }
         let info = self.overlay.member(member);
         let behind = if self.is_crowded(now) {

@@ -68,7 +68,7 @@ pub(super) struct Relay {
     /// The round whose yes it comes of; 0 if none.
     round: u64,
     stage: Stage,
-    /// Where it began with the full stream: it has nothing that is older.
+    /// Since when it has had the full stream: it has nothing that is older.
     pub(super) from_block: Option<u64>,
     /// When it is gone at the latest, and why.
     goes: Option<(Instant, &'static str)>,
@@ -250,6 +250,9 @@ impl Broadcaster {
         };
         if let Stage::Filling { lacks, .. } = &mut relay.stage {
             lacks.remove(&stripe);
+            if lacks.is_empty() {
+                relay.from_block.get_or_insert(self.source.live_block());
+            }
             self.open_when_filled(now, member);
         }
     }

@@ -321,7 +321,7 @@ fn nobody_hangs_below_a_relay_that_has_nothing_yet_but_whose_seat_it_took() {
     let (mut studio, links) = Studio::scarce();
     studio.answer(links[2], true);
     studio.say(links[2], &Message::Serving(offer(3, round)));
-    studio.pass(2_500);
+    studio.pass(5_500);
     assert_eq!(
         tier_of(&studio, links[2]),
         Some(TOP),
