@@ -1,4 +1,5 @@
 //! The scripts of the relay's machine, with its folders, clock, metadata service and commands replaced.
+#![allow(clippy::unwrap_used, reason = "all of this is tests")]
 
 mod support;
 

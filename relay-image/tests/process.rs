@@ -1,4 +1,5 @@
 //! A relay's process from outside: how it begins, whom it obeys, and how it ends.
+#![allow(clippy::unwrap_used, reason = "all of this is tests")]
 
 mod support;
 

@@ -9,6 +9,26 @@ const USER_DATA_MAX: usize = 16 * 1024;
 
 const SCRIPT: &str = include_str!("debian.sh");
 
+/// The scripts that every relay's machine has, by name: our image has them as files.
+const PARTS: [(&str, &str); 4] = [
+    (
+        "lib.sh",
+        include_str!("../../../../relay-image/rootfs/usr/lib/banyan/lib.sh"),
+    ),
+    (
+        "lease",
+        include_str!("../../../../relay-image/rootfs/usr/lib/banyan/lease"),
+    ),
+    (
+        "rules",
+        include_str!("../../../../relay-image/rootfs/usr/lib/banyan/rules"),
+    ),
+    (
+        "user-data",
+        include_str!("../../../../relay-image/rootfs/usr/lib/banyan/user-data"),
+    ),
+];
+
 /// The script for these boot data, of which `data` is the text.
 ///
 /// # Errors
@@ -16,7 +36,7 @@ const SCRIPT: &str = include_str!("debian.sh");
 pub(crate) fn debian(data: &str, release: &Release, boot: &Boot) -> Result<String, Failure> {
     check(release)?;
     let script = SCRIPT
-        .replace("@END_UTC@", &boot.lease.ends.as_secs().to_string())
+        .replace("@SCRIPTS@", &parts())
         .replace("@BYTES@", &boot.lease.bytes.to_string())
         .replace("@PORT@", &boot.listen.port().to_string())
         .replace("@URL@", &release.url)
@@ -32,6 +52,16 @@ pub(crate) fn debian(data: &str, release: &Release, boot: &Boot) -> Result<Strin
         ));
     }
     Ok(script)
+}
+
+/// Writes the scripts where our image has them.
+fn parts() -> String {
+    let write = |(name, text): &(&str, &str)| {
+        format!(
+            "cat > /usr/lib/banyan/{name} << 'BANYAN_SCRIPT'\n{text}BANYAN_SCRIPT\nchmod 0755 /usr/lib/banyan/{name}\n"
+        )
+    };
+    PARTS.iter().map(write).collect()
 }
 
 /// Letters that mean nothing to a shell within quotes, and a digest that is one.
@@ -71,10 +101,13 @@ mod tests {
         let script = debian(&data, &release(), &boot()).unwrap();
         assert!(script.starts_with("#!/bin/sh\n"));
         assert!(script.contains(&data) && script.contains("https://example.org/v1/banyan-relay"));
-        assert!(script.contains("--on-calendar=\"@1800003600\""), "{script}");
-        assert!(script.contains("over 11000000000 bytes") && script.contains("udp dport 4600"));
+        assert!(
+            script.contains("/usr/lib/banyan/rules 4600 11000000000 0"),
+            "{script}"
+        );
         for line in script.lines() {
             let filled = !line.contains("@BOOT@") && !line.contains("@URL@") && !line.contains("@PORT@");
+            let filled = filled && !line.contains("@SCRIPTS@");
             assert!(
                 filled && !line.contains("@BYTES@") && !line.contains("@SHA256@"),
                 "{line}"
