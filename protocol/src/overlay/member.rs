@@ -109,6 +109,8 @@ pub struct Member {
     pub used: Bitrate,
     /// Until when it is given no child, because it said that it has no room though the plan says so.
     pub full_until: Option<Instant>,
+    /// Whether it is a relay that has nothing yet for those who begin with the full stream.
+    pub fills: bool,
     /// When its uplink last proved too weak.
     pub late: Option<Instant>,
     /// When its grant was cut last, and how often in a row.
@@ -144,6 +146,7 @@ impl Member {
             granted: Bitrate::ZERO,
             used: Bitrate::ZERO,
             full_until: None,
+            fills: false,
             late: None,
             cuts: None,
             tier: None,

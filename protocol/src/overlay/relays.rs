@@ -62,13 +62,21 @@ impl Overlay {
         whole
     }
 
-    /// Seats a relay as near to the source as it gets: on a free seat there, else on its sponsor's, else on the weakest viewer's; who
-    /// sat there comes below it, or goes elsewhere.
+    /// Seats a relay near the source: on a free seat there, else below a relay that has room, for that disturbs nobody; else on its
+    /// sponsor's seat, or the weakest viewer's: who sat there comes below it, or goes elsewhere.
     pub(super) fn seat_near_source(&mut self, now: Instant, relay: MemberIndex, stripe: StripeIndex) -> bool {
-        let source = MemberIndex::SOURCE;
-        let free = self.free_for(source, stripe) >= self.stripes.slot(stripe);
-        if free && self.may_hang(relay, stripe, source) {
-            self.attach(relay, stripe, source);
+        let slot = self.stripes.slot(stripe);
+        let roomy = |parent: &MemberIndex| {
+            let member = self.member(*parent);
+            member.full_until.is_none() && !member.fills && self.free_for(*parent, stripe) >= slot
+        };
+        let depth = |parent: &MemberIndex| self.member(*parent).place(stripe).map(|place| place.depth);
+        let fits = |parent: &MemberIndex| {
+            self.may_hang(relay, stripe, *parent) && !self.path_meets(*parent, stripe, relay)
+        };
+        let near = core::iter::once(MemberIndex::SOURCE).chain(self.relays());
+        if let Some(parent) = least(near.filter(roomy), depth, fits) {
+            self.attach(relay, stripe, parent);
             return true;
         }
         let seat = self.seat_for_relay(now, relay, stripe);
@@ -101,11 +109,23 @@ impl Overlay {
             let place = self.member(*relay).place(stripe);
             self.member(*relay).is_active()
                 && self.member(*relay).full_until.is_none()
+                && self.serves(*relay, sponsor, stripe)
                 && place.is_some_and(|place| place.is_rooted())
                 && self.may_meet(sponsor, *relay)
                 && self.link_between(sponsor, *relay).is_some()
         };
         self.relays_of(self.member(sponsor).id).find(carries)
+    }
+
+    /// Whether a parent has what a child needs on a stripe. A relay that fills has only what is new: enough for who goes on with that
+    /// tier.
+    pub(super) fn serves(&self, parent: MemberIndex, child: MemberIndex, stripe: StripeIndex) -> bool {
+        !self.member(parent).fills || self.member(child).tier == Some(self.stripes.id(stripe).tier)
+    }
+
+    /// A relay has been given its places, and has nothing yet (`true`), or has what its children are to get.
+    pub fn set_filling(&mut self, relay: MemberIndex, fills: bool) {
+        self.member_mut(relay).fills = fills;
     }
 
     /// Whether a member sits below a relay of its own: it is not moved from there for the trees' sake.
@@ -156,7 +176,8 @@ impl Overlay {
         let Some(parent) = parent.filter(|parent| !self.is_promised(sponsor, *parent)) else {
             return Vec::new();
         };
-        let Some(relay) = self.own_relay(sponsor, stripe) else {
+        let relay = self.own_relay(sponsor, stripe);
+        let Some(relay) = relay.filter(|relay| !self.member(*relay).fills) else {
             return Vec::new();
         };
         if self.path_meets(relay, stripe, sponsor) {

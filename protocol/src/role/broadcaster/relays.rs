@@ -46,6 +46,8 @@ const FILLING_MAX: Duration = Duration::from_secs(5);
 enum Stage {
     /// It is dialled back.
     Sought,
+    /// It was found, and waits until another has filled: each takes seats of others, who come below it.
+    Found,
     /// It has its places, and lacks these stripes yet.
     Filling {
         lacks: BTreeSet<StripeId>,
@@ -74,6 +76,13 @@ pub(super) struct Relay {
     goes: Option<(Instant, &'static str)>,
 }
 
+impl Relay {
+    /// Whether it has been given places.
+    fn is_placed(&self) -> bool {
+        !matches!(self.stage, Stage::Sought | Stage::Found)
+    }
+}
+
 impl Broadcaster {
     fn utc(&self, now: Instant) -> Utc {
         Utc::from_secs(self.clock.channel(now).as_micros() / 1_000_000)
@@ -82,7 +91,7 @@ impl Broadcaster {
     /// Relays at work.
     pub(super) fn relays_at_work(&self) -> usize {
         let works = |(member, relay): &(&MemberIndex, &Relay)| {
-            relay.stage != Stage::Sought && self.overlay.member(**member).is_active()
+            relay.is_placed() && self.overlay.member(**member).is_active()
         };
         self.relays.iter().filter(works).count()
     }
@@ -230,13 +239,30 @@ impl Broadcaster {
         let info = self.overlay.member_mut(member);
         info.reach = Reach::Open;
         info.addresses = reached;
+        self.relays.get_mut(&member).expect("just seen").stage = Stage::Found;
+        self.place_found(now, out);
+    }
+
+    /// Places a relay that was found, unless another has yet to fill.
+    fn place_found(&mut self, now: Instant, out: &mut Outbox) {
+        let fills = |relay: &Relay| matches!(relay.stage, Stage::Filling { .. });
+        let found = self.relays.iter().find(|(_, relay)| relay.stage == Stage::Found);
+        if let Some(member) = found
+            .map(|(member, _)| *member)
+            .filter(|_| !self.relays.values().any(fills))
+        {
+            self.place_relay(now, member, out);
+        }
+    }
+
+    fn place_relay(&mut self, now: Instant, member: MemberIndex, out: &mut Outbox) {
         self.overlay.seat_relay(now, member);
         let places = self.overlay.member(member).places_with_index();
         let lacks = places
             .map(|(stripe, _)| self.overlay.stripes().id(stripe))
             .collect();
         let until = now + FILLING_MAX;
-        self.overlay.note_full(now, member, FILLING_MAX);
+        self.overlay.set_filling(member, true);
         let relay = self.relays.get_mut(&member).expect("it was sought");
         relay.stage = Stage::Filling { lacks, until };
         self.adopt(now);
@@ -275,7 +301,7 @@ impl Broadcaster {
         let relay = self.relays.get_mut(&member).expect("the caller has a relay");
         relay.stage = Stage::Serving;
         let (sponsor, round) = (relay.sponsor, relay.round);
-        self.overlay.member_mut(member).full_until = None;
+        self.overlay.set_filling(member, false);
         if let Some(sponsor) = self.overlay.find(&sponsor) {
             self.end_pledge(sponsor, round);
         }
@@ -379,7 +405,7 @@ impl Broadcaster {
         let Some(relay) = self.relays.get(&member) else {
             return;
         };
-        if relay.stage != Stage::Sought {
+        if relay.is_placed() {
             let why = relay.goes.map_or(why, |(_, why)| why);
             self.tell_of_relay(member, Some(why), out);
         }
@@ -421,7 +447,7 @@ impl Broadcaster {
                 .get_mut(&member)
                 .expect("every member has a contact");
             contact.route = Route::Delegated(None);
-            if self.relays[&member].stage != Stage::Sought {
+            if self.relays[&member].is_placed() {
                 self.part_with_relay(now, member, "its sponsor has gone");
             } else {
                 self.end_relay(now, member, "its sponsor has gone", out);
@@ -433,7 +459,7 @@ impl Broadcaster {
     pub(super) fn relieve_sponsor(&mut self, now: Instant, sponsor: MemberIndex, out: &mut Outbox) {
         for member in self.commanded_by(sponsor) {
             let relay = &self.relays[&member];
-            if relay.stage != Stage::Sought && relay.delegation.is_some() {
+            if relay.is_placed() && relay.delegation.is_some() {
                 self.take_command(now, member, out);
             }
         }
@@ -460,6 +486,7 @@ impl Broadcaster {
         for member in self.relays.keys().copied().collect::<Vec<_>>() {
             self.tend_relay(now, member, out);
         }
+        self.place_found(now, out);
         self.keep_promises(now);
     }
 
@@ -471,9 +498,7 @@ impl Broadcaster {
         match (relay.goes, &self.overlay.member(member).state) {
             (Some((at, why)), _) if now >= at => self.end_relay(now, member, why, out),
             _ if is_over => self.end_relay(now, member, "its lease has ended", out),
-            (None, _) if ends && relay.stage != Stage::Sought => {
-                self.part_with_relay(now, member, "its lease ends")
-            }
+            (None, _) if ends && relay.is_placed() => self.part_with_relay(now, member, "its lease ends"),
             (None, State::Absent) if silent => self.end_relay(now, member, "gives no sign of life", out),
             (None, State::Active) => self.keep_relay(now, member),
             _ => {}
@@ -482,7 +507,7 @@ impl Broadcaster {
 
     /// A relay has whatever seats there are for it, and children when it has had time to fill.
     fn keep_relay(&mut self, now: Instant, member: MemberIndex) {
-        if self.relays[&member].stage == Stage::Sought {
+        if !self.relays[&member].is_placed() {
             return;
         }
         self.open_when_filled(now, member);

@@ -530,6 +530,8 @@ fn nobody_lends_relays_without_end() {
     for n in [50, 51, 52, 53, 54] {
         studio.say(third, &Message::Serving(offer(n, 0)));
     }
+    assert_eq!(studio.joined(), 1, "the next waits until it has filled");
+    studio.pass(12_000);
     assert_eq!(studio.joined(), 3, "four, and one was none");
 }
 
