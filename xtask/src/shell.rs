@@ -14,7 +14,15 @@ pub(crate) fn command<S: AsRef<str>>(words: &[S]) -> Command {
 /// `cargo` and its arguments: the one that runs us.
 pub(crate) fn cargo(words: &[&str]) -> Command {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    command(&[&[cargo.as_str()], words].concat())
+    let mut command = command(&[&[cargo.as_str()], words].concat());
+    // What cargo tells this program of its own package would have build scripts run again, and half the dependencies be built anew.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 /// Shows and runs `command`; fails if it does.

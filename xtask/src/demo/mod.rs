@@ -1,4 +1,5 @@
-//! A channel on this machine: a broadcaster, seven viewers with home uplinks, one of them killed in the middle.
+//! A channel on this machine: a broadcaster, viewers with home uplinks, one of them killed in the middle, and then more viewers than
+//! the uplinks carry, and one who sponsors a relay.
 
 mod clip;
 mod summary;
@@ -27,15 +28,24 @@ const HOMES: [(&str, u64); 7] = [
 ];
 const SOURCE: u64 = 12;
 
-/// Half a minute shows the trees at rest, a death, and the trees at rest again.
+/// Watches, gives no uplink, and would sponsor: the line of its own that its relay has, in slots.
+const SPONSOR: (&str, u64) = ("ivy", 40);
+
+/// Those who come when there is no room left, and have nothing to give.
+const LATE: [&str; 3] = ["hal", "jo", "kim"];
+
+/// A quarter of a minute shows the trees at rest, a death, the trees at rest again, and so on.
 const KILL_AT: Duration = Duration::from_secs(15);
-const END_AT: Duration = Duration::from_secs(35);
+const CROWD_AT: Duration = Duration::from_secs(27);
+const END_AT: Duration = Duration::from_secs(50);
 
 /// How long a viewer may take to its first picture before the demo gives up.
 const PLAYS: Duration = Duration::from_secs(20);
 
 /// A channel in the demo; programs go before their hosts.
 pub(crate) struct Channel {
+    net: Net,
+    slot: Bitrate,
     pub(crate) broadcast: Broadcast,
     pub(crate) source: rig::Host,
     pub(crate) viewers: Vec<Viewer>,
@@ -47,7 +57,8 @@ pub(crate) struct Channel {
 /// Prepares everything, then runs the demo as root, which the namespaces need.
 pub(crate) fn run() -> Result<()> {
     setup::run()?;
-    shell::run(&mut shell::cargo(&["build", "--package", "banyan"]))?;
+    // All of it: with other features, the same dependencies would be built again for the tests.
+    shell::run(&mut shell::cargo(&["build", "--workspace"]))?;
     let sudo = shell::as_root()?;
     if sudo.is_empty() {
         return show();
@@ -62,9 +73,12 @@ pub(crate) fn run() -> Result<()> {
 
 fn show() -> Result<()> {
     println!(
-        "One broadcaster, whose uplink carries two and a half copies of its stream, and seven viewers who pass it on, each with a home's\n\
-         uplink and a network of its own on this machine. After {} s the one who feeds most others is killed.\n",
-        KILL_AT.as_secs()
+        "One broadcaster, whose uplink carries two and a half copies of its stream, and viewers who pass it on, each with a home's\n\
+         uplink and a network of its own on this machine. After {} s the one who feeds most others is killed; after {} s more come\n\
+         than the uplinks carry, and {} sponsors a relay.\n",
+        KILL_AT.as_secs(),
+        CROWD_AT.as_secs(),
+        SPONSOR.0
     );
     let stage = Stage::open("demo")?;
     let clip = clip::real_or_generated()?;
@@ -93,7 +107,10 @@ fn on_air(stage: Stage, clip: rig::clip::Clip, slot: Bitrate) -> Result<Channel>
     for (name, slots) in HOMES {
         viewers.push(join(&stage, &net, name, slots, slot, &broadcast.link)?);
     }
+    viewers.push(join_sponsor(&stage, &net, slot, &broadcast.link)?);
     Ok(Channel {
+        net,
+        slot,
         broadcast,
         source,
         viewers,
@@ -116,15 +133,55 @@ fn join(stage: &Stage, net: &Net, name: &str, slots: u64, slot: Bitrate, link: &
     Ok(Viewer { watch, host, slots })
 }
 
-/// Shows the table until the end; in the middle, the viewer that feeds most is killed. Returns its name.
+/// Who gives nothing of its own, and sponsors a relay when it is asked.
+fn join_sponsor(stage: &Stage, net: &Net, slot: Bitrate, link: &str) -> Result<Viewer> {
+    let (name, slots) = SPONSOR;
+    let host = net.host(name)?;
+    host.shape(uplink(slot, slots))?;
+    let relay = uplink(slot, slots).as_bps().to_string();
+    let says_yes = ["--sponsor", "yes", "--hours", "1", "--budget", "1"];
+    let options = [&["--uplink", "0", "--relay-uplink", &relay], &says_yes[..]].concat();
+    let watch = Watch::recording(stage, &host, link, &options)?;
+    let startup = watch.playing(PLAYS)?;
+    println!("{name} watches after {startup} ms, gives nothing, and would sponsor a relay");
+    Ok(Viewer {
+        watch,
+        host,
+        slots: 0,
+    })
+}
+
+/// More come than there is room for.
+fn crowd(channel: &mut Channel) -> Result<()> {
+    println!("{} come, and there is no room for them.\n", LATE.join(", "));
+    for name in LATE {
+        let viewer = join(
+            &channel.stage,
+            &channel.net,
+            name,
+            0,
+            channel.slot,
+            &channel.broadcast.link,
+        )?;
+        channel.viewers.push(viewer);
+    }
+    Ok(())
+}
+
+/// Shows the table until the end; in the middle, the viewer that feeds most is killed, and then others come. Returns its name.
 fn watch_and_kill(channel: &mut Channel) -> Result<String> {
-    let (begun, mut victim) = (Instant::now(), None);
+    let (begun, mut victim, mut came) = (Instant::now(), None, false);
     let mut table = Table::new(stdout().is_terminal());
     while begun.elapsed() < END_AT {
         table.show(channel, victim.as_deref());
         std::thread::sleep(table.pause());
         if victim.is_none() && begun.elapsed() >= KILL_AT {
             victim = Some(kill_the_busiest(&channel.viewers)?);
+            table.leave();
+        }
+        if !came && begun.elapsed() >= CROWD_AT {
+            came = true;
+            crowd(channel)?;
             table.leave();
         }
     }

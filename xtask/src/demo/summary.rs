@@ -15,6 +15,8 @@ pub(crate) fn print(channel: Channel, victim: &str) -> Result<()> {
         clip,
         since,
         stage,
+        net,
+        ..
     } = channel;
     let survivors: Vec<&Viewer> = viewers.iter().filter(|viewer| viewer.name() != victim).collect();
     let sent = broadcast
@@ -29,7 +31,7 @@ pub(crate) fn print(channel: Channel, victim: &str) -> Result<()> {
     }
     let rounds = since.elapsed().as_secs() as u32 / clip.seconds + 2;
     let input = clip.frames(rounds)?;
-    println!("\nSummary, after {victim} was killed");
+    println!("\nSummary, after {victim} was killed and a relay was sponsored");
     print_viewers(&survivors)?;
     let rate = Bitrate::of(sent, airtime);
     println!(
@@ -37,8 +39,16 @@ pub(crate) fn print(channel: Channel, victim: &str) -> Result<()> {
         ratio(rate, copy),
         viewers.len()
     );
+    print_relay(&survivors);
     let mut identical = true;
     for viewer in &survivors {
+        if !viewer.watch.program.events().all("tier").is_empty() {
+            println!(
+                "  frames of {:<6} of two qualities, one after the other",
+                viewer.name()
+            );
+            continue;
+        }
         let same = viewer.watch.check_frames(&input);
         identical &= same.is_ok();
         let verdict = same.map_or_else(
@@ -47,7 +57,7 @@ pub(crate) fn print(channel: Channel, victim: &str) -> Result<()> {
         );
         println!("  frames of {:<6} {verdict}", viewer.name());
     }
-    drop((viewers, broadcast, source));
+    drop((viewers, broadcast, source, net));
     println!(
         "\nYour own channel: `cargo build --release -p banyan`, then `target/release/banyan broadcast test:`."
     );
@@ -55,6 +65,27 @@ pub(crate) fn print(channel: Channel, victim: &str) -> Result<()> {
         stage.passed();
     }
     Ok(())
+}
+
+/// What came of the question whether somebody sponsors.
+fn print_relay(survivors: &[&Viewer]) {
+    let told = survivors.iter().flat_map(|viewer| {
+        let told = viewer.watch.program.events().all("sponsoring");
+        told.into_iter().map(|event| (viewer.name().to_owned(), event))
+    });
+    let told: Vec<_> = told.collect();
+    let served = told
+        .iter()
+        .find(|(_, event)| event.fields["click_to_serving_ms"].is_u64());
+    let Some((name, first)) = served else {
+        return println!("  nobody sponsored a relay");
+    };
+    let most = told.iter().map(|(_, event)| event.number("serves")).max();
+    println!(
+        "  {name} sponsored a relay: it served {} ms after the yes, and {} viewers at most",
+        first.number("click_to_serving_ms"),
+        most.unwrap_or_default()
+    );
 }
 
 fn print_viewers(survivors: &[&Viewer]) -> Result<()> {

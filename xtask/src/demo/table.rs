@@ -45,7 +45,7 @@ impl Table {
 }
 
 fn render(channel: &Channel, dead: Option<&str>) -> String {
-    let names = names(&channel.viewers);
+    let names = names(channel);
     let mut text = format!(
         "{:<12} {:>10} {:>7} {:>8} {:>7}  gets its stripes from\n",
         "", "feeds", "stripes", "behind", "stalls"
@@ -91,11 +91,13 @@ fn sources(parents: &BTreeMap<String, String>, names: &BTreeMap<String, String>)
     counts.join(", ")
 }
 
-fn names(viewers: &[Viewer]) -> BTreeMap<String, String> {
-    viewers
-        .iter()
-        .filter_map(|viewer| Some((viewer.watch.peer().ok()?, viewer.name().to_owned())))
-        .collect()
+fn names(channel: &Channel) -> BTreeMap<String, String> {
+    let viewers = channel.viewers.iter();
+    let viewers = viewers.filter_map(|viewer| Some((viewer.watch.peer().ok()?, viewer.name().to_owned())));
+    let relays = channel.broadcast.program.events().all("relay-joined").into_iter();
+    let relays =
+        relays.filter_map(|event| Some((event.fields["relay"].as_str()?.to_owned(), "RELAY".to_owned())));
+    viewers.chain(relays).collect()
 }
 
 #[cfg(test)]
