@@ -85,7 +85,7 @@ impl Broadcaster {
 
     fn order(&mut self, now: Instant, member: MemberIndex, order: Order, out: &mut Outbox) {
         let peers = self.introduce(now, member, out);
-        let from_block = self.from_block(now, member, order.tier);
+        let from_block = self.start_of(now, member, order.tier);
         let info = self.overlay.member(member);
         let contact = self.contacts.get_mut(&member).expect("checked by the caller");
         contact.serial += 1;
@@ -112,7 +112,7 @@ impl Broadcaster {
     /// Where a member begins with a tier that it does not receive yet. A relay begins at the live edge: a backlog would take uplink
     /// that there is too little of, and those whose seats it takes have it already. And nobody begins with what its relay does
     /// not have.
-    fn from_block(&self, now: Instant, member: MemberIndex, tier: TierId) -> u64 {
+    fn start_of(&self, now: Instant, member: MemberIndex, tier: TierId) -> u64 {
         if self.relays.contains_key(&member) {
             return self.source.live_block();
         }

@@ -55,7 +55,7 @@ impl Asks {
 impl Viewer {
     pub(super) fn on_ask(&mut self, now: Instant, ask: &Ask, out: &mut Outbox) {
         self.asks.expire(now);
-        if !self.config.sponsor.is_some() {
+        if self.config.sponsor.is_none() {
             let (round, yes) = (ask.round, false);
             return self.tell_coordinator(&Message::Answer { round, yes }, out);
         }

@@ -104,7 +104,7 @@ impl Studio {
             })
     }
 
-    fn from_relay(&mut self, sponsor: LinkId, n: u8, message: &Message) {
+    fn pass_on(&mut self, sponsor: LinkId, n: u8, message: &Message) {
         let (relay, message) = (relay(n).tag(), message.body());
         self.say(sponsor, &Message::FromRelay { relay, message });
     }
@@ -124,7 +124,7 @@ impl Studio {
                 from: None,
                 planned: true,
             };
-            self.from_relay(sponsor, n, &Message::Moved(moved));
+            self.pass_on(sponsor, n, &Message::Moved(moved));
         }
     }
 
@@ -359,7 +359,7 @@ fn who_only_sponsors_is_no_viewer_and_may_lend_a_relay_unasked() {
 #[test]
 fn a_relay_that_says_goodbye_has_its_children_moved_first() {
     let (mut studio, links) = sponsored(|round| offer(3, round));
-    studio.from_relay(links[2], 3, &Message::Leave);
+    studio.pass_on(links[2], 3, &Message::Leave);
     studio.pass(500);
     assert!(
         links
@@ -401,7 +401,7 @@ fn after_a_relay_that_was_killed_the_next_sponsor_is_asked_in_time() {
         .collect();
     assert!(!asked.is_empty(), "within two seconds");
     let orphans = |link: &&LinkId| studio.asks(**link)[0].kind == crate::wire::control::RoundKind::Orphans;
-    assert!(asked.iter().all(|link| orphans(link)), "those who lost it first");
+    assert!(asked.iter().all(orphans), "those who lost it first");
     assert!(links.iter().all(|link| tier_of(&studio, *link).is_some()));
     studio.pass(15_000);
     assert_eq!(studio.left(), ["gives no sign of life"]);
