@@ -135,7 +135,8 @@ impl Forwarder {
         self.schedule.set_share(now, index, class, share, stripes);
     }
 
-    fn has_room(&self, slot: Bitrate) -> bool {
+    /// Whether the uplink has room for a seat of cost `slot`, and nobody need lose one for it.
+    pub fn has_room(&self, slot: Bitrate) -> bool {
         self.fits(slot, Bitrate::ZERO)
     }
 

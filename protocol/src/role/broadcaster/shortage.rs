@@ -187,7 +187,7 @@ impl Broadcaster {
         let waiting: Vec<_> = waiting.map(|(member, cause)| (*member, *cause)).collect();
         for (member, cause) in waiting {
             let refuse = self.config.when_full == WhenFull::Refuse && cause == Cause::Joined;
-            if refuse || !self.degrade_for(now, member) {
+            if refuse || !(self.degrade_for(now, member) || self.may_sit_here_soon(member)) {
                 self.refuse(now, member, RefuseReason::Capacity, out);
             }
         }
@@ -196,6 +196,12 @@ impl Broadcaster {
                 self.overlay.touch(member);
             }
         }
+    }
+
+    /// Whether we have turned a member away a moment ago: what it finds when it may ask again is not known yet.
+    fn may_sit_here_soon(&self, member: MemberIndex) -> bool {
+        let source = MemberIndex::SOURCE;
+        self.overlay.link_between(member, source).is_none()
     }
 
     /// Makes the best of it for one who waits: the full stream if others are to be served after it, else a lower tier.

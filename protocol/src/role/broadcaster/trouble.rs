@@ -99,7 +99,7 @@ impl Broadcaster {
         let planned = place.parent;
         let parent = self.overlay.find(&orphaned.parent);
         let is_ours = parent == Some(MemberIndex::SOURCE) && planned == parent;
-        if is_ours && orphaned.why == DetachReason::Full && self.clear_seats(now, out) {
+        if is_ours && orphaned.why == DetachReason::Full && self.has_room_by_now(now, stripe, out) {
             self.say_again(child);
             return;
         }
@@ -115,6 +115,12 @@ impl Broadcaster {
         self.overlay.detach(child, stripe, None);
         self.reseat(now, alloc::vec![(child, stripe)]);
         self.say_again(child);
+    }
+
+    /// Whether who was turned away by us may ask again at once: it asked while messages crossed.
+    fn has_room_by_now(&mut self, now: Instant, stripe: StripeIndex, out: &mut Outbox) -> bool {
+        let slot = self.overlay.stripes().slot(stripe);
+        self.clear_seats(now, out) || self.forwarder.has_room(slot)
     }
 
     /// Takes our own seats from those who by the plan sit elsewhere: they lost them while messages crossed, and whoever the plan
@@ -151,6 +157,10 @@ impl Broadcaster {
         match why {
             DetachReason::Replaced | DetachReason::Leaving => {}
             DetachReason::Full if parent == MemberIndex::SOURCE => {
+                self.overlay.keep_apart(now, child, parent, FULL_FOR_NOW);
+            }
+            // A viewer has a link to us; a relay has yet to reach us, and is not told to at once again.
+            DetachReason::Unreachable if parent == MemberIndex::SOURCE && self.overlay.is_relay(child) => {
                 self.overlay.keep_apart(now, child, parent, FULL_FOR_NOW);
             }
             _ if parent == MemberIndex::SOURCE => {}

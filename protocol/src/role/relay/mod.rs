@@ -326,12 +326,13 @@ impl Relay {
                 peer,
                 side: Side::Acceptor,
                 binding,
-                ..
-            } if *peer == self.sponsor => Some((*link, *binding)),
+                address,
+            } if *peer == self.sponsor => Some((*link, *binding, *address)),
             _ => None,
         };
         self.carrier.handle(now, input, out);
-        if let Some((link, binding)) = sponsor {
+        if let Some((link, binding, address)) = sponsor {
+            self.carrier.called_by_sponsor(&address);
             self.on_sponsor(now, link, &binding, out);
         }
     }

@@ -69,6 +69,25 @@ impl Dials {
         self.reach = Scope::of(coordinator);
     }
 
+    /// A relay: its sponsor called from there. Who calls from this very machine is in whatever private network it is in.
+    pub(super) fn called_by_sponsor(&mut self, address: &SocketAddr, own: &[SocketAddr]) {
+        let there = address.ip().to_canonical();
+        let is_here = own.iter().any(|own| own.ip().to_canonical() == there);
+        self.reach = match Scope::of(address) {
+            Scope::Global if is_here => Scope::Private,
+            scope => scope,
+        };
+    }
+
+    /// Leaves of addresses that somebody else is to dial those that we might dial ourselves.
+    pub(super) fn keep_fitting(&self, addresses: &mut Vec<SocketAddr>) {
+        addresses.retain(|address| self.fits(address));
+    }
+
+    fn fits(&self, address: &SocketAddr) -> bool {
+        Scope::of(address) <= self.reach && Scope::of(address) != Scope::Nowhere
+    }
+
     /// Which of a peer's addresses may be dialled. A newcomer on an uplink of a known rate begins one handshake after the other: all at once, each
     /// would be over only when all are, and what is asked for over the links that are up would wait behind them. They count from now on: one that has not answered yet is not dialled for
     /// another peer as well, however many are said to be there.
@@ -141,7 +160,7 @@ impl Dials {
 
     fn may(&self, address: &SocketAddr) -> bool {
         let silent = self.silent.iter().any(|(known, _)| known == address);
-        Scope::of(address) <= self.reach && Scope::of(address) != Scope::Nowhere && !silent
+        self.fits(address) && !silent
     }
 
     fn pay(&mut self, now: Instant, address: SocketAddr) -> bool {
@@ -196,6 +215,21 @@ mod tests {
         let mut dials = Dials::new(None);
         dials.reached(&at(coordinator));
         dials
+    }
+
+    #[test]
+    fn a_relay_dials_where_its_sponsor_is() {
+        let own = [at("203.0.113.9:4600"), at("10.0.0.9:4600")];
+        let private = [at("192.168.1.2:4600")];
+        let ask = |sponsor: &str| {
+            let mut dials = Dials::new(None);
+            dials.called_by_sponsor(&at(sponsor), &own);
+            dials.ask(Instant::ZERO, &private) != Leave::Never
+        };
+        assert!(ask("10.0.0.7:1") && ask("127.0.0.1:1"));
+        assert!(ask("203.0.113.9:1"), "on this machine");
+        assert!(ask("[::ffff:203.0.113.9]:1"), "on this machine");
+        assert!(!ask("203.0.113.8:1"));
     }
 
     #[test]

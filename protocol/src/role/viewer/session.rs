@@ -8,6 +8,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Hello, Message, Place, RefuseReason, Resume};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 /// How long a first join is tried.
 const JOIN_PATIENCE: Duration = Duration::from_secs(10);
@@ -188,6 +189,11 @@ impl Viewer {
             children: self.forwarder.child_count() as u32,
             places,
         })
+    }
+
+    /// A relay: its sponsor called from there.
+    pub(in crate::role) fn called_by_sponsor(&mut self, address: &SocketAddr) {
+        self.dials.called_by_sponsor(address, &self.config.candidates);
     }
 
     /// A relay: from now on it answers to whoever is at the other end of this link.

@@ -419,6 +419,9 @@ impl Viewer {
         };
         let order = match Message::parse_body(message).map_err(|_| CloseCode::Malformed)? {
             Message::Assign(mut assign) => {
+                for peer in &mut assign.peers {
+                    self.dials.keep_fitting(&mut peer.addresses);
+                }
                 // A relay knows nobody, not even the source.
                 assign.peers.push(Introduction {
                     peer: self.config.channel,
@@ -426,7 +429,10 @@ impl Viewer {
                 });
                 Order::Attach(assign)
             }
-            Message::Dial(introduction) => Order::Dial(introduction),
+            Message::Dial(mut introduction) => {
+                self.dials.keep_fitting(&mut introduction.addresses);
+                Order::Dial(introduction)
+            }
             _ => return Err(CloseCode::Unexpected),
         };
         self.order(now, at, order, out);
