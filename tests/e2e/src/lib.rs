@@ -18,6 +18,7 @@ pub mod net;
 pub mod percentile;
 pub mod program;
 mod reaper;
+pub mod relay;
 pub mod scene;
 pub mod shape;
 pub mod stage;
