@@ -84,8 +84,24 @@ pub struct Cloud {
     pub yes: f64,
     /// How long a lease is, in seconds.
     pub lease_s: f64,
-    /// How many seconds after it began to serve a relay's machine is destroyed, if it is.
+    /// How many seconds after it has booted a relay's machine is destroyed, if it is and faults have not stopped.
     pub destroyed_s: Option<f64>,
+    /// How a sponsor goes, if it does and faults have not stopped.
+    pub sponsor: Option<Going>,
+}
+
+/// How a sponsor goes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Going {
+    /// How many seconds after its relay has booted.
+    pub after_s: f64,
+    /// Whether it crashes, instead of leaving.
+    #[serde(default)]
+    pub crashes: bool,
+    /// Whether it lets its relay run on when it leaves.
+    #[serde(default)]
+    pub run_on: bool,
 }
 
 /// The channel.
@@ -247,18 +263,22 @@ pub enum ScenarioError {
 }
 
 /// The names of our own scenarios.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 15] = [
     "churn",
+    "crashed",
+    "destroyed",
     "exodus",
     "flash",
     "home",
     "killer",
     "large",
+    "leases",
     "liars",
     "restart",
     "scarce",
     "signed",
     "sponsored",
+    "withdrawn",
 ];
 
 fn built_in(name: &str) -> Option<&'static str> {
@@ -268,6 +288,10 @@ fn built_in(name: &str) -> Option<&'static str> {
         "flash" => include_str!("../scenarios/flash.toml"),
         "home" => include_str!("../scenarios/home.toml"),
         "sponsored" => include_str!("../scenarios/sponsored.toml"),
+        "destroyed" => include_str!("../scenarios/destroyed.toml"),
+        "crashed" => include_str!("../scenarios/crashed.toml"),
+        "withdrawn" => include_str!("../scenarios/withdrawn.toml"),
+        "leases" => include_str!("../scenarios/leases.toml"),
         "killer" => include_str!("../scenarios/killer.toml"),
         "large" => include_str!("../scenarios/large.toml"),
         "liars" => include_str!("../scenarios/liars.toml"),

@@ -165,7 +165,7 @@ impl Show {
             relay_only: false,
             part: Part::Watch,
             sponsor: (self.rng.happens(0.5)).then(|| hash_key(id)),
-            relays_run_on: false,
+            relays_run_on: self.relays_run_on(),
             seed: mix(self.seed, number << 8),
         };
         let node = self.world.add(NodeSetup {

@@ -54,6 +54,13 @@ impl Show {
         }
     }
 
+    /// Whether sponsors who leave let their relays run on.
+    pub(super) fn relays_run_on(&self) -> bool {
+        let cloud = self.scenario.cloud.as_ref();
+        let going = cloud.and_then(|cloud| cloud.sponsor.as_ref());
+        going.is_some_and(|going| going.run_on)
+    }
+
     fn launch(&mut self, sponsor: NodeIndex, number: u64) {
         let Some(cloud) = self.scenario.cloud.clone() else {
             return;
@@ -98,9 +105,50 @@ impl Show {
         };
         self.world.tell(sponsor, Input::Command(Command::Cloud(news)));
         if let Some(after) = cloud.destroyed_s {
-            let at = self.world.now() + (after * SECOND as f64) as Micros;
-            self.world.set_alarm(at, Alarm::Destroy(relay));
+            self.plan_loss(after, Alarm::Destroy(relay));
         }
+        if let Some(going) = cloud.sponsor {
+            self.plan_loss(going.after_s, Alarm::SponsorGoes(relay));
+        }
+    }
+
+    /// Something that goes wrong does so before faults must have stopped.
+    fn plan_loss(&mut self, after_s: f64, alarm: Alarm) {
+        let at = self.world.now() + (after_s * SECOND as f64) as Micros;
+        if at < self.quiet_from() {
+            self.world.set_alarm(at, alarm);
+        }
+    }
+
+    /// A machine is destroyed, and nobody is told.
+    pub(super) fn lose_machine(&mut self, relay: usize) {
+        self.count_fault();
+        if let Some(node) = self.relays[relay].node {
+            self.checks.failed(&self.world, node);
+        }
+        self.destroy(relay);
+    }
+
+    /// The sponsor of a relay leaves, or crashes, if it is still here.
+    pub(super) fn sponsor_goes(&mut self, relay: usize) {
+        let sponsor = self.relays[relay].sponsor;
+        let going = self
+            .scenario
+            .cloud
+            .as_ref()
+            .and_then(|cloud| cloud.sponsor.clone());
+        let Some(going) = going.filter(|_| self.cast.contains(&sponsor)) else {
+            return;
+        };
+        self.count_fault();
+        if going.crashes {
+            self.checks.failed(&self.world, sponsor);
+            self.world.crash(sponsor);
+        } else {
+            self.checks.disturbed();
+            self.world.tell(sponsor, Input::Command(Command::Leave));
+        }
+        self.goes(sponsor);
     }
 
     fn clock(&self) -> Utc {

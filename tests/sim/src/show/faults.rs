@@ -60,8 +60,7 @@ impl Show {
     pub(super) fn fault(&mut self) {
         self.plan_fault(self.world.now());
         let Some(victim) = self.victim() else { return };
-        self.faults += 1;
-        self.last_fault = self.world.now();
+        self.count_fault();
         let kind = self.rng.unit() * self.rates.sum();
         if kind < self.rates.leaves {
             self.checks.disturbed();
@@ -102,7 +101,12 @@ impl Show {
         self.goes(node);
     }
 
-    fn goes(&mut self, node: NodeIndex) {
+    pub(super) fn count_fault(&mut self) {
+        self.faults += 1;
+        self.last_fault = self.world.now();
+    }
+
+    pub(super) fn goes(&mut self, node: NodeIndex) {
         let now = self.world.now();
         if let Some(seat) = self.world.watch.seats.get_mut(&node) {
             seat.leave(now);

@@ -45,6 +45,8 @@ pub(crate) enum Alarm {
     Boot(usize),
     /// A relay's machine is destroyed.
     Destroy(usize),
+    /// The sponsor of that relay goes.
+    SponsorGoes(usize),
     /// A second is over.
     Second,
 }
@@ -185,7 +187,8 @@ impl Show {
             Alarm::KillSource => self.kill_source(),
             Alarm::StartSource => self.start_source(),
             Alarm::Boot(relay) => self.boot(relay),
-            Alarm::Destroy(relay) => self.destroy(relay),
+            Alarm::Destroy(relay) => self.lose_machine(relay),
+            Alarm::SponsorGoes(relay) => self.sponsor_goes(relay),
             Alarm::Second => return self.second(),
         }
         Ok(())
