@@ -21,6 +21,7 @@ mod reaper;
 pub mod relay;
 pub mod scene;
 pub mod shape;
+pub mod shortage;
 pub mod stage;
 pub mod switch;
 mod tool;

@@ -16,6 +16,7 @@ use std::time::Duration;
 const USAGE: i32 = 2;
 const UNREACHABLE: i32 = 3;
 const INPUT: i32 = 5;
+const CLOUD: i32 = 6;
 const OTHER: i32 = 1;
 
 /// A disk of two megabytes; goes with its value.
@@ -192,6 +193,52 @@ fn a_disk_that_fills_up_ends_the_recording_and_keeps_it() -> Result<()> {
     let kept = rig::frames::Frames::of(&film)?;
     ensure!(kept.video.len() > 50, "{} frames are kept", kept.video.len());
     drop((broadcast, source, disk));
+    bench.stage.passed();
+    Ok(())
+}
+
+#[test]
+fn relays_that_cannot_be_sponsored() -> Result<()> {
+    let bench = Bench::open("bad-sponsor")?;
+    let source = bench.net.host("source")?;
+    let broadcast = Broadcast::start(&bench.stage, &source, "test:", &[])?;
+    let link = broadcast.link.as_str();
+    let local = ["--provider", "local", "--budget", "0"];
+    let sponsor = |link, more: &[&'static str]| [&["sponsor", link], &local[..], more].concat();
+    bench.fails("no-hours", &sponsor(link, &[]), USAGE, "--hours")?;
+    bench.fails("hours-0", &sponsor(link, &["--hours", "0"]), USAGE, "--hours 0")?;
+    bench.fails(
+        "no-link",
+        &sponsor("banyan://nobody", &["--hours", "1"]),
+        USAGE,
+        "link",
+    )?;
+    let mut nobody: ChannelLink = link.parse()?;
+    nobody.addresses = vec![(bench.host.address(), 9).into()];
+    let nobody = nobody.to_string();
+    bench.fails(
+        "nobody",
+        &sponsor(&nobody, &["--hours", "1"]),
+        UNREACHABLE,
+        "answer",
+    )?;
+    let paid = [
+        "--provider",
+        "ec2",
+        "--region",
+        "us-east-1",
+        "--hours",
+        "1",
+        "--budget",
+        "0.001",
+    ];
+    bench.fails(
+        "too-little",
+        &[&["sponsor", link], &paid[..]].concat(),
+        CLOUD,
+        "budget",
+    )?;
+    drop((broadcast, source));
     bench.stage.passed();
     Ok(())
 }

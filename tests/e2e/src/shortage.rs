@@ -1,0 +1,147 @@
+//! Uplinks run out, and somebody sponsors a relay on its own host: what the scenarios with relays have in common.
+
+use crate::banyan::parents;
+use crate::events::Event;
+use crate::net::Wire;
+use crate::relay::Relay;
+use crate::scene::{STRIPES, Scene, TOP, Viewer, uplink};
+use crate::verdict::Verdict;
+use anyhow::{Context, Result};
+use std::time::{Duration, Instant};
+
+/// The broadcaster has one copy, and the lowest tier for three more.
+const SOURCE: u64 = 8;
+
+/// What a relay on a sponsor's host sends, in slots.
+pub const RELAY: u64 = 30;
+
+/// Promised from the yes to the first stripe, and to full quality for all who wait.
+pub const SERVES_MS: u64 = 2_000;
+const WHOLE_MS: u64 = 5_000;
+
+/// How long anything is waited for of which something shorter may be promised.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A channel whose uplinks run out.
+pub struct Short {
+    /// The channel.
+    pub scene: Scene,
+    /// What is promised, and what came.
+    pub verdict: Verdict,
+}
+
+/// What the events after it are counted from.
+pub struct Mark(pub Vec<usize>);
+
+impl Short {
+    /// Goes on the air.
+    pub fn open(name: &str) -> Result<Self> {
+        Ok(Self {
+            scene: Scene::open(name, Wire::Bridge, SOURCE, &[])?,
+            verdict: Verdict::of(name),
+        })
+    }
+
+    /// A viewer who gives nothing and may sponsor, on a host that has an uplink for a relay.
+    pub fn sponsor(&self, name: &str, mode: &str) -> Result<Viewer> {
+        let relay = uplink(self.scene.slot, RELAY).as_bps().to_string();
+        let limits = ["--hours", "1", "--budget", "1", "--relay-uplink", &relay];
+        let viewer = self
+            .scene
+            .viewer_with(name, 0, &[&["--sponsor", mode], &limits[..]].concat())?;
+        viewer.host.shape(uplink(self.scene.slot, RELAY + 5))?;
+        Ok(viewer)
+    }
+
+    /// Free riders who are never asked.
+    pub fn riders(&self, count: usize) -> Result<Vec<Viewer>> {
+        (0..count)
+            .map(|n| self.scene.viewer(&format!("rider{n}"), 0))
+            .collect()
+    }
+
+    /// Waits until a relay of this sponsor's serves.
+    pub fn serving(&mut self, sponsor: &Viewer) -> Result<Relay> {
+        let program = &sponsor.watch.program;
+        let is_first = |event: &Event| {
+            event.text("state") == "serving" && !event.fields["click_to_serving_ms"].is_null()
+        };
+        let serving = program.wait("sponsoring", PATIENCE, is_first)?;
+        self.verdict.at_most(
+            "yes to serving ms",
+            serving.number("click_to_serving_ms"),
+            SERVES_MS,
+        );
+        Relay::of(&self.scene.stage, &sponsor.host, sponsor.name())
+    }
+
+    /// Waits until all of them are at full quality; how long that took since `yes`.
+    pub fn whole(&mut self, viewers: &[&Viewer], yes: Instant) -> Result<()> {
+        let mut last = Duration::ZERO;
+        for viewer in viewers {
+            last = last.max(full_after(viewer, yes)?.at - yes);
+        }
+        self.verdict
+            .at_most("yes to all whole ms", last.as_millis() as u64, WHOLE_MS);
+        Ok(())
+    }
+
+    /// The coordinator says that a relay has come, or gone.
+    pub fn coordinator_says(&self, name: &str) -> Result<Event> {
+        self.scene.broadcast.program.wait(name, PATIENCE, |_| true)
+    }
+
+    /// Nobody stalled, and nothing was lost.
+    pub fn check_unharmed(&mut self, viewers: &[&Viewer]) {
+        for viewer in viewers {
+            self.verdict.check(viewer.check_unharmed());
+            let stalls = viewer.watch.program.events().all("stall").len();
+            self.verdict
+                .at_most(&format!("stalls of {}", viewer.name()), stalls, 0);
+        }
+    }
+}
+
+/// The first `stats` after `since` with all stripes of the full quality.
+pub fn full_after(viewer: &Viewer, since: Instant) -> Result<Event> {
+    let is_full = |stats: &Event| {
+        stats.at > since
+            && stats.fields["tier"] == TOP
+            && stats.fields["stripes_receiving"].as_u64() >= Some(STRIPES)
+    };
+    viewer
+        .watch
+        .program
+        .wait("stats", PATIENCE, is_full)
+        .with_context(|| format!("{} is not at full quality", viewer.name()))
+}
+
+/// Waits until all that a viewer gets comes from `parent`.
+pub fn hangs_on(viewer: &Viewer, parent: &str) -> Result<()> {
+    let is_below = |stats: &Event| {
+        let parents = parents(stats);
+        parents.len() as u64 >= STRIPES && parents.values().all(|other| other == parent)
+    };
+    let (program, mark) = (&viewer.watch.program, viewer.watch.program.events().count());
+    let waited = program.wait_from(mark, "stats", PATIENCE, is_below);
+    waited.with_context(|| format!("{} does not hang on {parent} with every stripe", viewer.name()))?;
+    Ok(())
+}
+
+/// How many events each has told so far.
+pub fn mark(viewers: &[&Viewer]) -> Mark {
+    let counts = viewers.iter().map(|viewer| viewer.watch.program.events().count());
+    Mark(counts.collect())
+}
+
+/// Waits until each shows what it is served, after the mark: the lowest tier at least.
+pub fn served_since(viewers: &[&Viewer], mark: &Mark) -> Result<()> {
+    for (viewer, mark) in viewers.iter().zip(&mark.0) {
+        let is_served = |stats: &Event| stats.fields["stripes_receiving"].as_u64() >= Some(1);
+        viewer
+            .watch
+            .program
+            .wait_from(*mark, "stats", PATIENCE, is_served)?;
+    }
+    Ok(())
+}
