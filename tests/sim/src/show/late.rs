@@ -60,18 +60,20 @@ impl Show {
             }
             let holds = self.holdings(parent).into_iter().find(|(of, ..)| *of == stripe);
             let (newest, lacking) = holds.map_or((0, 0), |(_, newest, lacking)| (newest, lacking));
-            let person = &self.world.watch.seats[&parent].person;
+            let seat = self.world.watch.seats.get(&parent);
+            let line = seat.map_or("a relay".into(), |seat| {
+                let kind = if seat.person.capped { "capped" } else { "measured" };
+                format!("{} {kind}", seat.person.uplink)
+            });
             let feeds = self
                 .world
                 .node(parent)
                 .machine()
                 .map_or(0, |machine| machine.children().len());
             path += &format!(
-                " < {parent} (-{}/-{}, {} {}, feeds {feeds})",
+                " < {parent} (-{}/-{}, {line}, feeds {feeds})",
                 self.age(newest),
                 self.age(lacking),
-                person.uplink,
-                if person.capped { "capped" } else { "measured" },
             );
             at = parent;
         }
