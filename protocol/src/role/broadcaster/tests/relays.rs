@@ -309,6 +309,31 @@ fn a_relay_is_placed_and_everybody_whole_again_at_once() {
 }
 
 #[test]
+fn a_relay_that_cannot_reach_us_is_not_told_to_at_once_again() {
+    let (mut studio, links) = sponsored(|round| offer(3, round));
+    let at_us = |studio: &Studio| {
+        let ticket = studio.last_assign_to_relay(links[2], 3).expect("it has places");
+        let ours = ticket.grants.iter().filter(|grant| grant.parent == source_tag());
+        ours.count()
+    };
+    let lost = studio
+        .last_assign_to_relay(links[2], 3)
+        .expect("it has places")
+        .grants;
+    for grant in &lost {
+        let orphaned = Message::Orphaned(Orphaned {
+            stripe: grant.stripe,
+            parent: key(200).id(),
+            why: DetachReason::Unreachable,
+        });
+        studio.pass_on(links[2], 3, &orphaned);
+    }
+    assert_eq!(at_us(&studio), 0);
+    studio.pass(3_500);
+    assert_eq!(at_us(&studio), lost.len(), "it may try again");
+}
+
+#[test]
 fn nobody_hangs_below_a_relay_that_has_nothing_yet_but_whose_seat_it_took() {
     let (mut studio, links) = Studio::scarce();
     let round = studio.answer(links[2], true);
