@@ -5,13 +5,16 @@ mod joining;
 mod linking;
 mod moving;
 mod repairing;
+mod sponsoring;
 mod staying;
 mod tiers;
 
 use super::Viewer;
 use crate::event::Event;
 use crate::id::{Context, PeerId, Sign, Signature, Verify};
-use crate::io::{Command, Ended, Input, Lane, LinkEnd, LinkId, Machine, Outbox, Output, Play, Side};
+use crate::io::{
+    CloudOrder, Command, Ended, Input, Lane, LinkEnd, LinkId, Machine, Outbox, Output, Play, Side,
+};
 use crate::media::smooth::Smoother;
 use crate::media::{Codec, Kind, Packet, StripeId, TierId, Track, stripe};
 use crate::role::config::{Part, ViewerConfig};
@@ -207,6 +210,10 @@ struct Stage {
     packets: Vec<Packet>,
     gaps: usize,
     ended: Option<Ended>,
+    /// Dials of whoever answers.
+    any_dials: Vec<LinkId>,
+    /// What the provider was asked for.
+    orders: Vec<CloudOrder>,
     inbox: VecDeque<Input>,
 }
 
@@ -253,6 +260,8 @@ impl Stage {
             packets: vec![],
             gaps: 0,
             ended: None,
+            any_dials: vec![],
+            orders: vec![],
             inbox: VecDeque::new(),
         }
     }
@@ -316,7 +325,8 @@ impl Stage {
             Output::Event(event) => self.events.push(event),
             Output::Ended(how) => self.ended = Some(how),
             Output::Probe { .. } => panic!("viewers do not probe"),
-            Output::DialAny { .. } | Output::Cloud(_) => panic!("nobody sponsors here"),
+            Output::DialAny { link, .. } => self.any_dials.push(link),
+            Output::Cloud(order) => self.orders.push(order),
         }
     }
 

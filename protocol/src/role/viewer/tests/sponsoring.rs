@@ -1,0 +1,208 @@
+//! A yes becomes a relay, and nobody else's machine does.
+
+use super::*;
+use crate::io::{CloudNews, RelayState};
+use crate::time::Utc;
+use crate::wire::control::{Ask, RoundKind};
+use crate::wire::enrol::EnrolSecret;
+use crate::wire::lease::{Lease, LeaseId};
+use crate::wire::order::{Numbered, Order, Usage};
+
+const RELAY: PeerId = PeerId([77; 32]);
+const SECRET: EnrolSecret = EnrolSecret([8; 16]);
+const BINDING: Binding = Binding([6; 32]);
+
+fn lease() -> Lease {
+    Lease {
+        id: LeaseId([5; 16]),
+        ends: Utc::from_secs(2_000_000_000),
+        bytes: 1_000_000,
+    }
+}
+
+/// A viewer who was asked, said yes, and was chosen.
+fn chosen() -> Stage {
+    let mut stage = Stage::playing(Some(4));
+    stage.say(
+        CHANNEL,
+        &Message::Ask(Ask {
+            round: 5,
+            kind: RoundKind::Joiner,
+            deadline_ms: 15_000,
+            helps: 2,
+            missing: Bitrate::from_kbps(2_500),
+        }),
+    );
+    stage.input(Input::Command(Command::Answer { id: None, yes: true }));
+    assert!(stage.orders.is_empty(), "a yes costs nothing before it counts");
+    let missing = Bitrate::from_kbps(2_500);
+    stage.say(CHANNEL, &Message::Chosen { round: 5, missing });
+    assert_eq!(stage.orders, [CloudOrder::Launch { relay: 1, missing }]);
+    stage
+}
+
+fn launched(stage: &mut Stage) {
+    let news = CloudNews::Launched {
+        relay: 1,
+        addresses: vec![address(77)],
+        lease: lease(),
+        uplink: Bitrate::from_kbps(50_000),
+        secret: SECRET,
+    };
+    stage.input(Input::Command(Command::Cloud(news)));
+}
+
+/// Whoever answers the dial says what it says.
+fn answers(stage: &mut Stage, peer: PeerId, proof: [u8; 32]) -> LinkId {
+    let link = stage.any_dials.pop().expect("the relay is dialled");
+    stage.links.insert(link, peer);
+    stage.input(Input::Linked {
+        link,
+        peer,
+        address: address(77),
+        side: Side::Dialler,
+        binding: BINDING,
+    });
+    let version = crate::limits::VERSION;
+    stage.pending(link, Lane::Control, Message::Enrol { version, proof }.frame());
+    link
+}
+
+fn served() -> Stage {
+    let mut stage = chosen();
+    launched(&mut stage);
+    answers(&mut stage, RELAY, SECRET.proof(&BINDING, &RELAY));
+    stage
+}
+
+fn orders(stage: &Stage) -> Vec<Order> {
+    let commanded = stage.told_to(RELAY).filter_map(|message| match message {
+        Message::Order(commanded) => Some(commanded),
+        _ => None,
+    });
+    let numbered = commanded.map(|commanded| {
+        assert!(commanded.delegation.is_none(), "the sponsor's word is its own");
+        Numbered::open(&commanded.order, &ME, &RELAY, &Quick(ME)).expect("the sponsor signed it")
+    });
+    let numbered: Vec<Numbered> = numbered.collect();
+    assert!(
+        numbered
+            .windows(2)
+            .all(|pair| pair[0].sequence < pair[1].sequence)
+    );
+    numbered.into_iter().map(|numbered| numbered.order).collect()
+}
+
+#[test]
+fn a_relay_that_proves_itself_is_welcomed_and_offered() {
+    let stage = served();
+    assert!(
+        stage
+            .told_to(RELAY)
+            .any(|message| matches!(message, Message::Welcome(_)))
+    );
+    assert_eq!(orders(&stage), [Order::Report]);
+    let offer = stage.told_to(CHANNEL).find_map(|message| match message {
+        Message::Serving(offer) => Some(offer.clone()),
+        _ => None,
+    });
+    let offer = offer.expect("the coordinator hears of it");
+    assert_eq!((offer.round, offer.relay, offer.lease), (5, RELAY, lease()));
+    assert!(offer.delegation.is_some());
+}
+
+#[test]
+fn whoever_proves_nothing_is_named_and_another_is_looked_for() {
+    let mut stage = chosen();
+    launched(&mut stage);
+    let impostor = peer(66);
+    answers(&mut stage, impostor, SECRET.proof(&BINDING, &RELAY));
+    assert!(stage.closed.iter().any(|(peer, _)| *peer == impostor));
+    assert_eq!(
+        stage.count(|event| matches!(event, Event::PeerBlamed { peer, .. } if *peer == impostor)),
+        1
+    );
+    assert!(
+        !stage
+            .told_to(CHANNEL)
+            .any(|message| matches!(message, Message::Serving(_)))
+    );
+    stage.run(2_000);
+    answers(&mut stage, RELAY, SECRET.proof(&BINDING, &RELAY));
+    assert!(
+        stage
+            .told_to(CHANNEL)
+            .any(|message| matches!(message, Message::Serving(_)))
+    );
+}
+
+#[test]
+fn what_is_said_either_way_is_passed_on() {
+    let mut stage = served();
+    let relay = RELAY.tag();
+    let dial = Message::Dial(Introduction {
+        peer: peer(9),
+        addresses: vec![],
+    });
+    let message = dial.body();
+    stage.say(CHANNEL, &Message::ToRelay { relay, message });
+    assert!(matches!(orders(&stage)[..], [Order::Report, Order::Dial(_)]));
+    let unreachable = Message::Unreachable { peer: peer(9) };
+    stage.say(RELAY, &unreachable);
+    let passed = stage.told_to(CHANNEL).any(|message| {
+        matches!(message, Message::FromRelay { relay: of, message } if *of == relay && *message == unreachable.body())
+    });
+    assert!(passed);
+    let usage = Usage {
+        sent: 4_000,
+        sending: Bitrate::ZERO,
+        children: 3,
+        lease: lease(),
+    };
+    stage.say(RELAY, &Message::Usage(usage));
+    let used = CloudOrder::Used {
+        relay: 1,
+        sent: 4_000,
+        serves: 3,
+        state: RelayState::Serving,
+    };
+    assert_eq!(stage.orders.last(), Some(&used));
+}
+
+#[test]
+fn a_relay_that_cannot_be_started_is_said_to_be_none() {
+    let mut stage = chosen();
+    let why = "no".into();
+    stage.input(Input::Command(Command::Cloud(CloudNews::Failed {
+        relay: 1,
+        why,
+    })));
+    let none = Message::NoRelay {
+        round: 5,
+        relay: None,
+    };
+    assert!(stage.told_to(CHANNEL).any(|message| *message == none));
+}
+
+#[test]
+fn who_leaves_drains_its_relay_and_ends_it() {
+    let mut stage = served();
+    stage.input(Input::Command(Command::Leave));
+    assert_eq!(orders(&stage).last(), Some(&Order::Drain));
+    stage.run(2_500);
+    assert_eq!(stage.ended, Some(Ended::Left));
+    assert_eq!(stage.orders.last(), Some(&CloudOrder::Terminate { relay: 1 }));
+}
+
+#[test]
+fn a_yes_that_nobody_gave_starts_nothing() {
+    let mut stage = Stage::playing(Some(4));
+    let missing = Bitrate::from_kbps(2_500);
+    stage.say(CHANNEL, &Message::Chosen { round: 9, missing });
+    assert!(stage.orders.is_empty());
+    let none = Message::NoRelay {
+        round: 9,
+        relay: None,
+    };
+    assert!(stage.told_to(CHANNEL).any(|message| *message == none));
+}
