@@ -127,7 +127,7 @@ build {
   }
 
   provisioner "shell" {
-    execute_command = "sudo sh -eu '{{ .Path }}' /tmp/rootfs /tmp/banyan-relay"
+    execute_command = "sudo env BANYAN_IMAGE=build sh -eu '{{ .Path }}' /tmp/rootfs /tmp/banyan-relay"
     script          = "packer/scripts/install.sh"
   }
 }

@@ -2,6 +2,11 @@
 # Makes a Debian the relay's machine: install.sh ROOTFS RELAY, as root, in the machine or in its root folder. What is not needed to
 # serve is removed, above all every way in.
 set -eu
+# Run elsewhere by mistake, it would take a machine's keys and ways in.
+if [ "${BANYAN_IMAGE:-}" != build ]; then
+    echo "install.sh: this makes a machine nothing but a relay; BANYAN_IMAGE=build says that it is meant" >&2
+    exit 2
+fi
 rootfs=$1
 relay=$2
 export DEBIAN_FRONTEND=noninteractive

@@ -85,7 +85,7 @@ fn bootstrap() -> Result<()> {
     let root = format!("{FOLDER}/root");
     let hooks = [
         format!("--customize-hook=copy-in relay-image/rootfs {INSTALL} {FOLDER}/banyan-relay /tmp"),
-        "--customize-hook=chroot \"$1\" sh -eu /tmp/install.sh /tmp/rootfs /tmp/banyan-relay".to_owned(),
+        "--customize-hook=chroot \"$1\" env BANYAN_IMAGE=build sh -eu /tmp/install.sh /tmp/rootfs /tmp/banyan-relay".to_owned(),
         "--customize-hook=rm \"$1/tmp/install.sh\"".to_owned(),
     ];
     let include = format!("--include={PACKAGES}");
