@@ -22,6 +22,7 @@ pub mod plan;
 pub mod price;
 pub mod process;
 pub mod provider;
+pub mod purse;
 pub mod random;
 pub mod reaper;
 pub mod region;

@@ -422,7 +422,7 @@ pub enum WithdrawReason {
     Solved,
     /// The deadline passed.
     Expired,
-    /// Sponsoring is not available yet.
+    /// What was offered is no relay that anybody reaches.
     Unavailable,
 }
 

@@ -1,40 +1,38 @@
 //! This person's relays, on the side of the provider: planned within what the person allows, launched, metered, ended.
 
+mod launching;
+
+use self::launching::Launching;
 use crate::cloud::child;
 use crate::config::Sponsoring;
 use crate::folders::Folders;
 use crate::notice::{Own, Sponsored};
-use banyan_cloud::boot;
 use banyan_cloud::child::Cloud;
 use banyan_cloud::child::message::Target;
-use banyan_cloud::clock;
 use banyan_cloud::ec2;
 use banyan_cloud::failure::{Failure, Why};
 use banyan_cloud::money::Usd;
 use banyan_cloud::plan::{Limits, Plan};
 use banyan_cloud::price::PriceList;
-use banyan_cloud::provider::{Kind, Machine, Order, Wish};
+use banyan_cloud::provider::{Kind, Machine, Wish};
+use banyan_cloud::purse::Purse;
 use banyan_cloud::random;
 use banyan_cloud::region::Region;
 use banyan_protocol::id::PeerId;
 use banyan_protocol::io::{CloudNews, CloudOrder, RelayState};
-use banyan_protocol::role::relay::boot::{Boot, Enrol, Key, Version};
-use banyan_protocol::time::Utc;
+use banyan_protocol::role::relay::boot::Boot;
 use banyan_protocol::units::Bitrate;
-use banyan_protocol::wire::lease::Lease;
+use banyan_protocol::wire::lease::{Lease, LeaseId};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 /// Whose prices an estimate goes by before the nearest region is known.
 const USUAL_REGION: &str = "us-east-1";
-
-/// How long a relay's secret is good.
-const ENROLS_WITHIN: Duration = Duration::from_secs(600);
 
 /// What a small VM sends at least, as long as nobody named a limit.
 const VM_UPLINK: Bitrate = Bitrate::from_kbps(100_000);
@@ -57,6 +55,15 @@ pub(super) struct Who {
 }
 
 /// A relay that was ordered.
+#[derive(Debug)]
+struct Ordered {
+    lease: LeaseId,
+    launch: AbortHandle,
+    /// Once it is planned.
+    running: Option<Running>,
+}
+
+/// A relay that was planned, and is launched or runs.
 #[derive(Clone, Debug)]
 struct Running {
     plan: Plan,
@@ -92,9 +99,9 @@ pub(super) struct Sponsor {
     folders: Folders,
     who: Who,
     cloud: Option<Arc<Cloud>>,
-    relays: BTreeMap<u64, Running>,
-    /// Money that relays which have ended have cost.
-    spent: Usd,
+    /// By the numbers that the machine gave them.
+    relays: BTreeMap<u64, Ordered>,
+    purse: Purse,
     /// When the person said yes last.
     clicked: Instant,
     tasks: JoinSet<()>,
@@ -117,12 +124,12 @@ impl Sponsor {
     pub(super) fn new(config: Sponsoring, folders: Folders, who: Who) -> Self {
         let (say, said) = mpsc::channel(TOLD_MAX);
         Self {
+            purse: Purse::new(config.budget),
             config,
             folders,
             who,
             cloud: None,
             relays: BTreeMap::new(),
-            spent: Usd::ZERO,
             clicked: Instant::now(),
             tasks: JoinSet::new(),
             say,
@@ -140,7 +147,7 @@ impl Sponsor {
         if Kind::from(self.config.provider) == Kind::Local {
             return 0.0;
         }
-        let wish = self.wish(self.limits());
+        let wish = self.wish(self.purse.left());
         let region = wish.region.or_else(|| USUAL_REGION.parse().ok());
         let kinds = ec2::KINDS.map(str::to_owned);
         let plan = region
@@ -175,31 +182,46 @@ impl Sponsor {
 
     fn heard(&mut self, said: Said) -> Outcome {
         match said {
-            Said::Planned { relay, running } => {
-                let notices = vec![self.told(relay, &running, RelayState::Launching, 0, None)];
-                self.relays.insert(relay, *running);
-                Outcome {
-                    notices,
-                    ..Outcome::default()
-                }
-            }
+            Said::Planned { relay, running } => self.planned(relay, *running),
             Said::Launched { relay, machine, boot } => self.launched(relay, &machine, &boot),
-            Said::Failed { relay, failure } => {
-                self.relays.remove(&relay);
-                let message = failure.to_string();
-                let why = failure.sentence.clone();
-                Outcome {
-                    notices: vec![Own::Warning { message }],
-                    news: Some(CloudNews::Failed { relay, why }),
-                    failure: Some(*failure),
-                    is_last: self.relays.is_empty(),
-                }
-            }
+            Said::Failed { relay, failure } => self.failed(relay, *failure),
+        }
+    }
+
+    fn planned(&mut self, relay: u64, running: Running) -> Outcome {
+        self.purse.plan(relay, running.plan.at_most);
+        let Some(ordered) = self.relays.get_mut(&relay) else {
+            return Outcome::default();
+        };
+        ordered.running = Some(running.clone());
+        Outcome {
+            notices: vec![self.told(relay, &running, RelayState::Launching, 0, None)],
+            ..Outcome::default()
+        }
+    }
+
+    /// There is no relay. What may be there all the same is ended.
+    fn failed(&mut self, relay: u64, failure: Failure) -> Outcome {
+        self.purse.settle(relay, Usd::ZERO);
+        if let Some(ordered) = self.relays.remove(&relay)
+            && !failure.may_run.is_empty()
+        {
+            self.end(ordered.lease);
+        }
+        let why = failure.sentence.clone();
+        Outcome {
+            notices: vec![Own::Warning {
+                message: failure.to_string(),
+            }],
+            news: Some(CloudNews::Failed { relay, why }),
+            failure: Some(failure),
+            is_last: self.relays.is_empty(),
         }
     }
 
     fn launched(&mut self, relay: u64, machine: &Machine, boot: &Boot) -> Outcome {
-        let Some(running) = self.relays.get_mut(&relay) else {
+        // One that was given up meanwhile has been ended.
+        let Some(running) = self.running(relay) else {
             return Outcome::default();
         };
         running.region.clone_from(&machine.region);
@@ -231,53 +253,45 @@ impl Sponsor {
         addresses
     }
 
-    fn limits(&self) -> Limits {
-        let reserved = self.relays.values().map(|running| running.plan.at_most);
-        let reserved = reserved.fold(self.spent, Usd::plus);
-        Limits {
-            hours: self.config.hours,
-            budget: self.config.budget.minus(reserved).unwrap_or(Usd::ZERO),
-        }
+    fn running(&mut self, relay: u64) -> Option<&mut Running> {
+        self.relays.get_mut(&relay)?.running.as_mut()
     }
 
-    fn wish(&self, limits: Limits) -> Wish {
+    fn wish(&self, budget: Usd) -> Wish {
         Wish {
-            limits,
+            limits: Limits {
+                hours: self.config.hours,
+                budget,
+            },
             region: self.config.region.as_ref().and_then(|region| region.parse().ok()),
             kinds: Vec::new(),
         }
     }
 
     fn launch(&mut self, relay: u64, missing: Bitrate) {
-        let wish = self.wish(self.limits());
+        let budget = self.purse.reserve(relay);
+        let wish = self.wish(budget);
         let cloud = match self.cloud() {
             Ok(cloud) => cloud,
             Err(failure) => return self.fail(relay, failure),
         };
         let provider = Kind::from(self.config.provider);
-        let (who, hours, clicked, say) = (
-            self.who.clone(),
-            self.config.hours,
-            self.clicked,
-            self.say.clone(),
-        );
-        let uplink = self.uplink(provider, missing);
-        self.tasks.spawn(async move {
-            let launching = Launching {
-                relay,
-                provider,
-                who,
-                hours,
-                clicked,
-                uplink,
-                say: say.clone(),
-            };
-            if let Err(failure) = launching.run(&cloud, wish).await {
-                let failure = Box::new(failure);
-                // A session that has ended ends its relays itself.
-                let _ = say.send(Said::Failed { relay, failure }).await;
-            }
-        });
+        let launching = Launching {
+            relay,
+            lease: random::lease_id(),
+            provider,
+            who: self.who.clone(),
+            hours: self.config.hours,
+            clicked: self.clicked,
+            uplink: self.uplink(provider, missing),
+            say: self.say.clone(),
+        };
+        let ordered = Ordered {
+            lease: launching.lease,
+            launch: self.tasks.spawn(launching.run(cloud, wish)),
+            running: None,
+        };
+        self.relays.insert(relay, ordered);
     }
 
     /// What the relay sends at most. One on this machine shares the line with the viewer beside it.
@@ -310,28 +324,39 @@ impl Sponsor {
         });
     }
 
+    /// Ends a relay, however far it is.
     fn terminate(&mut self, relay: u64) -> Outcome {
-        let Some(running) = self.relays.remove(&relay) else {
+        let Some(ordered) = self.relays.remove(&relay) else {
             return Outcome::default();
         };
-        self.spent = self.spent.plus(cost(&running));
-        if let Some(cloud) = self.cloud.clone() {
-            let lease = running.lease.id;
-            self.tasks.spawn(async move {
-                if let Err(failure) = cloud.terminate(Target::Lease(lease), "its sponsor ended it").await {
-                    tracing::error!(%lease, %failure, "a relay may be running; `banyan relays sweep` ends it");
-                }
-            });
-        }
+        ordered.launch.abort();
+        self.end(ordered.lease);
+        let is_last = self.relays.is_empty();
+        self.purse
+            .settle(relay, ordered.running.as_ref().map_or(Usd::ZERO, cost));
+        let ended = |running| self.told(relay, &running, RelayState::Ended, 0, None);
         Outcome {
-            notices: vec![self.told(relay, &running, RelayState::Ended, 0, None)],
-            is_last: self.relays.is_empty(),
+            notices: ordered.running.map(ended).into_iter().collect(),
+            is_last,
             ..Outcome::default()
         }
     }
 
+    /// Has the provider end everything of a lease, also what it is about to launch.
+    fn end(&mut self, lease: LeaseId) {
+        let Some(cloud) = self.cloud.clone() else { return };
+        self.tasks.spawn(async move {
+            if let Err(failure) = cloud
+                .terminate(Target::Lease(lease), "its sponsor ended it")
+                .await
+            {
+                tracing::error!(%lease, %failure, "a relay may be running; `banyan relays sweep` ends it");
+            }
+        });
+    }
+
     fn used(&mut self, relay: u64, sent: u64, serves: u16, state: RelayState) -> Outcome {
-        let Some(running) = self.relays.get_mut(&relay) else {
+        let Some(running) = self.running(relay) else {
             return Outcome::default();
         };
         running.sent = sent;
@@ -384,75 +409,4 @@ impl Sponsor {
 fn cost(running: &Running) -> Usd {
     let bytes = running.plan.egress_gb.for_bytes(running.sent);
     running.plan.hourly.for_hours(running.began.elapsed()).plus(bytes)
-}
-
-/// A launch under way.
-struct Launching {
-    relay: u64,
-    provider: Kind,
-    who: Who,
-    hours: Duration,
-    clicked: Instant,
-    uplink: Option<Bitrate>,
-    say: mpsc::Sender<Said>,
-}
-
-impl Launching {
-    async fn run(self, cloud: &Cloud, wish: Wish) -> Result<(), Failure> {
-        let plan = cloud.plan(self.provider, wish).await?;
-        let boot = self.boot(&plan);
-        boot::text(&boot)?;
-        let running = Running {
-            region: plan.region.clone(),
-            lease: boot.lease,
-            began: self.clicked,
-            served: false,
-            sent: 0,
-            plan: plan.clone(),
-        };
-        let (relay, running) = (self.relay, Box::new(running));
-        let _ = self.say.send(Said::Planned { relay, running }).await;
-        let order = Order {
-            provider: self.provider,
-            boot: boot.clone(),
-            plan,
-            image: Default::default(),
-            subnet: None,
-        };
-        let machine = cloud.launch(order, None).await?;
-        let (machine, boot) = (Box::new(machine), Box::new(boot));
-        let launched = Said::Launched { relay, machine, boot };
-        let _ = self.say.send(launched).await;
-        Ok(())
-    }
-
-    fn boot(&self, plan: &Plan) -> Boot {
-        let now = clock::now();
-        let later = |time: Duration| Utc::from_secs(now.as_secs() + time.as_secs());
-        Boot {
-            version: Version,
-            channel: Key(self.who.channel),
-            sponsor: Key(self.who.me),
-            lease: Lease {
-                id: random::lease_id(),
-                ends: later(self.hours),
-                bytes: plan.bytes,
-            },
-            enrol: Enrol {
-                secret: random::enrol_secret(),
-                until: later(ENROLS_WITHIN.min(self.hours)),
-            },
-            listen: self.listen(),
-            uplink_bps: self.uplink.map(Bitrate::as_bps),
-        }
-    }
-
-    /// A VM has its port to itself.
-    fn listen(&self) -> SocketAddr {
-        let port = match self.provider {
-            Kind::Local => 0,
-            Kind::Ec2 => ec2::PORT,
-        };
-        SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port)
-    }
 }
