@@ -1,4 +1,4 @@
-//! Why an input cannot be broadcast.
+//! Why an input cannot be broadcast, or a stream not be shown.
 
 /// What went wrong, as one sentence for the person, and what to do about it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -56,6 +56,12 @@ pub enum Error {
         input: String,
         /// The codec's name.
         codec: String,
+    },
+    /// Pictures are stored in a way that is not drawn.
+    #[error("the picture is {format}, which Banyan cannot show; broadcast it as 4:2:0 with 8 bits")]
+    Undrawable {
+        /// FFmpeg's name of the pixel format.
+        format: String,
     },
     /// A decoder, encoder, filter or muxer failed.
     #[error("{what} failed: {why}")]

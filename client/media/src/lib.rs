@@ -1,4 +1,5 @@
-//! What touches FFmpeg in Banyan: any input to the packets of a channel's tiers, and what a viewer plays to MPEG-TS and HLS.
+//! What touches FFmpeg in Banyan: any input to the packets of a channel's tiers, and what a viewer plays to MPEG-TS and HLS, or to
+//! pictures and sound.
 //!
 //! FFmpeg's types stay inside: what goes in and out are the types of [`banyan_protocol::media`] and
 //! [`banyan_protocol::io`]. Everything here blocks and runs on threads of its own; nothing needs an async runtime.
@@ -9,6 +10,7 @@
 //! is the AudioSpecificConfig. Times are 90 kHz; per track `dts` grows strictly and `pts` is never before it, over loops
 //! and reconnects too.
 
+pub mod decode;
 mod encode;
 mod error;
 pub mod ingest;

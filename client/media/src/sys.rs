@@ -1,6 +1,9 @@
 //! The few calls of FFmpeg that `ffmpeg-next` has no safe form of. All `unsafe` of this crate is here.
 #![allow(unsafe_code)]
 
+pub(crate) mod hardware;
+pub(crate) mod resample;
+
 use banyan_protocol::media::{Codec, Kind, Track};
 use ffmpeg_next as ff;
 use ffmpeg_next::codec::Parameters;
@@ -176,7 +179,13 @@ pub(crate) fn rate_buffer(encoder: &mut ff::codec::Context, bits: u64) {
     unsafe { (*encoder.as_mut_ptr()).rc_buffer_size = bits.min(i32::MAX as u64) as i32 }
 }
 
-/// Codec parameters for a muxer.
+/// Lets a decoder refuse pictures of more pixels.
+pub(crate) fn limit_pixels(decoder: &mut ff::codec::Context, most: i64) {
+    // SAFETY: the context is alive and not opened yet.
+    unsafe { (*decoder.as_mut_ptr()).max_pixels = most }
+}
+
+/// Codec parameters for a muxer or a decoder.
 pub(crate) fn parameters(track: &Track) -> Parameters {
     let mut parameters = Parameters::new();
     // SAFETY: the parameters are alive and ours; the set-up is copied into memory of FFmpeg's own, with the padding that
