@@ -3,6 +3,7 @@
 use crate::args::{self, Provider, Sponsor, WhenLeaving};
 use crate::error::Error;
 use crate::file;
+use crate::player::Player;
 use banyan_cloud::money::Usd;
 use banyan_protocol::role::config::{Part, WhenFull};
 use banyan_protocol::time::Duration;
@@ -84,6 +85,8 @@ pub struct Watch {
     pub output: Output,
     /// Where it is served.
     pub http: Option<SocketAddr>,
+    /// What shows it to a person; no command line has one.
+    pub player: Option<Player>,
     /// How far behind capture it plays.
     pub buffer: Duration,
     /// Where to listen for peers; `None`: at any free port.
@@ -185,6 +188,7 @@ impl Watch {
             uplink: args.uplink.or(file.uplink),
             output,
             http: args.http.or(file.http),
+            player: None,
             buffer: buffer(args.buffer.or(file.buffer))?,
             listen: args.listen.or(file.listen),
             relay_only: args.relay_only || file.relay_only,
@@ -209,6 +213,7 @@ impl Watch {
             uplink: Some(Bitrate::ZERO),
             output: Output::None,
             http: None,
+            player: None,
             buffer: DEFAULT_BUFFER,
             listen: None,
             relay_only: false,

@@ -1,7 +1,7 @@
 //! Banyan without a window: broadcast a channel, watch one, measure how it is passed on.
 //!
 //! A [`session`] takes orders in and gives notices and a snapshot out; the command line ([`args`], [`config`], [`report`],
-//! [`run`]) is one way to drive it. What decides is in `banyan-protocol`, what talks to the network in `banyan-peer`, what
+//! [`run`]) is one way to drive it, and what a window shows comes from a [`player`]. What decides is in `banyan-protocol`, what talks to the network in `banyan-peer`, what
 //! knows pictures and sound in `banyan-media`.
 
 pub mod args;
@@ -15,6 +15,7 @@ pub mod folders;
 mod http;
 pub mod notice;
 mod output;
+pub mod player;
 pub mod quantity;
 mod random;
 pub mod report;

@@ -1,5 +1,5 @@
-//! Where a viewer's stream goes: a file, standard output, HTTP. Each has a thread or tasks of its own and a bounded
-//! queue, so that a slow one never holds up the peers.
+//! Where a viewer's stream goes: a file, standard output, HTTP, a player. Each has a thread or tasks of its own and a
+//! bounded queue, so that a slow one never holds up the peers.
 
 pub(crate) mod hub;
 pub(crate) mod queue;
@@ -10,6 +10,7 @@ pub(crate) mod writer;
 use crate::config;
 use crate::error::Error;
 use crate::http::{Server, Site};
+use crate::player::Player;
 use crate::snapshot::Snapshot;
 use banyan_protocol::io::Play;
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use writer::{Broken, Writer};
 pub(crate) struct Outputs {
     writer: Option<Writer>,
     server: Option<Server>,
+    player: Option<Player>,
     broken: mpsc::Receiver<Broken>,
 }
 
@@ -45,6 +47,7 @@ impl Outputs {
         Ok(Self {
             writer,
             server,
+            player: config.player.clone(),
             broken,
         })
     }
@@ -60,6 +63,9 @@ impl Outputs {
     /// If a recording can no longer be whole.
     pub(crate) fn play(&mut self, play: Play) -> Result<(), Error> {
         let result = self.writer.as_mut().map_or(Ok(()), |writer| writer.play(&play));
+        if let Some(player) = &self.player {
+            player.push(play.clone());
+        }
         if let Some(server) = &self.server {
             server.play(play);
         }
