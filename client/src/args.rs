@@ -249,6 +249,21 @@ pub enum Relays {
     /// List the relays that run, with what they cost.
     #[command(after_help = "Example: banyan relays list --provider ec2 --region eu-central-1")]
     List(Where),
+    /// Make a relay's lease longer. It obeys whoever launched it, from the same machine.
+    #[command(after_help = "Example: banyan relays extend 0123…cdef --hours 1 --budget 0.50")]
+    Extend {
+        /// The relay's lease, as listed.
+        lease: LeaseId,
+        /// How much longer.
+        #[arg(long, value_name = "H", value_parser = quantity::hours)]
+        hours: Duration,
+        /// The most that it may cost more, machine and bytes; without it, the machine's time, and no more bytes.
+        #[arg(long, value_name = "USD", value_parser = quantity::usd)]
+        budget: Option<Usd>,
+        /// Print JSON Lines.
+        #[arg(long)]
+        json: bool,
+    },
     /// End a relay.
     #[command(after_help = "Example: banyan relays stop 0123…cdef")]
     Stop {
@@ -370,6 +385,10 @@ pub struct BenchRelay {
     /// The program whose forwarding is measured; this one, unless given.
     #[arg(long, value_name = "PATH")]
     pub forwarder: Option<PathBuf>,
+
+    /// So many of the children stop reading as soon as they are fed, and stay.
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub stalled: usize,
 
     /// Measure QUIC alone, without the forwarding engine, to compare with.
     #[arg(long)]

@@ -115,7 +115,7 @@ fn secret(path: &Path) -> Result<JoinSecret, Error> {
 }
 
 /// Writes a file that its owner alone can read, whole or not at all.
-fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let fresh = beside(path, "new");
     let mut options = OpenOptions::new();
     options.create(true).truncate(true).write(true);

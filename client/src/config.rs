@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::file;
 use crate::player::Player;
 use banyan_cloud::money::Usd;
+use banyan_cloud::region::Region;
 use banyan_protocol::role::config::{Part, WhenFull};
 use banyan_protocol::time::Duration;
 use banyan_protocol::units::Bitrate;
@@ -125,7 +126,7 @@ pub struct Sponsoring {
     /// Where the relay would run.
     pub provider: Provider,
     /// The provider's region; `None`: the best one.
-    pub region: Option<String>,
+    pub region: Option<Region>,
     /// The longest lease.
     pub hours: Duration,
     /// The most money.
@@ -134,6 +135,8 @@ pub struct Sponsoring {
     pub relay_uplink: Option<Bitrate>,
     /// What becomes of it when this person leaves.
     pub when_leaving: WhenLeaving,
+    /// What its machine in the cloud is.
+    pub cloud: file::Cloud,
 }
 
 impl Broadcast {
@@ -173,8 +176,8 @@ impl Watch {
     ///
     /// # Errors
     /// [`Error::Usage`] if the link is malformed or settings contradict each other.
-    pub fn resolve(args: args::Watch, file: file::Watch) -> Result<Self, Error> {
-        let sponsor = Sponsoring::resolve(&args, &file)?;
+    pub fn resolve(args: args::Watch, file: file::Watch, cloud: file::Cloud) -> Result<Self, Error> {
+        let sponsor = Sponsoring::resolve(&args, &file, cloud)?;
         let output = args.output.or(file.output);
         let memory = file.output_memory.unwrap_or(DEFAULT_OUTPUT_MEMORY);
         let output = Output::resolve(output.as_deref(), memory);
@@ -204,7 +207,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`Error::Usage`] if the link is malformed.
-    pub fn sponsor(args: args::SponsorRelay) -> Result<Self, Error> {
+    pub fn sponsor(args: args::SponsorRelay, cloud: file::Cloud) -> Result<Self, Error> {
         if args.hours.is_zero() {
             return Err(usage("--hours 0 sponsors nothing"));
         }
@@ -221,15 +224,25 @@ impl Watch {
             sponsor: Sponsoring {
                 mode: Sponsor::Yes,
                 provider: args.provider,
-                region: args.region.filter(|region| region != "auto"),
+                region: region(args.region.as_deref())?,
                 hours: args.hours,
                 budget: args.budget,
                 relay_uplink: args.relay_uplink,
                 when_leaving: args.when_leaving.unwrap_or_default(),
+                cloud,
             },
             json: args.json,
         })
     }
+}
+
+/// The region of that name; `None` for the nearest, which is `auto`, or no name.
+///
+/// # Errors
+/// [`Error::Usage`] if no region can have that name: a relay elsewhere is not what was wished for.
+pub(crate) fn region(name: Option<&str>) -> Result<Option<Region>, Error> {
+    let named = name.filter(|name| *name != "auto").map(str::parse).transpose();
+    named.map_err(|error| usage(&format!("--region: {error}")))
 }
 
 fn link(text: &str) -> Result<ChannelLink, Error> {
@@ -251,7 +264,7 @@ impl Output {
 }
 
 impl Sponsoring {
-    fn resolve(args: &args::Watch, file: &file::Watch) -> Result<Self, Error> {
+    fn resolve(args: &args::Watch, file: &file::Watch, cloud: file::Cloud) -> Result<Self, Error> {
         let mode = args.sponsor.or(file.sponsor).unwrap_or(Sponsor::Ask);
         let hours = args.hours.or(file.hours);
         let budget = args.budget.or(file.budget);
@@ -263,15 +276,16 @@ impl Sponsoring {
         if hours.is_some_and(|hours| hours.is_zero()) {
             return Err(usage("--hours 0 sponsors nothing; use --sponsor never"));
         }
-        let region = args.region.clone().or_else(|| file.region.clone());
+        let named = args.region.as_deref().or(file.region.as_deref());
         Ok(Self {
             mode,
             provider: args.provider.or(file.provider).unwrap_or(Provider::Local),
-            region: region.filter(|region| region != "auto"),
+            region: region(named)?,
             hours: hours.unwrap_or(PROPOSED_HOURS),
             budget: budget.unwrap_or(PROPOSED_BUDGET),
             relay_uplink: args.relay_uplink.or(file.relay_uplink),
             when_leaving: args.when_leaving.unwrap_or_default(),
+            cloud,
         })
     }
 }
@@ -309,7 +323,7 @@ mod tests {
         let Command::Watch(args) = Args::try_parse_from(words).unwrap().command else {
             panic!("watch")
         };
-        Watch::resolve(args, file::Watch::default())
+        Watch::resolve(args, file::Watch::default(), file::Cloud::default())
     }
 
     fn broadcast(options: &[&str], file: file::Broadcast) -> Result<Broadcast, Error> {
@@ -340,6 +354,14 @@ mod tests {
         }
         let config = watch(&["--sponsor", "yes", "--hours", "2", "--budget", "1.5"]).unwrap();
         assert_eq!(config.sponsor.budget, Usd::from_cents(150));
+    }
+
+    #[test]
+    fn a_region_that_cannot_be_is_a_usage_error() {
+        assert_eq!(watch(&["--region", "Mars!"]).unwrap_err().exit_code(), 2);
+        assert_eq!(watch(&["--region", "auto"]).unwrap().sponsor.region, None);
+        let named = watch(&["--region", "eu-central-1"]).unwrap().sponsor.region;
+        assert_eq!(named.unwrap().as_str(), "eu-central-1");
     }
 
     #[test]

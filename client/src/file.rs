@@ -3,7 +3,7 @@
 use crate::args::{Provider, Sponsor, WhenFull};
 use crate::error::Error;
 use crate::quantity::{self, QuantityError};
-use banyan_cloud::ec2::image::Wish as ImageWish;
+use banyan_cloud::ec2::image::{Release, Wish as ImageWish};
 use banyan_cloud::money::Usd;
 use banyan_protocol::time::Duration;
 use banyan_protocol::units::Bitrate;
@@ -19,8 +19,35 @@ pub struct File {
     pub broadcast: Broadcast,
     /// For `banyan watch`.
     pub watch: Watch,
-    /// What relays in the cloud boot from.
-    pub cloud: ImageWish,
+    /// For relays in the cloud, whoever sponsors them.
+    pub cloud: Cloud,
+}
+
+/// `[cloud]`: what a relay's machine is, and what it boots from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Cloud {
+    /// The account that publishes relay images: twelve digits, or `self`.
+    pub owner: Option<String>,
+    /// What their names look like, with `*`.
+    pub name: Option<String>,
+    /// Released relays, one an architecture, for Debian's image.
+    pub releases: Vec<Release>,
+    /// The subnet; without it, those of the account's default network.
+    pub subnet: Option<String>,
+    /// Machine types, the best first; without them, the usual ones.
+    pub types: Vec<String>,
+}
+
+impl Cloud {
+    /// What is booted from.
+    pub fn image(&self) -> ImageWish {
+        ImageWish {
+            owner: self.owner.clone(),
+            name: self.name.clone(),
+            releases: self.releases.clone(),
+        }
+    }
 }
 
 /// `[broadcast]`: the keys are the names of the options.
@@ -150,6 +177,21 @@ mod tests {
         assert_eq!(file.broadcast.when_full, Some(WhenFull::Refuse));
         assert_eq!(file.watch.buffer, Some(Duration::from_secs(3)));
         assert_eq!(file.watch.output_memory, Some(1 << 20));
+    }
+
+    #[test]
+    fn what_relays_boot_from_is_in_a_section_of_its_own() {
+        let file: File = toml::from_str(
+            "[cloud]\nowner = 'self'\nsubnet = 'subnet-1'\ntypes = ['c7i.large']\n[[cloud.releases]]\narchitecture = 'x86_64'\nurl = 'https://x/y'\nsha256 = '00'",
+        )
+        .unwrap();
+        assert_eq!(file.cloud.image().owner.as_deref(), Some("self"));
+        assert_eq!(file.cloud.image().releases[0].architecture, "x86_64");
+        assert_eq!(
+            (file.cloud.types.len(), file.cloud.subnet.as_deref()),
+            (1, Some("subnet-1"))
+        );
+        assert!(toml::from_str::<File>("[cloud]\nkey = 'AKIA'").is_err());
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
             conclude(began, report, session, None).await
         }
         Command::Watch(args) => {
-            let config = config::Watch::resolve(args, file.watch)?;
+            let config = config::Watch::resolve(args, file.watch, file.cloud)?;
             let report = watch_report(&config);
             let answers = answers::source(&config);
             conclude(
@@ -52,13 +52,14 @@ pub async fn run(args: Args) -> Result<(), Error> {
             .await
         }
         Command::Sponsor(args) => {
-            let config = config::Watch::sponsor(args)?;
+            let config = config::Watch::sponsor(args, file.cloud)?;
             let report = watch_report(&config);
+            let answers = answers::source(&config);
             conclude(
                 began,
                 report,
                 session::watch::start(config, &folders, began).await,
-                None,
+                answers,
             )
             .await
         }

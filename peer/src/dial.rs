@@ -21,7 +21,12 @@ const HANDSHAKE_MAX: Duration = Duration::from_millis(2_900);
 /// How long each address has before the next is tried as well (RFC 8305 §5, shortened).
 const HEAD_START: Duration = Duration::from_millis(100);
 
-/// Dials `peer` at `addresses`, best first, and keeps the first that answers with its key; with any key, if no peer is named.
+/// A machine of one's own, which boots: when it will answer nobody knows, so that a handshake is begun every second, for so many.
+const OWN_ROUNDS: u32 = 8;
+const OWN_EVERY: Duration = Duration::from_secs(1);
+
+/// Dials `peer` at `addresses`, best first, and keeps the first that answers with its key. With any key, if no peer is named: it is
+/// a machine of one's own then, at addresses that the person's own provider gave, and however long it is silent, it is dialled.
 ///
 /// # Errors
 /// If none does: the end that says most, for one address.
@@ -31,7 +36,14 @@ pub(crate) async fn dial(
     addresses: Vec<SocketAddr>,
 ) -> Result<Box<Established>, LinkEnd> {
     let mut attempts = JoinSet::new();
-    for (index, address) in addresses.into_iter().enumerate() {
+    let rounds = if peer.is_some() { 1 } else { OWN_ROUNDS };
+    let each = |round| {
+        addresses
+            .iter()
+            .enumerate()
+            .map(move |(index, address)| (round, index, *address))
+    };
+    for (round, index, address) in (0..rounds).flat_map(each) {
         let attempt = Attempt {
             quic: endpoint.quic.clone(),
             socket: endpoint.socket.clone(),
@@ -40,7 +52,7 @@ pub(crate) async fn dial(
             address,
         };
         attempts.spawn(async move {
-            sleep(HEAD_START * index as u32).await;
+            sleep(OWN_EVERY * round + HEAD_START * index as u32).await;
             attempt.run().await
         });
     }
@@ -103,7 +115,10 @@ struct Attempt {
 impl Attempt {
     async fn run(self) -> Result<(Connection, PeerId), LinkEnd> {
         let address = self.address;
-        self.socket.dial(address);
+        match self.peer {
+            Some(_) => self.socket.dial(address),
+            None => self.socket.dial_own(address),
+        }
         let connecting = self.quic.connect_with(self.client, address, tls::SERVER_NAME);
         let connecting = connecting.map_err(|error| {
             tracing::debug!(%address, %error, "cannot dial");

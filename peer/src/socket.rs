@@ -76,6 +76,10 @@ impl Dialled {
         }
     }
 
+    fn dial_own(&mut self, address: SocketAddr) {
+        self.silent.remove(&address);
+    }
+
     fn answer(&mut self, address: SocketAddr) {
         if self.silent.remove(&address).is_some() {
             if self.answered.len() == ANSWERED_MAX {
@@ -130,6 +134,11 @@ impl Socket {
     /// A dial to `address` begins. Where nobody answered lately, nothing is sent.
     pub(crate) fn dial(&self, address: SocketAddr) {
         self.with_dialled(|dialled| dialled.dial(Instant::now(), canonical(address)));
+    }
+
+    /// A dial to a machine of one's own begins: it is nobody's victim, and silent only until it has booted.
+    pub(crate) fn dial_own(&self, address: SocketAddr) {
+        self.with_dialled(|dialled| dialled.dial_own(canonical(address)));
     }
 
     fn answered(&self, address: SocketAddr) {

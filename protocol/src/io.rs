@@ -160,6 +160,15 @@ pub enum CloudOrder {
     Terminate {
         /// The relay.
         relay: u64,
+        /// Why.
+        why: EndReason,
+    },
+    /// It has proved itself: by this key it is found and commanded again, whatever becomes of us.
+    Pinned {
+        /// The relay.
+        relay: u64,
+        /// Its key.
+        key: PeerId,
     },
     /// What it has used of its lease, for the meter.
     Used {
@@ -171,7 +180,22 @@ pub enum CloudOrder {
         serves: u16,
         /// Where it is in its life.
         state: RelayState,
+        /// The lease in force, which may have been made longer.
+        lease: Lease,
     },
+}
+
+/// Why a relay is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// It is not wanted any more, or has left by itself.
+    Done,
+    /// It has not proved itself in time.
+    Late,
+    /// It speaks another version of the protocol.
+    Version,
+    /// It served, and does not answer any more.
+    Lost,
 }
 
 /// Where a relay is in its life, as its sponsor is told.

@@ -1,6 +1,6 @@
 //! Measuring what SPECIFICATION.md promises, and replaying the simulator's seeds.
 
-use crate::{setup, shell, test};
+use crate::{image, setup, shell, test};
 use anyhow::Result;
 use clap::ValueEnum;
 
@@ -9,6 +9,8 @@ use clap::ValueEnum;
 pub(crate) enum What {
     /// The end-to-end tests in their long form, an hour or so.
     E2e,
+    /// A relay's VM in QEMU, from the yes to its end, against moto's EC2: makes the image first. Some ten minutes.
+    Cloud,
     /// One forwarding process: `banyan bench relay`.
     Relay,
     /// The simulator's whole suite: 200 seeds and more, some tens of minutes.
@@ -22,6 +24,7 @@ pub(crate) fn run(what: What, options: &[String]) -> Result<()> {
     setup::run()?;
     match what {
         What::E2e => end_to_end(options),
+        What::Cloud => cloud(options),
         What::Relay => {
             let command = ["run", "--release", "--package", "banyan", "--", "bench", "relay"];
             shell::run(shell::cargo(&command).args(options))
@@ -35,6 +38,25 @@ fn end_to_end(options: &[String]) -> Result<()> {
     shell::run(&mut shell::cargo(&["build", "--workspace", "--all-targets"]))?;
     let mut tests = test::runner(&["--package", "banyan-e2e", "--features", "long"]);
     tests.env("BANYAN_E2E", "long").args(options);
+    shell::run(test::as_root(&mut tests)?)
+}
+
+/// What the other commands do not need, and this one does.
+const QEMU: &[&str] = &["e2fsprogs", "mmdebstrap", "qemu-system-x86"];
+
+fn cloud(options: &[String]) -> Result<()> {
+    setup::packages(QEMU)?;
+    image::build()?;
+    shell::run(&mut shell::cargo(&["build", "--workspace", "--all-targets"]))?;
+    let mut tests = test::runner(&[
+        "--package",
+        "banyan-cloud-rig",
+        "--features",
+        "long",
+        "--test",
+        "vm",
+    ]);
+    tests.args(options);
     shell::run(test::as_root(&mut tests)?)
 }
 

@@ -29,19 +29,20 @@ const PACKAGES: &[&str] = &[
 
 /// Installs what is missing, after saying what that is; sudo is used only then.
 pub(crate) fn run() -> Result<()> {
-    packages()?;
+    packages(PACKAGES)?;
     moto::install()
 }
 
-fn packages() -> Result<()> {
-    let Some(installed) = installed()? else {
+/// Installs those of the Debian packages `wanted` that are missing, after saying which.
+pub(crate) fn packages(wanted: &[&str]) -> Result<()> {
+    let Some(installed) = installed(wanted)? else {
         eprintln!(
             "This is no Debian or Ubuntu. Banyan needs what these packages hold: {}",
-            PACKAGES.join(" ")
+            wanted.join(" ")
         );
         return Ok(());
     };
-    let missing: Vec<&str> = PACKAGES
+    let missing: Vec<&str> = wanted
         .iter()
         .copied()
         .filter(|package| !installed.contains(*package))
@@ -70,8 +71,8 @@ fn apt(as_root: &[&str], words: &[&str]) -> Result<()> {
     shell::run(shell::command(&command).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
-/// The packages that are installed; `None` where there is no dpkg.
-fn installed() -> Result<Option<BTreeSet<String>>> {
+/// Which of `wanted` are installed; `None` where there is no dpkg.
+fn installed(wanted: &[&str]) -> Result<Option<BTreeSet<String>>> {
     if !shell::has(&["dpkg-query"]) || !shell::has(&["apt-get"]) {
         return Ok(None);
     }
@@ -79,7 +80,7 @@ fn installed() -> Result<Option<BTreeSet<String>>> {
     let mut query = Command::new("dpkg-query");
     query
         .args(["-W", "-f", "${db:Status-Status} ${Package}\\n"])
-        .args(PACKAGES);
+        .args(wanted);
     Ok(Some(parse(&String::from_utf8_lossy(&query.output()?.stdout))))
 }
 

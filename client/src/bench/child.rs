@@ -8,7 +8,7 @@ use banyan_protocol::wire::chunk::{Chunk, Data};
 use banyan_protocol::wire::control::{Attach, Message};
 use bytes::Bytes;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
 use tokio::sync::mpsc;
 
 const LINK: LinkId = LinkId(0);
@@ -33,6 +33,27 @@ pub(super) enum Said {
     Lost(String),
 }
 
+/// Where children stall, until it is opened.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    is_open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn wait(&self) {
+        let is_open = self.is_open.lock().expect("nobody panics with it");
+        let opened = self.opened.wait_while(is_open, |is_open| !*is_open);
+        drop(opened.expect("nobody panics with it"));
+    }
+
+    /// Lets all go on.
+    pub(super) fn open(&self) {
+        *self.is_open.lock().expect("nobody panics with it") = true;
+        self.opened.notify_all();
+    }
+}
+
 /// The machine of a child.
 pub(super) struct Child {
     plan: Arc<Plan>,
@@ -40,6 +61,8 @@ pub(super) struct Child {
     target: Option<(PeerId, SocketAddr)>,
     said: mpsc::Sender<Said>,
     is_fed: bool,
+    /// Where it stops, if it stalls.
+    stalls: Option<Arc<Gate>>,
     seen: u64,
     tally: Tally,
 }
@@ -51,6 +74,7 @@ impl Child {
         ticket: Bytes,
         target: (PeerId, SocketAddr),
         said: mpsc::Sender<Said>,
+        stalls: Option<Arc<Gate>>,
     ) -> Self {
         Self {
             plan,
@@ -58,6 +82,7 @@ impl Child {
             target: Some(target),
             said,
             is_fed: false,
+            stalls,
             seen: 0,
             tally: Tally::default(),
         }
@@ -93,6 +118,10 @@ impl Child {
     fn on_chunk(&mut self, now: Instant, chunk: &Chunk) {
         if !std::mem::replace(&mut self.is_fed, true) {
             self.say(Said::Fed);
+            if let Some(gate) = &self.stalls {
+                // Its link goes on acknowledging, and nobody reads what comes.
+                tokio::task::block_in_place(|| gate.wait());
+            }
         }
         if !self.plan.is_measured(chunk.header.block) {
             return;

@@ -65,8 +65,20 @@ impl Process {
     /// # Errors
     /// If it has ended.
     pub(super) fn memory(&self) -> Result<u64, Error> {
+        self.status("VmRSS:")
+    }
+
+    /// The most that it has had in RAM so far, in bytes.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub(super) fn peak(&self) -> Result<u64, Error> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> Result<u64, Error> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         Ok(first_number(line.unwrap_or_default(), 0)? * 1024)
     }
 }

@@ -1,6 +1,6 @@
 //! The course of the benchmark.
 
-use super::child::{Child, Said, Tally};
+use super::child::{Child, Gate, Said, Tally};
 use super::plan::{self, EPOCH, Plan};
 use super::process::{self, Process};
 use super::source::Source;
@@ -24,6 +24,9 @@ use tokio::time::{sleep, timeout};
 /// How long everybody has to be linked and fed.
 const JOIN_MAX: Duration = Duration::from_secs(30);
 
+/// Each occupies a thread, of which the runtime has 512.
+const STALLED_MAX: usize = 400;
+
 /// Between the last join and the measuring, and between its end and the counting: what is on its way arrives.
 const SETTLE: Duration = Duration::from_secs(2);
 
@@ -32,11 +35,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// # Errors
 /// [`Error::Bench`] if the forwarding process or a child fails.
 pub async fn run(args: &BenchRelay) -> Result<BenchResult, Error> {
-    if args.children == 0 || args.seconds == 0 || args.rate.as_bps() == 0 {
-        return Err(Error::Usage(
-            "--children, --seconds and --rate are more than nothing".into(),
-        ));
-    }
+    check(args)?;
     let key = Arc::new(identity::generate());
     let process = Process::start(args, &key_text(&key.id()))?;
     if let Some(core) = args.pin {
@@ -55,7 +54,9 @@ pub async fn run(args: &BenchRelay) -> Result<BenchResult, Error> {
     // The store is full then, and no part of what a child costs.
     sleep(STORE_KEPT + SETTLE).await;
     let memory_before = process.memory()?;
-    let (children, mut said) = load.start_children(args.children).await?;
+    // Opened when it is dropped, also by a failure: a thread that waits would keep the program.
+    let gate = Opened(Arc::default());
+    let (children, mut said) = load.start_children(args, &gate.0).await?;
     let cpu = load.measure(args.seconds, &process).await?;
     let memory = process.memory()?.saturating_sub(memory_before);
     sleep(SETTLE).await;
@@ -72,9 +73,25 @@ pub async fn run(args: &BenchRelay) -> Result<BenchResult, Error> {
         payload: load.plan.payload,
         cpu,
         memory,
+        stalled: args.stalled,
+        peak: process.peak()?,
         tallies: tallies(&children).await?,
     };
     Ok(measured.summary())
+}
+
+fn check(args: &BenchRelay) -> Result<(), Error> {
+    if args.children == 0 || args.seconds == 0 || args.rate.as_bps() == 0 {
+        return Err(Error::Usage(
+            "--children, --seconds and --rate are more than nothing".into(),
+        ));
+    }
+    if args.stalled >= args.children || args.stalled > STALLED_MAX {
+        return Err(Error::Usage(format!(
+            "--stalled is less than --children, and {STALLED_MAX} at most"
+        )));
+    }
+    Ok(())
 }
 
 /// What the load process works with.
@@ -100,17 +117,21 @@ impl Load {
         }
     }
 
-    /// Children that are all fed.
+    /// Children that are all fed; the first of them stall at the gate.
     async fn start_children(
         &self,
-        count: usize,
+        args: &BenchRelay,
+        gate: &Arc<Gate>,
     ) -> Result<(Vec<Handle<Child>>, mpsc::Receiver<Said>), Error> {
+        let count = args.children;
         // Room for two words of each child, and for ten refused stripes of each.
         let (say, mut said) = mpsc::channel(count * 12);
         let mut children = Vec::with_capacity(count);
-        for _ in 0..count {
+        for number in 0..count {
             let key = identity::generate();
-            let child = Child::new(self.plan.clone(), self.ticket(key.id()), self.target, say.clone());
+            let stalls = (number < args.stalled).then(|| gate.clone());
+            let ticket = self.ticket(key.id());
+            let child = Child::new(self.plan.clone(), ticket, self.target, say.clone(), stalls);
             children.push(self.spawn(&key, child)?);
         }
         let all_fed = async {
@@ -125,7 +146,8 @@ impl Load {
         };
         let late = |_| Error::Bench(format!("not all {count} children are fed after {JOIN_MAX:?}"));
         timeout(JOIN_MAX, all_fed).await.map_err(late)??;
-        Ok((children, said))
+        // Who stalls has nothing to tell.
+        Ok((children.split_off(args.stalled), said))
     }
 
     fn spawn<M: Machine + Send + 'static>(&self, key: &SecretKey, machine: M) -> Result<Handle<M>, Error> {
@@ -180,6 +202,15 @@ impl Load {
 
     async fn sleep_until(&self, at: Instant) {
         sleep(at.since(self.clock.now())).await;
+    }
+}
+
+/// A gate that does not outlive the benchmark.
+struct Opened(Arc<Gate>);
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.0.open();
     }
 }
 

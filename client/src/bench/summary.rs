@@ -24,6 +24,10 @@ pub struct BenchResult {
     pub added_ms_p99: f64,
     /// Memory of the forwarding process for a child.
     pub kib_per_child: f64,
+    /// Children that do not read; what was delivered is counted without them.
+    pub stalled: usize,
+    /// The most memory that the forwarding process had, in MiB.
+    pub peak_mib: f64,
     /// Chunks that the children verified.
     pub verified: u64,
 }
@@ -40,12 +44,16 @@ pub(super) struct Measured {
     pub(super) cpu: Duration,
     /// What the memory grew by with the children, in bytes.
     pub(super) memory: u64,
+    pub(super) stalled: usize,
+    /// The most memory, in bytes.
+    pub(super) peak: u64,
     pub(super) tallies: Vec<Tally>,
 }
 
 impl Measured {
     pub(super) fn summary(self) -> BenchResult {
-        let children = self.tallies.len();
+        let readers = self.tallies.len();
+        let children = readers + self.stalled;
         let mut took_us: Vec<u32> = Vec::new();
         let mut verified = 0;
         for (child, tally) in self.tallies.iter().enumerate() {
@@ -55,7 +63,7 @@ impl Measured {
             verified += tally.verified;
         }
         took_us.sort_unstable();
-        let expected = self.blocks * u64::from(STRIPES) * children as u64;
+        let expected = self.blocks * u64::from(STRIPES) * readers as u64;
         let gigabits = took_us.len() as f64 * self.payload as f64 * 8.0 / 1e9;
         BenchResult {
             children,
@@ -66,6 +74,8 @@ impl Measured {
             added_ms_p50: milliseconds(&took_us, 50),
             added_ms_p99: milliseconds(&took_us, 99),
             kib_per_child: rounded(self.memory as f64 / 1024.0 / children.max(1) as f64, 1),
+            stalled: self.stalled,
+            peak_mib: rounded(self.peak as f64 / 1_048_576.0, 1),
             verified,
         }
     }
@@ -101,7 +111,9 @@ mod tests {
             blocks: 10,
             payload: 5_000,
             cpu: Duration::from_millis(2),
-            memory: 200 * 1024,
+            memory: 400 * 1024,
+            stalled: 2,
+            peak: 64 << 20,
             tallies: vec![
                 tally((1..=100).map(|ms| ms * 1_000).collect()),
                 tally(vec![500; 50]),
@@ -112,7 +124,8 @@ mod tests {
         // 150 chunks of 40,000 bits in 2 ms.
         assert_eq!(result.cpu_s_per_gbit, 0.333);
         assert_eq!((result.added_ms_p50, result.added_ms_p99), (26.0, 99.0));
-        assert_eq!(result.kib_per_child, 100.0);
+        assert_eq!((result.children, result.kib_per_child), (4, 100.0));
+        assert_eq!((result.stalled, result.peak_mib), (2, 64.0));
         assert_eq!(result.verified, 2);
     }
 
@@ -125,6 +138,8 @@ mod tests {
             payload: 1,
             cpu: Duration::ZERO,
             memory: 0,
+            stalled: 0,
+            peak: 0,
             tallies: vec![Tally::default()],
         };
         let result = measured.summary();

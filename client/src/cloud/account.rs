@@ -2,9 +2,10 @@
 
 use super::child;
 use crate::args::{Account, Cloud, Provider};
+use crate::config;
 use crate::error::Error;
+use crate::file;
 use crate::folders::Folders;
-use banyan_cloud::ec2::image::Wish as ImageWish;
 use banyan_cloud::ec2::policy::{Scope, policy};
 use banyan_cloud::ec2::{Finding, KINDS};
 use banyan_cloud::failure::{Failure, Why};
@@ -26,15 +27,15 @@ const LIMITS: Limits = Limits {
 ///
 /// # Errors
 /// [`Error::Cloud`] if the account is not ready, or nobody answers.
-pub(crate) async fn run(what: Cloud, image: ImageWish, folders: &Folders) -> Result<(), Error> {
+pub(crate) async fn run(what: Cloud, site: file::Cloud, folders: &Folders) -> Result<(), Error> {
     match what {
         Cloud::Policy(account) => print_policy(&account),
         Cloud::Check(account) => {
-            let (plan, findings) = look(&account, image, folders).await?;
+            let (plan, findings) = look(&account, &site, folders).await?;
             tell(&account, &plan, &findings)
         }
         Cloud::Image(account) => {
-            let (plan, findings) = look(&account, image, folders).await?;
+            let (plan, findings) = look(&account, &site, folders).await?;
             // Without a sign-in there is that to say instead.
             let is_image = |finding: &&Finding| finding.what == "image" || finding.good == Some(false);
             let findings: Vec<Finding> = findings.iter().filter(is_image).cloned().collect();
@@ -57,23 +58,21 @@ fn region(account: &Account) -> Result<Option<Region>, Error> {
             "a relay on this machine needs no account; --provider is ec2 here".into(),
         ));
     }
-    match account.region.as_str() {
-        "auto" => Ok(None),
-        name => name
-            .parse()
-            .map(Some)
-            .map_err(|error| Error::Usage(format!("--region: {error}"))),
-    }
+    config::region(Some(&account.region))
 }
 
-async fn look(account: &Account, image: ImageWish, folders: &Folders) -> Result<(Plan, Vec<Finding>), Error> {
+async fn look(
+    account: &Account,
+    site: &file::Cloud,
+    folders: &Folders,
+) -> Result<(Plan, Vec<Finding>), Error> {
     let wish = Wish {
         limits: LIMITS,
         region: region(account)?,
-        kinds: Vec::new(),
+        kinds: site.types.clone(),
     };
     let cloud = child::start(folders, false)?;
-    let checked = cloud.check(wish, image).await;
+    let checked = cloud.check(wish, site.image()).await;
     cloud.close().await;
     Ok(checked?)
 }

@@ -2,4 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod child;
+mod courier;
+pub(crate) mod extend;
+pub(crate) mod rein;
 pub(crate) mod relays;

@@ -1,12 +1,14 @@
 //! `banyan relays …`: what runs, and ending it.
 
-use super::child;
+use super::extend::{self, Wish};
+use super::{child, rein};
 use crate::args::{Relays, Where};
 use crate::error::Error;
 use crate::folders::Folders;
 use banyan_cloud::child::Cloud;
 use banyan_cloud::child::message::{Listed, Target};
 use banyan_cloud::failure::Failure;
+use banyan_cloud::ledger::Ledger;
 use banyan_cloud::price::PriceList;
 use banyan_cloud::provider::Kind;
 use banyan_cloud::reaper::Verdict;
@@ -25,11 +27,53 @@ pub(crate) async fn run(what: Relays, folders: &Folders) -> Result<(), Error> {
     let cloud = child::start(folders, false)?;
     let done = match what {
         Relays::List(place) => list(&cloud, &place).await,
+        Relays::Extend {
+            lease,
+            hours,
+            budget,
+            json,
+        } => {
+            let time = hours.into();
+            longer(&cloud, folders, lease, Wish { time, budget }, json).await
+        }
         Relays::Stop { lease, place } => stop(&cloud, lease, &place).await,
         Relays::Sweep { all, place } => sweep(&cloud, all, &place).await,
     };
     cloud.close().await;
+    // Without a readable ledger everything stays as it is.
+    if let Ok(book) = Ledger::open(&folders.data).and_then(|ledger| ledger.book()) {
+        rein::tidy(&folders.data, &book);
+    }
     done
+}
+
+async fn longer(
+    cloud: &Cloud,
+    folders: &Folders,
+    lease: LeaseId,
+    wish: Wish,
+    json: bool,
+) -> Result<(), Error> {
+    let extension = extend::extend(cloud, &folders.data, lease, wish).await?;
+    let (ends, bytes) = (extension.lease.ends.as_secs(), extension.lease.bytes);
+    let mut output = io::stdout();
+    if json {
+        let line = json!({
+            "event": "relay-extended",
+            "relay": lease,
+            "ends_at": ends,
+            "bytes_budget": bytes,
+            "machine_usd": extension.machine.as_dollars(),
+        });
+        return Ok(writeln!(output, "{line}")?);
+    }
+    let left = extension.lease.ends.since(banyan_cloud::clock::now()).as_secs() / 60;
+    Ok(writeln!(
+        output,
+        "{lease}  runs {left} min more, and may send {} MB in all; its machine costs {} more",
+        bytes / 1_000_000,
+        extension.machine
+    )?)
 }
 
 /// Where to look: with `--provider ec2` everywhere, because another machine's ledger names other regions.

@@ -118,12 +118,13 @@ fn of_bench(result: &BenchResult) -> String {
         added_ms_p50,
         added_ms_p99,
         kib_per_child,
+        peak_mib,
         ..
     } = result;
     let (rate, percent) = (Bitrate(*rate_bps), delivered * 100.0);
     format!(
         "{children} children of {rate}, {seconds} s: {percent:.3} % delivered, {cpu_s_per_gbit} CPU-s per Gbit, \
-         added {added_ms_p50} ms (median), {added_ms_p99} ms (p99), {kib_per_child} KiB a child"
+         added {added_ms_p50} ms (median), {added_ms_p99} ms (p99), {kib_per_child} KiB a child, {peak_mib} MiB at most"
     )
 }
 

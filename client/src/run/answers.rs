@@ -1,8 +1,11 @@
-//! Answers to requests to sponsor, from standard input: JSON Lines from programs, y or N from people.
+//! Answers to requests to sponsor, from standard input: JSON Lines from programs, y or N from people. Programs can also make a
+//! relay's lease longer.
 
 use crate::args::Sponsor;
 use crate::config;
+use crate::quantity;
 use crate::session::Order;
+use banyan_protocol::wire::lease::LeaseId;
 use serde::Deserialize;
 use std::io::{self, BufRead, IsTerminal};
 use tokio::sync::mpsc;
@@ -19,8 +22,9 @@ pub(super) enum Source {
 /// Who is asked, if anybody is.
 pub(super) fn source(config: &config::Watch) -> Option<Source> {
     match config.sponsor.mode {
-        Sponsor::Never | Sponsor::Yes => None,
-        Sponsor::Ask if config.json => Some(Source::Json),
+        Sponsor::Never => None,
+        Sponsor::Ask | Sponsor::Yes if config.json => Some(Source::Json),
+        Sponsor::Yes => None,
         Sponsor::Ask => io::stdin().is_terminal().then_some(Source::Person),
     }
 }
@@ -59,20 +63,48 @@ enum Answer {
 }
 
 #[derive(Deserialize)]
-struct Line {
-    answer: Answer,
-    id: Option<String>,
+#[serde(untagged)]
+enum Line {
+    Answer {
+        answer: Answer,
+        id: Option<String>,
+    },
+    Extend {
+        extend: LeaseId,
+        hours: f64,
+        budget: Option<f64>,
+    },
+}
+
+impl Line {
+    fn order(self) -> Option<Order> {
+        match self {
+            Self::Answer { answer, id } => {
+                let yes = matches!(answer, Answer::Sponsor);
+                Some(Order::Answer { id, yes })
+            }
+            Self::Extend {
+                extend,
+                hours,
+                budget,
+            } => Some(Order::Extend {
+                lease: extend,
+                time: quantity::hours(&hours.to_string()).ok()?,
+                budget: budget
+                    .map(|usd| quantity::usd(&usd.to_string()))
+                    .transpose()
+                    .ok()?,
+            }),
+        }
+    }
 }
 
 fn parse_json(line: &str) -> Option<Order> {
     if line.trim().is_empty() {
         return None;
     }
-    match serde_json::from_str(line) {
-        Ok(Line { answer, id }) => Some(Order::Answer {
-            id,
-            yes: matches!(answer, Answer::Sponsor),
-        }),
+    match serde_json::from_str::<Line>(line) {
+        Ok(line) => line.order(),
         Err(error) => {
             tracing::warn!(%error, "a line on standard input is no answer and is ignored");
             None
@@ -105,6 +137,15 @@ mod tests {
         assert_eq!(parse(r#"{"answer":"decline"}"#), answer(None, false));
         assert_eq!(parse(r#"{"answer":"perhaps"}"#), None);
         assert_eq!(parse("y"), None);
+        let lease = "07".repeat(16);
+        let longer = format!(r#"{{"extend":"{lease}","hours":0.5,"budget":0.25}}"#);
+        let wished = Order::Extend {
+            lease: LeaseId([7; 16]),
+            time: std::time::Duration::from_secs(1800),
+            budget: Some(banyan_cloud::money::Usd::from_cents(25)),
+        };
+        assert_eq!(parse_json(&longer), Some(wished));
+        assert_eq!(parse_json(&longer.replace("0.5", "-1")), None);
         assert_eq!(parse(""), None);
     }
 

@@ -208,7 +208,8 @@ impl OnAir {
                 Some(said) = said.recv() => self.heard(said).await,
                 order = orders.next() => match order {
                     Order::Leave => self.leave(Ok(Finish::Left)).await,
-                    Order::Answer { .. } => {}
+                    // It sponsors nothing.
+                    Order::Answer { .. } | Order::Extend { .. } => {}
                 },
             }
         };

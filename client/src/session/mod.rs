@@ -9,7 +9,9 @@ pub mod watch;
 use crate::error::{Error, Finish};
 use crate::notice::Notice;
 use crate::snapshot::Snapshot;
-use std::time::Instant;
+use banyan_cloud::money::Usd;
+use banyan_protocol::wire::lease::LeaseId;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -27,6 +29,15 @@ pub enum Order {
         id: Option<String>,
         /// Whether to sponsor.
         yes: bool,
+    },
+    /// Make the lease of a relay of this person's longer.
+    Extend {
+        /// Which.
+        lease: LeaseId,
+        /// How much longer.
+        time: Duration,
+        /// The most that it may cost more; `None`: the machine's time, and no more bytes.
+        budget: Option<Usd>,
     },
 }
 

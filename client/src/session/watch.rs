@@ -4,6 +4,7 @@ use super::sponsor::{Outcome, Sponsor, Who};
 use super::teller::Teller;
 use super::{ORDERS_MAX, Order, Orders, Session};
 use crate::args;
+use crate::cloud::extend::Wish;
 use crate::config;
 use crate::error::{self, Error, Finish};
 use crate::folders::Folders;
@@ -41,7 +42,7 @@ pub async fn start(config: config::Watch, folders: &Folders, began: Instant) -> 
     let clock = Clock::start();
     let machine = Viewer::new(machine_config(&config, &key, &endpoint, clock));
     let who = Who {
-        me: endpoint.id(),
+        key: key.clone(),
         channel: config.link.channel,
         here: endpoint.candidates(),
         uplink: config.uplink,
@@ -144,9 +145,11 @@ impl TunedIn {
                 order = orders.next() => self.obey(order).await,
             }
         };
-        self.sponsor.finish().await;
+        let relays = self.sponsor.finish().await;
         let written = self.outputs.finish().await;
         let outcome = error::conclude(self.outcome, ended);
+        // What may still cost money goes before how it ended else.
+        relays.map_err(Error::Cloud)?;
         outcome.and_then(|finish| written.map(|()| finish))
     }
 
@@ -208,6 +211,7 @@ impl TunedIn {
         match order {
             Order::Leave => self.leave(Ok(Finish::Left)).await,
             Order::Answer { id, yes } => self.answer(id, yes).await,
+            Order::Extend { lease, time, budget } => self.sponsor.extend(lease, Wish { time, budget }),
         }
     }
 

@@ -63,6 +63,27 @@ async fn nobody_there_is_known_in_three_seconds_and_three_initials() {
 }
 
 #[tokio::test]
+async fn a_machine_of_ones_own_is_found_whenever_it_begins_to_answer() {
+    let mut dialler = Puppet::new();
+    let (socket, address) = silence();
+    dialler.dial_any(NAME, &[address]).await;
+    let socket = tokio::net::UdpSocket::from_std(socket).unwrap();
+    let (mut initials, mut datagram) = (0, [0; 2048]);
+    // More than another's address would get.
+    while initials <= 3 {
+        socket.recv(&mut datagram).await.unwrap();
+        initials += u32::from(datagram[0] >> 4 & 0b11 == 0);
+    }
+    drop(socket);
+    let mut machine = Puppet::with(Config {
+        listen: Some(address),
+        ..Config::default()
+    });
+    assert_eq!(dialler.hear_linked().await.2, address);
+    machine.hear_linked().await;
+}
+
+#[tokio::test]
 async fn the_address_that_answers_with_the_right_key_is_kept() {
     let (mut dialler, mut acceptor, other) = (Puppet::new(), Puppet::new(), Puppet::new());
     let (_socket, silent) = silence();

@@ -155,6 +155,12 @@ impl Puppet {
         })
         .await;
     }
+
+    /// Dials whoever is there.
+    pub(super) async fn dial_any(&self, link: LinkId, addresses: &[SocketAddr]) {
+        let addresses = addresses.to_vec();
+        self.order(Output::DialAny { link, addresses }).await;
+    }
 }
 
 /// Two that are linked: the dialler with its name for the link, and the acceptor with its.

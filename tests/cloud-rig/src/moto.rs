@@ -1,6 +1,5 @@
 //! moto's server, as a process.
 
-use crate::rig::REGION;
 use anyhow::{Context, Result, bail, ensure};
 use axum::http::StatusCode;
 use std::net::SocketAddr;
@@ -9,6 +8,9 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+
+/// The one header that moto looks at, for what the rig itself asks: it says for which service and region a request is.
+pub(crate) const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=rig/20260101/eu-central-1/ec2/aws4_request";
 
 /// A running moto; ends when dropped.
 #[derive(Debug)]
@@ -55,8 +57,7 @@ impl Moto {
 /// Its first request makes moto load what EC2 has, all images and machine types, which takes it seconds: that is its own
 /// start, and no part of a launch.
 async fn open_account(moto: SocketAddr) -> Result<()> {
-    let signed = format!("AWS4-HMAC-SHA256 Credential=rig/20260101/{REGION}/ec2/aws4_request");
-    let (status, text) = post(moto, &signed, b"Action=DescribeSubnets&Version=2016-11-15").await?;
+    let (status, text) = post(moto, SIGNED, b"Action=DescribeSubnets&Version=2016-11-15").await?;
     ensure!(status == StatusCode::OK, "moto has no EC2: {text}");
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The proxy in front of moto: EC2's tokens and addresses, EC2's errors, and a record of what was asked.
 
+use crate::machine::Machines;
 use crate::{moto, query};
 use anyhow::Result;
 use axum::Router;
@@ -14,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-/// The address that every machine has: nobody listens there, and nobody needs to.
+/// The address that every machine has where none runs: nobody listens there, and nobody needs to.
 pub const MACHINE_ADDRESS: &str = "127.0.0.1";
 
 /// What goes wrong with a request.
@@ -71,6 +72,8 @@ impl Drop for Proxy {
 #[derive(Debug)]
 struct Shared {
     moto: SocketAddr,
+    /// What runs for the account's instances, if anything does.
+    machines: Option<Arc<Machines>>,
     inner: Mutex<Inner>,
     arrived: Notify,
     released: Notify,
@@ -82,6 +85,8 @@ struct Inner {
     faults: BTreeMap<String, VecDeque<Fault>>,
     /// At this request, whatever its action, the proxy stops: before or after it is done.
     stop_at: Option<(usize, bool)>,
+    /// This request waits for the test, and all are answered then.
+    hold_at: Option<usize>,
     stopped: bool,
     late_done: usize,
     /// What each client token was used for, and what came of it.
@@ -89,15 +94,16 @@ struct Inner {
 }
 
 impl Proxy {
-    /// Starts one in front of moto.
+    /// Starts one in front of moto; `machines` run for its instances.
     ///
     /// # Errors
     /// If it cannot listen.
-    pub async fn start(moto: SocketAddr) -> Result<Self> {
+    pub async fn start(moto: SocketAddr, machines: Option<Arc<Machines>>) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             moto,
+            machines,
             inner: Mutex::default(),
             arrived: Notify::new(),
             released: Notify::new(),
@@ -129,6 +135,14 @@ impl Proxy {
         inner.stopped = false;
     }
 
+    /// Holds the request number `at`, from 0, back: [`stopped`](Self::stopped) then returns, and it is done when
+    /// [`go_on`](Self::go_on) says so.
+    pub fn hold_at(&self, at: usize) {
+        let mut inner = self.shared.inner.lock().expect("nobody panics with it");
+        inner.hold_at = Some(inner.seen.len() + at);
+        inner.stopped = false;
+    }
+
     /// Waits for the request that was named.
     pub async fn stopped(&self) {
         loop {
@@ -144,7 +158,9 @@ impl Proxy {
     pub fn go_on(&self) {
         let mut inner = self.shared.inner.lock().expect("nobody panics with it");
         inner.stop_at = None;
+        inner.hold_at = None;
         inner.stopped = false;
+        self.shared.arrived.notify_waiters();
     }
 
     /// Does what was refused, and returns when it is done.
@@ -187,12 +203,14 @@ async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byte
         .map_or("", |(_, value)| value)
         .to_owned();
     let (fault, stop) = shared.note(&action, &fields);
+    shared.held().await;
     if let Some(done) = stop {
         if done {
             let _ = shared.pass_on(&action, &fields, &headers, &body).await;
         }
         shared.stop();
-        return std::future::pending().await;
+        shared.gone_on().await;
+        return broken();
     }
     shared.suffer(fault, &action, fields, &headers, body).await
 }
@@ -214,6 +232,44 @@ impl Shared {
         };
         let fault = inner.faults.get_mut(action).and_then(VecDeque::pop_front);
         (fault.unwrap_or(Fault::None), stop)
+    }
+
+    /// Waits as long as the request that has just come is to be held back, and those that came after it.
+    async fn held(&self) {
+        loop {
+            let arrived = self.arrived.notified();
+            tokio::pin!(arrived);
+            arrived.as_mut().enable();
+            {
+                let mut inner = self.inner.lock().expect("nobody panics with it");
+                if inner.hold_at.is_none_or(|at| inner.seen.len() <= at) {
+                    return;
+                }
+                if !std::mem::replace(&mut inner.stopped, true) {
+                    self.arrived.notify_waiters();
+                }
+            }
+            arrived.await;
+        }
+    }
+
+    /// Waits until the world goes on.
+    async fn gone_on(&self) {
+        loop {
+            let arrived = self.arrived.notified();
+            tokio::pin!(arrived);
+            arrived.as_mut().enable();
+            if self
+                .inner
+                .lock()
+                .expect("nobody panics with it")
+                .stop_at
+                .is_none()
+            {
+                return;
+            }
+            arrived.await;
+        }
     }
 
     fn stop(&self) {
@@ -239,20 +295,21 @@ impl Shared {
                 std::future::pending().await
             }
             Fault::RefuseAndDoLater(code) => {
-                self.do_later(headers.clone(), body);
+                self.do_later(fields, headers.clone(), body);
                 refuse(code, Clock::Ours)
             }
-            // Whoever waits for a status gets none that means anything: the gateway before EC2 says so.
-            Fault::Break => (StatusCode::BAD_GATEWAY, "").into_response(),
+            Fault::Break => broken(),
         }
     }
 
-    fn do_later(self: &Arc<Self>, headers: HeaderMap, body: Bytes) {
+    fn do_later(self: &Arc<Self>, fields: Vec<(String, String)>, headers: HeaderMap, body: Bytes) {
         let shared = Arc::clone(self);
         tokio::spawn(async move {
             shared.released.notified().await;
-            let done = moto::post(shared.moto, authorization(&headers), &body).await;
-            done.expect("moto does what comes late");
+            let (status, answer) = moto::post(shared.moto, authorization(&headers), &body)
+                .await
+                .expect("moto does what comes late");
+            shared.follow(status, &fields, &answer);
             shared.inner.lock().expect("nobody panics with it").late_done += 1;
             shared.arrived.notify_waiters();
         });
@@ -275,7 +332,13 @@ impl Shared {
             .map(|(_, value)| value.clone());
         match token.filter(|_| action == "RunInstances" && !dry) {
             Some(token) => self.run_once(token, fields, headers, body).await,
-            None => self.answer(headers, body).await.1,
+            None => {
+                let (answer, response) = self.answer(headers, body).await;
+                if !dry {
+                    self.follow(response.status(), fields, &answer.unwrap_or_default());
+                }
+                response
+            }
         }
     }
 
@@ -300,7 +363,8 @@ impl Shared {
         match self.answer(headers, body).await {
             (Some(answer), response) if response.status() == StatusCode::OK => {
                 // EC2 gives a machine its address a moment later.
-                let answer = query::with_text(&answer, "ipAddress", "");
+                let answer = query::with_text(&answer, "ipAddress", |_| String::new());
+                self.follow(StatusCode::OK, fields, &answer);
                 let mut inner = self.inner.lock().expect("nobody panics with it");
                 inner.tokens.insert(token, (fields.to_vec(), answer.clone()));
                 xml(StatusCode::OK, answer, Clock::Ours)
@@ -309,11 +373,36 @@ impl Shared {
         }
     }
 
+    /// The address of the instance of which the document spoke last.
+    fn address(&self, before: &str) -> String {
+        let instance = query::texts(before, "instanceId").pop();
+        let machine = self.machines.as_ref().zip(instance);
+        let address = machine.and_then(|(machines, instance)| machines.address(instance));
+        address.map_or(MACHINE_ADDRESS.into(), |address| address.to_string())
+    }
+
+    /// Machines start and end as the account's instances do.
+    fn follow(&self, status: StatusCode, fields: &[(String, String)], answer: &str) {
+        let Some(machines) = self.machines.as_ref().filter(|_| status == StatusCode::OK) else {
+            return;
+        };
+        let action = fields.iter().find(|(key, _)| key == "Action");
+        for instance in query::texts(answer, "instanceId") {
+            match action.map(|(_, value)| value.as_str()) {
+                Some("RunInstances") => machines
+                    .start(instance, fields)
+                    .expect("a machine can be started"),
+                Some("TerminateInstances") => machines.end(instance),
+                _ => {}
+            }
+        }
+    }
+
     async fn answer(&self, headers: &HeaderMap, body: &[u8]) -> (Option<String>, Response) {
         match moto::post(self.moto, authorization(headers), body).await {
             Ok((status, text)) => {
-                let text = query::with_text(&text, "ipAddress", MACHINE_ADDRESS);
-                let text = query::with_text(&text, "publicIp", MACHINE_ADDRESS);
+                let text = query::with_text(&text, "ipAddress", |before| self.address(before));
+                let text = query::with_text(&text, "publicIp", |before| self.address(before));
                 (Some(text.clone()), xml(status, text, Clock::Ours))
             }
             Err(error) => (None, (StatusCode::BAD_GATEWAY, error.to_string()).into_response()),
@@ -326,6 +415,11 @@ impl Shared {
 enum Clock {
     Ours,
     LongAgo,
+}
+
+/// Whoever waits for a status gets none that means anything: the gateway before EC2 says so.
+fn broken() -> Response {
+    (StatusCode::BAD_GATEWAY, "").into_response()
 }
 
 fn refuse(code: &str, clock: Clock) -> Response {

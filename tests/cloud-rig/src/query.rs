@@ -29,16 +29,26 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The document with another text in each element of this name.
-pub(crate) fn with_text(xml: &str, name: &str, text: &str) -> String {
+/// The document with another text in each element of this name: what `text` says, which is told the document up to there.
+pub(crate) fn with_text(xml: &str, name: &str, text: impl Fn(&str) -> String) -> String {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let mut parts = xml.split(open.as_str());
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let rest = part.split_once(close.as_str()).map_or("", |(_, rest)| rest);
+        let text = text(&out);
         out.push_str(&format!("{open}{text}{close}{rest}"));
     }
     out
+}
+
+/// The texts of all elements of this name.
+pub(crate) fn texts<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let parts = xml.split(open.as_str()).skip(1);
+    parts
+        .filter_map(|part| Some(part.split_once(close.as_str())?.0))
+        .collect()
 }
 
 /// EC2's error document.
@@ -63,7 +73,11 @@ mod tests {
     #[test]
     fn elements_are_replaced() {
         let xml = "<a><ip>1.2.3.4</ip><b/><ip>5.6.7.8</ip></a>";
-        assert_eq!(with_text(xml, "ip", "x"), "<a><ip>x</ip><b/><ip>x</ip></a>");
-        assert_eq!(with_text("<a/>", "ip", "x"), "<a/>");
+        let x = |_: &str| "x".to_owned();
+        assert_eq!(with_text(xml, "ip", x), "<a><ip>x</ip><b/><ip>x</ip></a>");
+        assert_eq!(with_text("<a/>", "ip", x), "<a/>");
+        let count = |before: &str| texts(before, "ip").len().to_string();
+        assert_eq!(with_text(xml, "ip", count), "<a><ip>0</ip><b/><ip>1</ip></a>");
+        assert_eq!(texts(xml, "ip"), ["1.2.3.4", "5.6.7.8"]);
     }
 }

@@ -1,5 +1,6 @@
 //! One test's world: moto, the proxy, a data folder, and cloud children that talk to them.
 
+use crate::machine::{Body, Machines};
 use crate::moto::Moto;
 use crate::proxy::Proxy;
 use anyhow::{Context, Result, ensure};
@@ -15,7 +16,8 @@ use banyan_protocol::id::PeerId;
 use banyan_protocol::role::relay::boot::{Boot, Enrol, Key, Version};
 use banyan_protocol::wire::lease::Lease;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Command;
 
@@ -34,6 +36,8 @@ pub const REGION: &str = "eu-central-1";
 pub struct Rig {
     /// In front of EC2.
     pub proxy: Proxy,
+    /// What runs for the account's instances, if anything does.
+    pub machines: Option<Arc<Machines>>,
     /// Where the ledger and the logs are.
     pub data: PathBuf,
     _moto: Moto,
@@ -42,7 +46,7 @@ pub struct Rig {
 impl Drop for Rig {
     fn drop(&mut self) {
         // A failed test's files say why.
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && std::env::var_os("BANYAN_RIG_KEEPS").is_none() {
             let _ = std::fs::remove_dir_all(&self.data);
         }
     }
@@ -54,12 +58,30 @@ impl Rig {
     /// # Errors
     /// If moto or the proxy do not start.
     pub async fn start(name: &str) -> Result<Self> {
+        Self::open(name, None).await
+    }
+
+    /// An empty account whose instances are machines that run. In a network namespace that
+    /// [`net::enter`](crate::machine::net::enter) made.
+    ///
+    /// # Errors
+    /// If moto, the metadata service or the proxy do not start.
+    pub async fn with_machines(name: &str, body: Body) -> Result<Self> {
+        Self::open(name, Some(body)).await
+    }
+
+    async fn open(name: &str, body: Option<Body>) -> Result<Self> {
         let data = std::env::temp_dir().join(format!("banyan-cloud-rig-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&data);
         std::fs::create_dir_all(&data)?;
         let moto = Moto::start().await?;
+        let machines = match body {
+            Some(body) => Some(Machines::new(body, data.clone(), moto.address).await?),
+            None => None,
+        };
         Ok(Self {
-            proxy: Proxy::start(moto.address).await?,
+            proxy: Proxy::start(moto.address, machines.clone()).await?,
+            machines,
             data,
             _moto: moto,
         })
@@ -89,7 +111,7 @@ impl Rig {
         ];
         args.push(self.log().into_os_string());
         args.extend(self.env(settings).into_iter().map(OsString::from));
-        args.extend([banyan()?.into_os_string(), "cloud-child".into()]);
+        args.extend([built("banyan")?.into_os_string(), "cloud-child".into()]);
         args.extend(["--data".into(), self.data.clone().into_os_string()]);
         args.extend(["--relay".into(), "/nonexistent/banyan-relay".into()]);
         if sweeps {
@@ -121,13 +143,25 @@ impl Rig {
         unset.chain(own).chain(settings).collect()
     }
 
+    /// A command of the program with the account's credentials.
+    ///
+    /// # Errors
+    /// If the program is not built.
+    pub fn command(&self, words: &[&str]) -> Result<Command> {
+        let mut command = Command::new("env");
+        // A session at its loudest would fill the disk with packets.
+        let quiet = "RUST_LOG=info,banyan_peer=debug";
+        command.args(self.env(&credentials())).arg(quiet);
+        command.arg(built("banyan")?).args(words);
+        Ok(command)
+    }
+
     /// Runs a command of the program with the account's credentials.
     ///
     /// # Errors
     /// If it cannot be run.
     pub async fn banyan(&self, words: &[&str], input: &str) -> Result<std::process::Output> {
-        let mut command = Command::new("env");
-        command.args(self.env(&credentials())).arg(banyan()?).args(words);
+        let mut command = self.command(words)?;
         command.stdin(std::process::Stdio::piped());
         command
             .stdout(std::process::Stdio::piped())
@@ -151,9 +185,14 @@ impl Rig {
 
     /// The processes of the rig's children.
     pub fn children(&self) -> Vec<u32> {
+        self.children_of(&self.data)
+    }
+
+    /// The cloud children that have their ledger in this folder.
+    pub fn children_of(&self, data: &Path) -> Vec<u32> {
         let entries = std::fs::read_dir("/proc").into_iter().flatten();
         let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let data = self.data.to_string_lossy().into_owned();
+        let data = data.to_string_lossy().into_owned();
         let is_ours = |pid: &u32| {
             let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let words: Vec<String> = line
@@ -279,14 +318,17 @@ fn credentials() -> [(&'static str, &'static str); 3] {
     ]
 }
 
-/// The program, built beside this test.
-fn banyan() -> Result<PathBuf> {
+/// A program of the workspace, built beside this test.
+///
+/// # Errors
+/// If it is not there.
+pub fn built(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let folder = test
         .parent()
         .and_then(std::path::Path::parent)
         .context("tests are in target/PROFILE/deps")?;
-    let program = folder.join("banyan");
+    let program = folder.join(name);
     ensure!(
         program.exists(),
         "{} is not there: cargo build --workspace",

@@ -53,9 +53,8 @@ async fn killed_at_any_request_a_new_child_goes_on_and_one_machine_lives() {
             rig.proxy.stop_at(step, done);
             let (launched, ()) = tokio::join!(cloud.launch(order.clone(), None), async {
                 rig.proxy.stopped().await;
-                // It waits for its answer, so nothing comes between the two.
-                rig.proxy.go_on();
                 assert_eq!(rig.kill_children().await.unwrap(), 1);
+                rig.proxy.go_on();
             });
             let machine =
                 launched.unwrap_or_else(|failure| panic!("killed at {step}, done {done}: {failure}"));

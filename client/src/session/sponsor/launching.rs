@@ -1,6 +1,8 @@
 //! One launch: planned, ordered, and told of.
 
-use super::{Running, Said, Who};
+use super::relay::Running;
+use super::{Said, Who};
+use crate::file;
 use banyan_cloud::boot;
 use banyan_cloud::child::Cloud;
 use banyan_cloud::clock;
@@ -31,6 +33,7 @@ pub(super) struct Launching {
     pub(super) hours: Duration,
     pub(super) clicked: Instant,
     pub(super) uplink: Option<Bitrate>,
+    pub(super) site: file::Cloud,
     pub(super) say: mpsc::Sender<Said>,
 }
 
@@ -50,6 +53,7 @@ impl Launching {
         boot::text(&boot)?;
         let running = Running {
             region: plan.region.clone(),
+            address: None,
             lease: boot.lease,
             began: self.clicked,
             served: false,
@@ -62,8 +66,8 @@ impl Launching {
             provider: self.provider,
             boot: boot.clone(),
             plan,
-            image: Default::default(),
-            subnet: None,
+            image: self.site.image(),
+            subnet: self.site.subnet.clone(),
         };
         let machine = cloud.launch(order, None).await?;
         let (machine, boot) = (Box::new(machine), Box::new(boot));
@@ -78,7 +82,7 @@ impl Launching {
         Boot {
             version: Version,
             channel: Key(self.who.channel),
-            sponsor: Key(self.who.me),
+            sponsor: Key(self.who.key.id()),
             lease: Lease {
                 id: self.lease,
                 ends: later(self.hours),

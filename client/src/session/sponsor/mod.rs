@@ -1,10 +1,14 @@
 //! This person's relays, on the side of the provider: planned within what the person allows, launched, metered, ended.
 
 mod launching;
+mod relay;
 
 use self::launching::Launching;
-use crate::cloud::child;
+use self::relay::{Ordered, Running};
+use crate::cloud::rein::Rein;
+use crate::cloud::{child, extend};
 use crate::config::Sponsoring;
+use crate::error::Error;
 use crate::folders::Folders;
 use crate::notice::{Own, Sponsored};
 use banyan_cloud::child::Cloud;
@@ -17,9 +21,8 @@ use banyan_cloud::price::PriceList;
 use banyan_cloud::provider::{Kind, Machine, Wish};
 use banyan_cloud::purse::Purse;
 use banyan_cloud::random;
-use banyan_cloud::region::Region;
-use banyan_protocol::id::PeerId;
-use banyan_protocol::io::{CloudNews, CloudOrder, RelayState};
+use banyan_protocol::id::{PeerId, SecretKey};
+use banyan_protocol::io::{CloudNews, CloudOrder, EndReason, RelayState};
 use banyan_protocol::role::relay::boot::Boot;
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::lease::{Lease, LeaseId};
@@ -28,7 +31,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// Whose prices an estimate goes by before the nearest region is known.
@@ -46,32 +49,12 @@ const ENDS_WITHIN: Duration = Duration::from_secs(60);
 /// Who sponsors, what, and where its viewers find it.
 #[derive(Clone, Debug)]
 pub(super) struct Who {
-    pub(super) me: PeerId,
+    pub(super) key: Arc<SecretKey>,
     pub(super) channel: PeerId,
     /// This machine's addresses, for relays that run on it.
     pub(super) here: Vec<SocketAddr>,
     /// What this person's own uplink is limited to.
     pub(super) uplink: Option<Bitrate>,
-}
-
-/// A relay that was ordered.
-#[derive(Debug)]
-struct Ordered {
-    lease: LeaseId,
-    launch: AbortHandle,
-    /// Once it is planned.
-    running: Option<Running>,
-}
-
-/// A relay that was planned, and is launched or runs.
-#[derive(Clone, Debug)]
-struct Running {
-    plan: Plan,
-    lease: Lease,
-    region: Option<Region>,
-    began: Instant,
-    served: bool,
-    sent: u64,
 }
 
 /// What a task of ours has to say.
@@ -91,6 +74,17 @@ enum Said {
         relay: u64,
         failure: Box<Failure>,
     },
+    NotExtended {
+        failure: Box<Failure>,
+    },
+}
+
+/// What a relay says of itself, once a second.
+struct Used {
+    sent: u64,
+    serves: u16,
+    state: RelayState,
+    lease: Lease,
 }
 
 /// The relays of a session.
@@ -104,7 +98,10 @@ pub(super) struct Sponsor {
     purse: Purse,
     /// When the person said yes last.
     clicked: Instant,
-    tasks: JoinSet<()>,
+    /// When the hours are over: no relay of the session runs longer.
+    until: Option<Instant>,
+    /// What ends relays; each says why one may be running all the same.
+    tasks: JoinSet<Result<(), Failure>>,
     say: mpsc::Sender<Said>,
     said: mpsc::Receiver<Said>,
 }
@@ -131,6 +128,7 @@ impl Sponsor {
             cloud: None,
             relays: BTreeMap::new(),
             clicked: Instant::now(),
+            until: None,
             tasks: JoinSet::new(),
             say,
             said,
@@ -147,9 +145,14 @@ impl Sponsor {
         if Kind::from(self.config.provider) == Kind::Local {
             return 0.0;
         }
-        let wish = self.wish(self.purse.left());
+        let wish = self.wish(self.config.hours, self.purse.left());
         let region = wish.region.or_else(|| USUAL_REGION.parse().ok());
-        let kinds = ec2::KINDS.map(str::to_owned);
+        let usual = || ec2::KINDS.map(str::to_owned).to_vec();
+        let kinds = if wish.kinds.is_empty() {
+            usual()
+        } else {
+            wish.kinds
+        };
         let plan = region
             .map(|region| Plan::paid(PriceList::built_in(), &region, &kinds, ec2::DISK_GIB, wish.limits));
         let bytes = missing.as_bps() / 8 * 3600;
@@ -164,13 +167,23 @@ impl Sponsor {
                 self.launch(relay, missing);
                 Outcome::default()
             }
-            CloudOrder::Terminate { relay } => self.terminate(relay),
+            CloudOrder::Terminate { relay, why } => self.terminate(relay, why),
+            CloudOrder::Pinned { relay, key } => self.pinned(relay, key),
             CloudOrder::Used {
                 relay,
                 sent,
                 serves,
                 state,
-            } => self.used(relay, sent, serves, state),
+                lease,
+            } => self.used(
+                relay,
+                Used {
+                    sent,
+                    serves,
+                    state,
+                    lease,
+                },
+            ),
         }
     }
 
@@ -185,6 +198,12 @@ impl Sponsor {
             Said::Planned { relay, running } => self.planned(relay, *running),
             Said::Launched { relay, machine, boot } => self.launched(relay, &machine, &boot),
             Said::Failed { relay, failure } => self.failed(relay, *failure),
+            Said::NotExtended { failure } => Outcome {
+                notices: vec![Own::Warning {
+                    message: failure.to_string(),
+                }],
+                ..Outcome::default()
+            },
         }
     }
 
@@ -200,19 +219,25 @@ impl Sponsor {
         }
     }
 
-    /// There is no relay. What may be there all the same is ended.
+    /// There is no relay. What may be there all the same is ended, and its money is not spent again.
     fn failed(&mut self, relay: u64, failure: Failure) -> Outcome {
-        self.purse.settle(relay, Usd::ZERO);
-        if let Some(ordered) = self.relays.remove(&relay)
-            && !failure.may_run.is_empty()
-        {
-            self.end(ordered.lease);
+        let ordered = self.relays.remove(&relay);
+        if failure.may_run.is_empty() {
+            self.purse.settle(relay, Usd::ZERO);
+        }
+        let mut notices = vec![Own::Warning {
+            message: failure.to_string(),
+        }];
+        if let Some(ordered) = ordered {
+            let ended = |running| self.told(relay, running, RelayState::Ended, 0, None);
+            notices.extend(ordered.running.as_ref().map(ended));
+            if !failure.may_run.is_empty() {
+                self.end(ordered);
+            }
         }
         let why = failure.sentence.clone();
         Outcome {
-            notices: vec![Own::Warning {
-                message: failure.to_string(),
-            }],
+            notices,
             news: Some(CloudNews::Failed { relay, why }),
             failure: Some(failure),
             is_last: self.relays.is_empty(),
@@ -225,6 +250,7 @@ impl Sponsor {
             return Outcome::default();
         };
         running.region.clone_from(&machine.region);
+        running.address = Some(machine.address);
         let running = running.clone();
         let uplink = boot.uplink_bps.map_or(VM_UPLINK, Bitrate);
         Outcome {
@@ -257,41 +283,57 @@ impl Sponsor {
         self.relays.get_mut(&relay)?.running.as_mut()
     }
 
-    fn wish(&self, budget: Usd) -> Wish {
+    fn wish(&self, hours: Duration, budget: Usd) -> Wish {
         Wish {
-            limits: Limits {
-                hours: self.config.hours,
-                budget,
-            },
-            region: self.config.region.as_ref().and_then(|region| region.parse().ok()),
-            kinds: Vec::new(),
+            limits: Limits { hours, budget },
+            region: self.config.region.clone(),
+            kinds: self.config.cloud.types.clone(),
         }
     }
 
     fn launch(&mut self, relay: u64, missing: Bitrate) {
-        let budget = self.purse.reserve(relay);
-        let wish = self.wish(budget);
+        let hours = match self.hours_left() {
+            Ok(hours) => hours,
+            Err(failure) => return self.fail(relay, failure),
+        };
         let cloud = match self.cloud() {
             Ok(cloud) => cloud,
             Err(failure) => return self.fail(relay, failure),
         };
+        let budget = self.purse.reserve(relay);
+        let wish = self.wish(hours, budget);
         let provider = Kind::from(self.config.provider);
         let launching = Launching {
             relay,
             lease: random::lease_id(),
             provider,
             who: self.who.clone(),
-            hours: self.config.hours,
+            hours,
             clicked: self.clicked,
             uplink: self.uplink(provider, missing),
+            site: self.config.cloud.clone(),
             say: self.say.clone(),
         };
         let ordered = Ordered {
             lease: launching.lease,
-            launch: self.tasks.spawn(launching.run(cloud, wish)),
+            launch: tokio::spawn(launching.run(cloud, wish)),
             running: None,
         };
         self.relays.insert(relay, ordered);
+    }
+
+    /// The hours are for all relays together: they begin with the first.
+    fn hours_left(&mut self) -> Result<Duration, Failure> {
+        let now = Instant::now();
+        let until = *self.until.get_or_insert(now + self.config.hours);
+        let left = until.saturating_duration_since(now);
+        if left.is_zero() {
+            return Err(Failure::new(
+                Why::Budget,
+                "the hours that were given for relays are over; give more with --hours",
+            ));
+        }
+        Ok(left)
     }
 
     /// What the relay sends at most. One on this machine shares the line with the viewer beside it.
@@ -320,53 +362,107 @@ impl Sponsor {
     fn fail(&mut self, relay: u64, failure: Failure) {
         let (say, failure) = (self.say.clone(), Box::new(failure));
         self.tasks.spawn(async move {
+            // A session that has ended tells nobody.
             let _ = say.send(Said::Failed { relay, failure }).await;
+            Ok(())
         });
     }
 
     /// Ends a relay, however far it is.
-    fn terminate(&mut self, relay: u64) -> Outcome {
+    fn terminate(&mut self, relay: u64, why: EndReason) -> Outcome {
         let Some(ordered) = self.relays.remove(&relay) else {
             return Outcome::default();
         };
-        ordered.launch.abort();
-        self.end(ordered.lease);
-        let is_last = self.relays.is_empty();
-        self.purse
-            .settle(relay, ordered.running.as_ref().map_or(Usd::ZERO, cost));
-        let ended = |running| self.told(relay, &running, RelayState::Ended, 0, None);
+        let cost = ordered.running.as_ref().map_or(Usd::ZERO, Running::cost);
+        self.purse.settle(relay, cost);
+        let ended = |running| self.told(relay, running, RelayState::Ended, 0, None);
+        let failure = why_ended(why, ordered.lease);
+        let warning = |failure: &Failure| Own::Warning {
+            message: failure.to_string(),
+        };
+        let notices = ordered.running.as_ref().map(ended).into_iter();
+        let notices = notices.chain(failure.as_ref().map(warning)).collect();
+        self.end(ordered);
         Outcome {
-            notices: ordered.running.map(ended).into_iter().collect(),
-            is_last,
+            notices,
+            failure,
+            is_last: self.relays.is_empty(),
             ..Outcome::default()
         }
     }
 
     /// Has the provider end everything of a lease, also what it is about to launch.
-    fn end(&mut self, lease: LeaseId) {
+    fn end(&mut self, ordered: Ordered) {
         let Some(cloud) = self.cloud.clone() else { return };
         self.tasks.spawn(async move {
-            if let Err(failure) = cloud
+            let lease = ordered.lease;
+            ordered.launch.abort();
+            // Until it has stopped, it may still be asking for the launch, behind our back.
+            let _ = ordered.launch.await;
+            match cloud
                 .terminate(Target::Lease(lease), "its sponsor ended it")
                 .await
             {
-                tracing::error!(%lease, %failure, "a relay may be running; `banyan relays sweep` ends it");
+                // It was given up before the provider was asked for anything.
+                Err(failure) if failure.why == Why::NoRelay => Ok(()),
+                ended => ended,
             }
         });
     }
 
-    fn used(&mut self, relay: u64, sent: u64, serves: u16, state: RelayState) -> Outcome {
+    /// From now on other processes of this person's can command it.
+    fn pinned(&mut self, relay: u64, key: PeerId) -> Outcome {
+        let sponsor = SecretKey::from_bytes(&self.who.key.to_bytes());
+        let data = self.folders.data.clone();
         let Some(running) = self.running(relay) else {
             return Outcome::default();
         };
-        running.sent = sent;
+        let rein = Rein {
+            sponsor,
+            relay: key,
+            addresses: running.address.into_iter().collect(),
+        };
+        let kept = rein.keep(&data, running.lease.id);
+        let warning = |error: Error| Own::Warning {
+            message: format!("{error}; banyan relays extend will not find this relay"),
+        };
+        Outcome {
+            notices: kept.err().map(warning).into_iter().collect(),
+            ..Outcome::default()
+        }
+    }
+
+    fn used(&mut self, relay: u64, used: Used) -> Outcome {
+        let Some(running) = self.running(relay) else {
+            return Outcome::default();
+        };
+        running.sent = used.sent;
+        if used.lease.id == running.lease.id {
+            running.lease = used.lease;
+        }
         let first = !core::mem::replace(&mut running.served, true);
         let since = first.then(|| running.began.elapsed().as_millis() as u64);
         let running = running.clone();
         Outcome {
-            notices: vec![self.told(relay, &running, state, serves, since)],
+            notices: vec![self.told(relay, &running, used.state, used.serves, since)],
             ..Outcome::default()
         }
+    }
+
+    /// Makes the lease of the relay of this name longer, as the person wishes. How it is then, the relay tells.
+    pub(super) fn extend(&mut self, lease: LeaseId, wish: extend::Wish) {
+        let cloud = match self.cloud() {
+            Ok(cloud) => cloud,
+            Err(failure) => return tracing::error!(%failure, "the relay is not extended"),
+        };
+        let (data, say) = (self.folders.data.clone(), self.say.clone());
+        self.tasks.spawn(async move {
+            if let Err(failure) = extend::extend(&cloud, &data, lease, wish).await {
+                let failure = Box::new(failure);
+                let _ = say.send(Said::NotExtended { failure }).await;
+            }
+            Ok(())
+        });
     }
 
     fn told(
@@ -384,7 +480,7 @@ impl Sponsor {
             region: running.region.as_ref().map(ToString::to_string),
             state,
             click_to_serving_ms,
-            spent_usd: cost(running).as_dollars(),
+            spent_usd: running.cost().as_dollars(),
             bytes_sent: running.sent,
             bytes_budget: running.lease.bytes,
             ends_at: running.lease.ends.as_secs(),
@@ -393,20 +489,50 @@ impl Sponsor {
     }
 
     /// Waits until what is being ended has ended, and ends the child.
-    pub(super) async fn finish(mut self) {
+    ///
+    /// # Errors
+    /// If a relay may be running that should not.
+    pub(super) async fn finish(mut self) -> Result<(), Failure> {
         drop(self.say);
-        let all = async { while self.tasks.join_next().await.is_some() {} };
-        if timeout(ENDS_WITHIN, all).await.is_err() {
-            tracing::error!("a relay may be running; `banyan relays list` shows it");
-        }
+        let mut outcome = Ok(());
+        let all = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                outcome = outcome.and(ended.expect("ending a relay does not panic"));
+            }
+            outcome
+        };
+        let outcome = timeout(ENDS_WITHIN, all).await.unwrap_or_else(|_| {
+            let failure = Failure::new(Why::Unsure, "the provider does not say that the relay has ended");
+            Err(failure.leaving(["a relay of this session".to_owned()]))
+        });
+        self.tasks.shutdown().await;
         if let Some(cloud) = self.cloud.and_then(Arc::into_inner) {
             cloud.close().await;
         }
+        outcome
     }
 }
 
-/// What a relay has cost so far.
-fn cost(running: &Running) -> Usd {
-    let bytes = running.plan.egress_gb.for_bytes(running.sent);
-    running.plan.hourly.for_hours(running.began.elapsed()).plus(bytes)
+/// Why a relay that should have served is ended, in words; nothing for one that has done its work.
+fn why_ended(why: EndReason, lease: LeaseId) -> Option<Failure> {
+    let (why, sentence) = match why {
+        EndReason::Done => return None,
+        EndReason::Late => (
+            Why::Deadline,
+            format!(
+                "relay {lease} was started and did not answer within 3 minutes; it is ended: try another region or image"
+            ),
+        ),
+        EndReason::Version => (
+            Why::Image,
+            format!(
+                "relay {lease} is of another version of Banyan than this program; it is ended: use the image or release of this version"
+            ),
+        ),
+        EndReason::Lost => (
+            Why::Vanished,
+            format!("relay {lease} does not answer any more; it is ended"),
+        ),
+    };
+    Some(Failure::new(why, sentence))
 }

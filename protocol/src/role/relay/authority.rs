@@ -51,6 +51,9 @@ pub struct Authority {
     generation: u32,
     /// The newest order's number, the sponsor's and the delegate's.
     newest: [Option<u64>; 2],
+    /// The newest extension's. They are numbered by themselves: another process with the sponsor's key gives them while the
+    /// sponsor's client commands, and neither knows how far the other is.
+    newest_extension: Option<u64>,
 }
 
 impl Authority {
@@ -63,6 +66,7 @@ impl Authority {
             lease,
             generation: 0,
             newest: [None; 2],
+            newest_extension: None,
         }
     }
 
@@ -90,7 +94,7 @@ impl Authority {
         let numbered =
             Numbered::open(&commanded.order, &signer, &self.me, verify).map_err(|_| Disobeyed::Stranger)?;
         self.judge(commander, &numbered)?;
-        self.newest[commander as usize] = Some(numbered.sequence);
+        *self.newest(commander, &numbered.order) = Some(numbered.sequence);
         match numbered.order {
             Order::Extend(lease) => self.lease = lease,
             Order::Revoke { generation } => self.generation = self.generation.max(generation),
@@ -99,12 +103,21 @@ impl Authority {
         Ok((commander, numbered.order))
     }
 
-    fn judge(&self, commander: Commander, numbered: &Numbered) -> Result<(), Disobeyed> {
+    /// The newest number of those that the order is one of.
+    fn newest(&mut self, commander: Commander, order: &Order) -> &mut Option<u64> {
+        match order {
+            Order::Extend(_) => &mut self.newest_extension,
+            _ => &mut self.newest[commander as usize],
+        }
+    }
+
+    fn judge(&mut self, commander: Commander, numbered: &Numbered) -> Result<(), Disobeyed> {
         let other_lease = matches!(&numbered.order, Order::Extend(lease) if lease.id != self.lease.id);
         if numbered.lease != self.lease.id || other_lease {
             return Err(Disobeyed::OtherLease);
         }
-        if self.newest[commander as usize].is_some_and(|newest| numbered.sequence <= newest) {
+        let newest = *self.newest(commander, &numbered.order);
+        if newest.is_some_and(|newest| numbered.sequence <= newest) {
             return Err(Disobeyed::Replayed);
         }
         if commander == Commander::Delegate && !numbered.order.may_be_delegated() {

@@ -196,9 +196,11 @@ impl Relay {
         // Whoever started it knows its key by now: the secret has done its work.
         self.enrolment = None;
         if matches!(order, Order::Extend(_)) {
+            // Whoever brings it has come for that alone.
             self.extension = Some(commanded.order.clone());
+        } else {
+            self.take_commander(now, link);
         }
-        self.take_commander(now, link);
         self.obey(now, link, order, out);
         Ok(())
     }

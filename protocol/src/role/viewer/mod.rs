@@ -182,7 +182,7 @@ impl Viewer {
                 }
             }
             Input::Unlinked { link, why } => {
-                if !self.on_relay_unlinked(now, link) {
+                if !self.on_relay_unlinked(now, link, why, out) {
                     self.on_unlinked(now, link, why, out);
                 }
             }

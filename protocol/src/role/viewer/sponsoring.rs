@@ -7,7 +7,7 @@ use super::links::Link;
 use super::{Phase, Viewer};
 use crate::event::Event;
 use crate::id::{PeerId, PeerTag};
-use crate::io::{CloudNews, CloudOrder, LinkId, Outbox, Output, RelayState, Side};
+use crate::io::{CloudNews, CloudOrder, EndReason, LinkEnd, LinkId, Outbox, Output, RelayState, Side};
 use crate::limits::VERSION;
 use crate::role::config::Part;
 use crate::time::{Duration, Instant};
@@ -195,7 +195,8 @@ impl Viewer {
                 secret,
             } => {
                 let Some(at) = self.sponsoring.find(|known| known.number == relay) else {
-                    return out.push(Output::Cloud(CloudOrder::Terminate { relay }));
+                    let why = EndReason::Done;
+                    return out.push(Output::Cloud(CloudOrder::Terminate { relay, why }));
                 };
                 let known = &mut self.sponsoring.relays[at];
                 known.launched = Some(Launched {
@@ -210,7 +211,7 @@ impl Viewer {
             }
             CloudNews::Failed { relay, .. } | CloudNews::Gone { relay, .. } => {
                 if let Some(at) = self.sponsoring.find(|known| known.number == relay) {
-                    self.lose_relay(now, at, false, out);
+                    self.lose_relay(now, at, None, out);
                 }
             }
         }
@@ -254,10 +255,21 @@ impl Viewer {
     }
 
     /// Such a link has ended, or did not come up. Whether it was one.
-    pub(super) fn on_relay_unlinked(&mut self, now: Instant, link: LinkId) -> bool {
+    pub(super) fn on_relay_unlinked(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        why: LinkEnd,
+        out: &mut Outbox,
+    ) -> bool {
         let Some(at) = self.sponsoring.of_link(link) else {
             return false;
         };
+        if why == LinkEnd::Version {
+            // However often it is dialled, it will not be another.
+            self.lose_relay(now, at, Some(EndReason::Version), out);
+            return true;
+        }
         self.sponsoring.relays[at].stage = Stage::Booting(now + REDIAL);
         true
     }
@@ -319,6 +331,8 @@ impl Viewer {
         self.book.learn(Introduction { peer, addresses });
         let relay = &mut self.sponsoring.relays[at];
         relay.key = Some(peer);
+        let (relay, key) = (relay.number, peer);
+        out.push(Output::Cloud(CloudOrder::Pinned { relay, key }));
         self.welcome_relay(now, at, id, address, out);
     }
 
@@ -464,7 +478,8 @@ impl Viewer {
         true
     }
 
-    fn on_usage(&self, at: usize, usage: &Usage, out: &mut Outbox) {
+    fn on_usage(&mut self, at: usize, usage: &Usage, out: &mut Outbox) {
+        self.on_lease(at, usage.lease, out);
         let relay = &self.sponsoring.relays[at];
         let state = match relay.stage {
             Stage::Draining => RelayState::Draining,
@@ -475,15 +490,27 @@ impl Viewer {
             sent: usage.sent,
             serves: usage.children,
             state,
+            lease: usage.lease,
         }));
+    }
+
+    /// Somebody with our key has made its lease longer: the coordinator hears of it, and may use all of it.
+    fn on_lease(&mut self, at: usize, lease: Lease, out: &mut Outbox) {
+        let Some(launched) = &mut self.sponsoring.relays[at].launched else {
+            return;
+        };
+        if lease.id == launched.lease.id && lease.ends > launched.lease.ends {
+            launched.lease = lease;
+            self.offer(at, out);
+        }
     }
 
     /// Once a second: dials, gives up, looks for relays that were lost.
     pub(super) fn tend_relays(&mut self, now: Instant, out: &mut Outbox) {
         let mut at = 0;
         while at < self.sponsoring.relays.len() {
-            if self.is_relay_over(now, at) {
-                self.lose_relay(now, at, true, out);
+            if let Some(why) = self.is_relay_over(now, at) {
+                self.lose_relay(now, at, Some(why), out);
                 continue;
             }
             self.tend_relay(now, at, out);
@@ -491,7 +518,7 @@ impl Viewer {
         }
     }
 
-    fn is_relay_over(&self, now: Instant, at: usize) -> bool {
+    fn is_relay_over(&self, now: Instant, at: usize) -> Option<EndReason> {
         let relay = &self.sponsoring.relays[at];
         let is_late = relay
             .launched
@@ -499,11 +526,12 @@ impl Viewer {
             .is_some_and(|launched| now >= launched.until);
         let linked = relay.key.is_some_and(|key| self.links.to(&key).is_some());
         match relay.stage {
-            Stage::Launching => false,
-            Stage::Booting(_) | Stage::Dialling(_) | Stage::Proving { .. } => is_late,
-            Stage::Serving => false,
-            Stage::Lost(since) => now >= since + LOST_PATIENCE,
-            Stage::Draining => !linked,
+            Stage::Launching | Stage::Serving => None,
+            Stage::Booting(_) | Stage::Dialling(_) | Stage::Proving { .. } => {
+                is_late.then_some(EndReason::Late)
+            }
+            Stage::Lost(since) => (now >= since + LOST_PATIENCE).then_some(EndReason::Lost),
+            Stage::Draining => (!linked).then_some(EndReason::Done),
         }
     }
 
@@ -533,8 +561,8 @@ impl Viewer {
         }
     }
 
-    /// A relay is gone, or is given up: nothing is left running.
-    fn lose_relay(&mut self, now: Instant, at: usize, terminate: bool, out: &mut Outbox) {
+    /// A relay is gone, or is given up: nothing is left running. `end` says why it is to be ended, if it is not known to be over.
+    fn lose_relay(&mut self, now: Instant, at: usize, end: Option<EndReason>, out: &mut Outbox) {
         let relay = self.sponsoring.relays.remove(at);
         if let Stage::Dialling(link) | Stage::Proving { link, .. } = relay.stage {
             let code = CloseCode::Done;
@@ -543,8 +571,9 @@ impl Viewer {
         if let Some(link) = relay.key.and_then(|key| self.links.to(&key)).map(|link| link.id) {
             self.close_link(now, link, CloseCode::Done, out);
         }
-        if terminate {
-            out.push(Output::Cloud(CloudOrder::Terminate { relay: relay.number }));
+        if let Some(why) = end {
+            let relay = relay.number;
+            out.push(Output::Cloud(CloudOrder::Terminate { relay, why }));
         }
         let (round, relay) = (relay.round, relay.key.map(|key| key.tag()));
         self.tell_coordinator(&Message::NoRelay { round, relay }, out);
@@ -568,7 +597,8 @@ impl Viewer {
         for relay in core::mem::take(&mut self.sponsoring.relays) {
             let serves = matches!(relay.stage, Stage::Serving | Stage::Lost(_));
             if !(self.sponsoring.run_on && serves) {
-                out.push(Output::Cloud(CloudOrder::Terminate { relay: relay.number }));
+                let (relay, why) = (relay.number, EndReason::Done);
+                out.push(Output::Cloud(CloudOrder::Terminate { relay, why }));
             }
         }
     }

@@ -48,8 +48,8 @@ impl Show {
         for (node, order) in core::mem::take(&mut self.world.watch.orders) {
             match order {
                 CloudOrder::Launch { relay, .. } => self.launch(node, relay),
-                CloudOrder::Terminate { relay } => self.terminate(node, relay),
-                CloudOrder::Used { .. } => {}
+                CloudOrder::Terminate { relay, .. } => self.terminate(node, relay),
+                CloudOrder::Pinned { .. } | CloudOrder::Used { .. } => {}
             }
         }
     }

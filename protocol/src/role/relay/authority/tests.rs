@@ -184,3 +184,25 @@ fn an_extension_is_the_lease_from_then_on() {
     wide.lease = longer;
     assert!(admit(&mut relay, &delegated(&wide, 1, Order::Drain)).is_ok());
 }
+
+#[test]
+fn extensions_are_numbered_by_themselves_and_still_obeyed_once() {
+    let mut relay = relay();
+    let longer = |ends| {
+        Order::Extend(Lease {
+            ends: Utc::from_secs(ends),
+            ..lease()
+        })
+    };
+    let ahead = own(&sponsor(), 9_000, longer(4_000));
+    assert!(admit(&mut relay, &ahead).is_ok());
+    let behind = own(&sponsor(), 1, Order::Drain);
+    assert!(
+        admit(&mut relay, &behind).is_ok(),
+        "whoever commands knows nothing of it"
+    );
+    assert_eq!(admit(&mut relay, &ahead), Err(Disobeyed::Replayed));
+    let older = own(&sponsor(), 8_999, longer(3_000));
+    assert_eq!(admit(&mut relay, &older), Err(Disobeyed::Replayed));
+    assert_eq!(relay.lease().ends, Utc::from_secs(4_000));
+}

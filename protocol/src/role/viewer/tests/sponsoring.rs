@@ -1,7 +1,7 @@
 //! A yes becomes a relay, and nobody else's machine does.
 
 use super::*;
-use crate::io::{CloudNews, RelayState};
+use crate::io::{CloudNews, EndReason, RelayState};
 use crate::time::Utc;
 use crate::wire::control::{Ask, RoundKind};
 use crate::wire::enrol::EnrolSecret;
@@ -165,6 +165,7 @@ fn what_is_said_either_way_is_passed_on() {
         sent: 4_000,
         serves: 3,
         state: RelayState::Serving,
+        lease: lease(),
     };
     assert_eq!(stage.orders.last(), Some(&used));
 }
@@ -191,7 +192,8 @@ fn who_leaves_drains_its_relay_and_ends_it() {
     assert_eq!(orders(&stage).last(), Some(&Order::Drain));
     stage.run(2_500);
     assert_eq!(stage.ended, Some(Ended::Left));
-    assert_eq!(stage.orders.last(), Some(&CloudOrder::Terminate { relay: 1 }));
+    let (relay, why) = (1, EndReason::Done);
+    assert_eq!(stage.orders.last(), Some(&CloudOrder::Terminate { relay, why }));
 }
 
 #[test]
@@ -205,4 +207,46 @@ fn a_yes_that_nobody_gave_starts_nothing() {
         relay: None,
     };
     assert!(stage.told_to(CHANNEL).any(|message| *message == none));
+}
+
+#[test]
+fn a_relay_of_another_version_is_ended_at_once() {
+    let mut stage = chosen();
+    launched(&mut stage);
+    let link = stage.any_dials.pop().expect("the relay is dialled");
+    let why = LinkEnd::Version;
+    stage.input(Input::Unlinked { link, why });
+    let (relay, why) = (1, EndReason::Version);
+    assert_eq!(stage.orders.last(), Some(&CloudOrder::Terminate { relay, why }));
+    assert!(
+        stage
+            .told_to(CHANNEL)
+            .any(|message| matches!(message, Message::NoRelay { .. }))
+    );
+}
+
+#[test]
+fn a_longer_lease_is_told_to_the_coordinator() {
+    let mut stage = served();
+    let mut longer = lease();
+    longer.ends = longer.ends.after(Duration::from_secs(600));
+    for lease in [longer, lease()] {
+        stage.say(
+            RELAY,
+            &Message::Usage(Usage {
+                sent: 0,
+                sending: Bitrate::ZERO,
+                children: 0,
+                lease,
+            }),
+        );
+    }
+    let offered: Vec<Lease> = stage
+        .told_to(CHANNEL)
+        .filter_map(|message| match message {
+            Message::Serving(offer) => Some(offer.lease),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(offered, [lease(), longer], "once, and never a shorter one");
 }

@@ -1,0 +1,181 @@
+//! A channel on the air beside an account whose machines run.
+
+use crate::Rig;
+use crate::machine::{Body, Machines, net};
+use crate::program::{Event, Program};
+use crate::rig::{REGION, image};
+use anyhow::{Context, Result};
+use std::time::Duration;
+
+/// What the broadcaster sends: one copy of its stream, and the lowest tier for one more.
+const SOURCE: &str = "4600k";
+
+/// How long anything is waited for of which something shorter may be promised.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs a test in a network that nobody else has.
+///
+/// # Errors
+/// The test's, or that there is no such network: it needs root.
+pub fn in_own_network(test: impl Future<Output = Result<()>>) -> Result<()> {
+    net::enter()?;
+    // Its threads are started from here, and so are in the same network.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(test)
+}
+
+/// A channel, and the account that relays for it are launched in.
+#[derive(Debug)]
+pub struct Channel {
+    /// The account.
+    pub rig: Rig,
+    /// The broadcaster, which has uplink for one viewer.
+    pub broadcast: Program,
+    /// Where to watch it.
+    pub link: String,
+}
+
+impl Channel {
+    /// Goes on the air.
+    ///
+    /// # Errors
+    /// If the account or the broadcaster do not start.
+    pub async fn open(name: &str, body: Body) -> Result<Self> {
+        let rig = Rig::with_machines(name, body).await?;
+        let wish = image();
+        let text = format!(
+            "[cloud]\nowner = '{}'\nname = '{}'\n",
+            wish.owner.context("it has one")?,
+            wish.name.context("it has one")?
+        );
+        std::fs::write(rig.data.join("config.toml"), text)?;
+        let here = format!("{}:4700", net::HOST);
+        let words = [
+            "broadcast",
+            "test:",
+            "--listen",
+            &here,
+            "--uplink",
+            SOURCE,
+            "--json",
+        ];
+        let mut broadcast = Program::start(rig.command(&words)?, rig.data.join("broadcast.err"))?;
+        let ready = broadcast.wait("ready", PATIENCE, |_| true).await?;
+        let link = ready.text("link").to_owned();
+        Ok(Self { rig, broadcast, link })
+    }
+
+    /// The account's machines.
+    ///
+    /// # Panics
+    /// Never: a channel has some.
+    pub fn machines(&self) -> &Machines {
+        self.rig.machines.as_ref().expect("it was opened with them")
+    }
+
+    /// `banyan sponsor` on EC2, for so many hours.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub async fn sponsor(&self, name: &str, hours: &str, options: &[&str]) -> Result<Sponsor> {
+        let config = self.rig.data.join("config.toml");
+        let config = config.to_str().context("it is text")?;
+        let limits = ["--hours", hours, "--budget", "1", "--region", REGION];
+        let words = [
+            &[
+                "sponsor",
+                &self.link,
+                "--provider",
+                "ec2",
+                "--json",
+                "--config",
+                config,
+            ],
+            &limits[..],
+            options,
+        ]
+        .concat();
+        let program = Program::start(
+            self.rig.command(&words)?,
+            self.rig.data.join(format!("{name}.err")),
+        )?;
+        Ok(Sponsor { program })
+    }
+}
+
+/// Somebody who sponsors.
+#[derive(Debug)]
+pub struct Sponsor {
+    /// The program.
+    pub program: Program,
+}
+
+impl Sponsor {
+    /// The first time that a relay of theirs is in this state.
+    ///
+    /// # Errors
+    /// If it does not come in time.
+    pub async fn state(&mut self, state: &str, within: Duration) -> Result<Event> {
+        let is = |event: &Event| event.text("state") == state;
+        self.program.wait("sponsoring", within, is).await
+    }
+}
+
+/// A viewer who gives nothing.
+#[derive(Debug)]
+pub struct Watch {
+    /// The program.
+    pub program: Program,
+}
+
+impl Watch {
+    /// Begins to watch.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub async fn start(channel: &Channel, name: &str) -> Result<Self> {
+        let words = [
+            "watch",
+            &channel.link,
+            "--uplink",
+            "0",
+            "--sponsor",
+            "never",
+            "--json",
+        ];
+        let errors = channel.rig.data.join(format!("{name}.err"));
+        let program = Program::start(channel.rig.command(&words)?, errors)?;
+        Ok(Self { program })
+    }
+
+    /// Waits until it gets something from `parent`.
+    ///
+    /// # Errors
+    /// If it does not come in time.
+    pub async fn fed_by(&mut self, parent: &str, within: Duration) -> Result<Event> {
+        let is_fed = |event: &Event| {
+            let parents = event.fields["parents"].as_object();
+            parents.is_some_and(|parents| parents.values().any(|by| by == parent))
+        };
+        self.program.wait("stats", within, is_fed).await
+    }
+
+    /// Waits until it gets anything.
+    ///
+    /// # Errors
+    /// If it does not come in time.
+    pub async fn fed(&mut self, within: Duration) -> Result<Event> {
+        let is_fed = |event: &Event| event.fields["stripes_receiving"].as_u64() >= Some(1);
+        self.program.wait("stats", within, is_fed).await
+    }
+}
+
+/// A number that an event must have.
+///
+/// # Panics
+/// If it has none.
+pub fn number(event: &Event, field: &str) -> u64 {
+    event.fields[field]
+        .as_u64()
+        .unwrap_or_else(|| panic!("no number `{field}` in {}", event.fields))
+}

@@ -1,0 +1,205 @@
+//! Whole clients that sponsor relays on EC2, whose machines are the relay's process: all but booting is as it is.
+#![allow(clippy::unwrap_used, reason = "all of this is tests")]
+
+use anyhow::Result;
+use banyan_cloud::child::message::Listed;
+use cloud_rig::channel::{Channel, PATIENCE, Watch, in_own_network, number};
+use cloud_rig::machine::Body;
+use cloud_rig::program::Event;
+use cloud_rig::rig::{REGION, built};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// Promised from the yes to the first stripe, for all but booting.
+const OWN_SHARE: Duration = Duration::from_secs(5);
+
+fn process() -> Result<Body> {
+    let relay = built("banyan-relay")?;
+    Ok(Body::Process { relay })
+}
+
+#[test]
+fn a_relay_in_the_cloud_serves_within_seconds_of_booting_and_goes_with_its_sponsor() -> Result<()> {
+    in_own_network(async {
+        let mut channel = Channel::open("sponsors-story", process()?).await?;
+        let yes = Instant::now();
+        let mut sponsor = channel.sponsor("sponsor", "1", &[]).await?;
+        let joined = channel.broadcast.wait("relay-joined", PATIENCE, |_| true).await?;
+        let mut rider = Watch::start(&channel, "rider").await?;
+        let serving = sponsor.state("serving", PATIENCE).await?;
+        rider.fed_by(joined.text("relay"), PATIENCE).await?;
+        println!(
+            "yes to serving, without boot: {} ms",
+            (serving.at - yes).as_millis()
+        );
+        assert!(serving.at - yes < OWN_SHARE, "{:?}", serving.at - yes);
+        assert_eq!(channel.machines().running(), 1);
+        sponsor.program.interrupt().await?;
+        assert!(
+            sponsor.program.ended(PATIENCE).await?.success(),
+            "{}",
+            sponsor.program.errors()
+        );
+        channel.machines().until_running(0, PATIENCE).await?;
+        let cloud = channel.rig.cloud(false)?;
+        assert!(channel.rig.alive(&cloud).await?.is_empty());
+        cloud.close().await;
+        Ok(())
+    })
+}
+
+/// What an account has when all is over, whoever looks.
+async fn is_empty(channel: &Channel) -> Result<bool> {
+    let cloud = channel.rig.cloud(false)?;
+    let alive = channel.rig.alive(&cloud).await?;
+    cloud.close().await;
+    Ok(alive.is_empty() && channel.machines().running() == 0)
+}
+
+/// The requests of a sponsor's client, from its start to its relay's serving.
+async fn requests(channel: &Channel) -> Result<usize> {
+    let before = channel.rig.proxy.seen().len();
+    let mut sponsor = channel.sponsor("measure", "1", &[]).await?;
+    sponsor.state("serving", PATIENCE).await?;
+    let requests = channel.rig.proxy.seen().len() - before;
+    sponsor.program.interrupt().await?;
+    assert!(sponsor.program.ended(PATIENCE).await?.success());
+    channel.machines().until_running(0, PATIENCE).await?;
+    Ok(requests)
+}
+
+/// The child of the client that was killed, if it is still there, ends what it was launching by itself.
+async fn children_gone(channel: &Channel) -> Result<()> {
+    let gone = async {
+        while !channel.rig.children_of(&channel.rig.home_data()).is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    Ok(timeout(PATIENCE, gone).await?)
+}
+
+#[test]
+fn the_client_killed_at_any_request_leaves_one_machine_at_most_and_a_sweep_none() -> Result<()> {
+    in_own_network(async {
+        let channel = Channel::open("sponsors-killed", process()?).await?;
+        requests(&channel).await?;
+        let steps = requests(&channel).await?;
+        assert!(steps >= 6, "{steps}");
+        for done in [false, true] {
+            for step in 0..steps {
+                channel.rig.proxy.stop_at(step, done);
+                let mut sponsor = channel.sponsor("killed", "1", &[]).await?;
+                timeout(PATIENCE, channel.rig.proxy.stopped()).await?;
+                sponsor.program.kill().await?;
+                channel.rig.proxy.go_on();
+                children_gone(&channel).await?;
+                assert!(channel.machines().running() <= 1, "killed at {step}, done {done}");
+                let swept = channel
+                    .rig
+                    .banyan(&["relays", "sweep", "--region", REGION], "")
+                    .await?;
+                assert!(swept.status.success(), "killed at {step}, done {done}: {swept:?}");
+                channel.machines().until_running(0, PATIENCE).await?;
+                assert!(is_empty(&channel).await?, "killed at {step}, done {done}");
+            }
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_sponsor_that_leaves_while_its_relay_starts_leaves_nothing() -> Result<()> {
+    in_own_network(async {
+        let channel = Channel::open("sponsors-leave", process()?).await?;
+        requests(&channel).await?;
+        let steps = requests(&channel).await?;
+        for step in 0..steps {
+            // The request is on its way, and is answered while the sponsor leaves.
+            channel.rig.proxy.hold_at(step);
+            let mut sponsor = channel.sponsor("leaves", "1", &[]).await?;
+            timeout(PATIENCE, channel.rig.proxy.stopped()).await?;
+            sponsor.program.interrupt().await?;
+            channel.rig.proxy.go_on();
+            let ended = sponsor.program.ended(PATIENCE).await?;
+            assert!(
+                ended.success(),
+                "left at {step}: {ended}; {}",
+                sponsor.program.errors()
+            );
+            channel.machines().until_running(0, PATIENCE).await?;
+            assert!(is_empty(&channel).await?, "left at {step}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_relay_that_dies_takes_its_machine_with_it_and_the_sponsor_is_told() -> Result<()> {
+    in_own_network(async {
+        let channel = Channel::open("sponsors-died", process()?).await?;
+        for state in ["booting", "serving"] {
+            let mut sponsor = channel.sponsor("sponsor", "1", &[]).await?;
+            sponsor.state(state, PATIENCE).await?;
+            channel.machines().kill().await?;
+            channel.machines().until_running(0, PATIENCE).await?;
+            sponsor.program.interrupt().await?;
+            let ended = sponsor.program.ended(PATIENCE).await?;
+            assert!(
+                ended.success(),
+                "died while {state}: {ended}; {}",
+                sponsor.program.errors()
+            );
+            assert!(is_empty(&channel).await?, "died while {state}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_lease_is_made_longer_by_the_command_and_by_the_client_itself() -> Result<()> {
+    in_own_network(async {
+        let channel = Channel::open("sponsors-extend", process()?).await?;
+        let mut sponsor = channel.sponsor("sponsor", "1", &[]).await?;
+        let serving = sponsor.state("serving", PATIENCE).await?;
+        let (lease, ends) = (serving.text("relay").to_owned(), number(&serving, "ends_at"));
+        let bytes = number(&serving, "bytes_budget");
+        let words = [
+            "relays", "extend", &lease, "--hours", "0.5", "--budget", "0.50", "--json",
+        ];
+        let extended = channel.rig.banyan(&words, "").await?;
+        assert!(extended.status.success(), "{extended:?}");
+        let longer =
+            |event: &Event| event.fields["ends_at"] == ends + 1800 && number(event, "bytes_budget") > bytes;
+        sponsor.program.wait("sponsoring", PATIENCE, longer).await?;
+        sponsor
+            .program
+            .say(&format!(r#"{{"extend":"{lease}","hours":0.5}}"#))
+            .await?;
+        let longest = |event: &Event| event.fields["ends_at"] == ends + 3600;
+        sponsor.program.wait("sponsoring", PATIENCE, longest).await?;
+
+        let cloud = channel.rig.cloud(false)?;
+        let tagged = |relays: &[Listed]| relays[0].found.ends.map(|ends| ends.as_secs()) == Some(ends + 3600);
+        let renewed = async {
+            while !tagged(&channel.rig.alive(&cloud).await?) {
+                tokio::task::yield_now().await;
+            }
+            Ok::<(), anyhow::Error>(())
+        };
+        timeout(PATIENCE, renewed).await??;
+        cloud.close().await;
+
+        let elsewhere = ["relays", "extend", &"07".repeat(16), "--hours", "1"];
+        let unknown = channel.rig.banyan(&elsewhere, "").await?;
+        assert_eq!(unknown.status.code(), Some(6), "{unknown:?}");
+        let dear = ["relays", "extend", &lease, "--hours", "100", "--budget", "0.01"];
+        let unpaid = channel.rig.banyan(&dear, "").await?;
+        assert_eq!(unpaid.status.code(), Some(6), "{unpaid:?}");
+        sponsor.program.interrupt().await?;
+        assert!(sponsor.program.ended(PATIENCE).await?.success());
+        let gone = channel.rig.banyan(&words, "").await?;
+        assert_eq!(gone.status.code(), Some(6), "{gone:?}");
+        assert!(is_empty(&channel).await?);
+        Ok(())
+    })
+}
