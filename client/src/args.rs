@@ -310,9 +310,17 @@ pub enum Cloud {
     /// Look, by dry runs, whether the account is ready, and say what is missing.
     #[command(after_help = "Example: banyan cloud check --region eu-central-1")]
     Check(Account),
-    /// Show what a relay would boot from.
-    #[command(after_help = "Example: banyan cloud image --region eu-central-1")]
-    Image(Account),
+    /// Show what a relay would boot from, or make an image of it in the account.
+    #[command(after_help = "Example: banyan cloud image --region eu-central-1 --make")]
+    Image {
+        /// Make an image of the released relay under [cloud] in the config file: a small machine for some minutes, and a
+        /// snapshot that is kept until banyan relays sweep --all, or the next image, drops it.
+        #[arg(long)]
+        make: bool,
+        /// Which account, and where.
+        #[command(flatten)]
+        account: Account,
+    },
 }
 
 /// Which account, and where.

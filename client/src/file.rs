@@ -46,6 +46,7 @@ impl Cloud {
             owner: self.owner.clone(),
             name: self.name.clone(),
             releases: self.releases.clone(),
+            makes: false,
         }
     }
 }

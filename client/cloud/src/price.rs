@@ -66,6 +66,14 @@ impl PriceList {
         Some(prices.types.get(kind)?.plus(prices.ipv4_hour).plus(disk))
     }
 
+    /// What a month of a disk costs; `None` if it is not known.
+    pub fn disk_month(&self, region: &Region, gib: u64) -> Option<Usd> {
+        let prices = self.of(region)?;
+        Some(Usd::from_micros(
+            prices.gp3_gib_month.as_micros().saturating_mul(gib),
+        ))
+    }
+
     /// What is billed for `time`: a minute at least.
     pub fn billed(&self, time: Duration) -> Duration {
         time.max(Duration::from_secs(self.billed_at_least_s))

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::folders::Folders;
 use banyan_cloud::child::Cloud;
 use banyan_cloud::child::message::{Listed, Target};
+use banyan_cloud::ec2::Kept;
 use banyan_cloud::failure::Failure;
 use banyan_cloud::ledger::Ledger;
 use banyan_cloud::price::PriceList;
@@ -33,8 +34,8 @@ pub(crate) async fn run(what: Relays, folders: &Folders) -> Result<(), Error> {
             budget,
             json,
         } => {
-            let time = hours.into();
-            longer(&cloud, folders, lease, Wish { time, budget }, json).await
+            let wish = Wish { time: hours, budget };
+            longer(&cloud, folders, lease, wish, json).await
         }
         Relays::Stop { lease, place } => stop(&cloud, lease, &place).await,
         Relays::Sweep { all, place } => sweep(&cloud, all, &place).await,
@@ -83,18 +84,21 @@ fn regions(place: &Where) -> Vec<Region> {
     known.cloned().chain(place.region.clone()).collect()
 }
 
-async fn look(cloud: &Cloud, place: &Where) -> Result<(Vec<Listed>, Vec<Failure>), Error> {
+async fn look(cloud: &Cloud, place: &Where) -> Result<(Vec<Listed>, Vec<Kept>, Vec<Failure>), Error> {
     Ok(cloud.list(place.provider.map(Kind::from), regions(place)).await?)
 }
 
 async fn list(cloud: &Cloud, place: &Where) -> Result<(), Error> {
-    let (relays, unseen) = look(cloud, place).await?;
+    let (relays, images, unseen) = look(cloud, place).await?;
     let now = banyan_cloud::clock::now();
     if relays.is_empty() && !place.json {
         writeln!(io::stdout(), "No relay runs.")?;
     }
     for relay in &relays {
         tell(place, "relay", relay, now)?;
+    }
+    for kept in &images {
+        tell_image(place.json, "image", kept)?;
     }
     conclude(unseen)
 }
@@ -162,9 +166,43 @@ fn words(event: &str, relay: &Listed, now: Utc) -> String {
     )
 }
 
+/// An image of ours, which is kept and costs money.
+pub(super) fn tell_image(json: bool, event: &str, kept: &Kept) -> Result<(), Error> {
+    let mut output = io::stdout();
+    if !json {
+        return Ok(writeln!(output, "{}", image_words(event, kept))?);
+    }
+    let line = json!({
+        "event": event,
+        "image": kept.image,
+        "name": kept.name,
+        "region": kept.region,
+        "snapshot": kept.snapshot,
+        "gib": kept.gib,
+        "month_usd": kept.month.map(|month| month.as_dollars()),
+        "superseded": kept.superseded,
+    });
+    Ok(writeln!(output, "{line}")?)
+}
+
+fn image_words(event: &str, kept: &Kept) -> String {
+    let month = kept
+        .month
+        .map_or(String::new(), |month| format!(", at most {month} a month"));
+    let fate = match (event, kept.superseded) {
+        ("image", false) => "",
+        ("image", true) => "; there is a newer one, and sweep would drop it",
+        _ => "; dropped",
+    };
+    format!(
+        "image {} ({}) in {}{month}{fate}",
+        kept.name, kept.image, kept.region
+    )
+}
+
 /// A relay by its lease: the ledger's regions are looked into, and the one that was named.
 async fn find(cloud: &Cloud, lease: LeaseId, place: &Where) -> Result<Vec<Listed>, Error> {
-    let (relays, unseen) = look(cloud, place).await?;
+    let (relays, _, unseen) = look(cloud, place).await?;
     let its: Vec<Listed> = relays
         .into_iter()
         .filter(|relay| relay.found.lease == Some(lease))
@@ -199,10 +237,12 @@ async fn stop(cloud: &Cloud, lease: LeaseId, place: &Where) -> Result<(), Error>
 }
 
 async fn sweep(cloud: &Cloud, all: bool, place: &Where) -> Result<(), Error> {
-    let (relays, mut failures) = look(cloud, place).await?;
+    let (relays, images, mut failures) = look(cloud, place).await?;
     let ends = |relay: &Listed| all || relay.verdict != Verdict::Keep;
     let doomed: Vec<Listed> = relays.into_iter().filter(ends).collect();
-    if all && !doomed.is_empty() && !confirmed(&doomed)? {
+    let dropped: Vec<Kept> = images.into_iter().filter(|kept| all || kept.superseded).collect();
+    let is_nothing = doomed.is_empty() && dropped.is_empty();
+    if all && !is_nothing && !confirmed(&doomed, &dropped)? {
         return Err(Error::Usage("nothing was ended".into()));
     }
     for relay in &doomed {
@@ -219,18 +259,34 @@ async fn sweep(cloud: &Cloud, all: bool, place: &Where) -> Result<(), Error> {
             Err(failure) => failures.push(failure),
         }
     }
-    if doomed.is_empty() && !place.json {
+    for kept in dropped {
+        match cloud
+            .terminate(Target::Image(Box::new(kept.clone())), "asked")
+            .await
+        {
+            Ok(()) => tell_image(place.json, "image-dropped", &kept)?,
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if is_nothing && !place.json {
         writeln!(io::stdout(), "Nothing runs that should not.")?;
     }
     conclude(failures)
 }
 
 /// Asks on standard error, so that standard output stays what it is.
-fn confirmed(doomed: &[Listed]) -> Result<bool, Error> {
+fn confirmed(doomed: &[Listed], dropped: &[Kept]) -> Result<bool, Error> {
     for relay in doomed {
         eprintln!("{}", words("relay", relay, banyan_cloud::clock::now()));
     }
-    eprint!("End {} relays, whoever they serve? [y/N] ", doomed.len());
+    for kept in dropped {
+        eprintln!("{}", image_words("image", kept));
+    }
+    eprint!(
+        "End {} relays, whoever they serve, and drop {} images? [y/N] ",
+        doomed.len(),
+        dropped.len()
+    );
     if io::stdin().is_terminal() {
         io::stderr().flush()?;
     }

@@ -6,6 +6,7 @@ use crate::program::{Event, Program};
 use crate::rig::{REGION, image};
 use anyhow::{Context, Result};
 use std::time::Duration;
+use tokio::process::Command;
 
 /// What the broadcaster sends: one copy of its stream, and the lowest tier for one more.
 const SOURCE: &str = "4600k";
@@ -73,34 +74,58 @@ impl Channel {
         self.rig.machines.as_ref().expect("it was opened with them")
     }
 
-    /// `banyan sponsor` on EC2, for so many hours.
+    /// `banyan sponsor` on EC2, for so many hours and a dollar.
     ///
     /// # Errors
     /// If it cannot be started.
     pub async fn sponsor(&self, name: &str, hours: &str, options: &[&str]) -> Result<Sponsor> {
+        let limits = ["--hours", hours, "--budget", "1", "--region", REGION];
+        let words = self.words(&[&limits[..], options].concat())?;
+        self.start(name, self.rig.command(&text(&words))?)
+    }
+
+    /// The same with these limits, and with these settings in place of the credentials.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub async fn sponsor_with(
+        &self,
+        name: &str,
+        limits: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Result<Sponsor> {
+        let words = self.words(limits)?;
+        self.start(name, self.rig.command_with(&text(&words), settings)?)
+    }
+
+    fn words(&self, limits: &[&str]) -> Result<Vec<String>> {
         let config = self.rig.data.join("config.toml");
         let config = config.to_str().context("it is text")?;
-        let limits = ["--hours", hours, "--budget", "1", "--region", REGION];
         let words = [
-            &[
-                "sponsor",
-                &self.link,
-                "--provider",
-                "ec2",
-                "--json",
-                "--config",
-                config,
-            ],
-            &limits[..],
-            options,
-        ]
-        .concat();
-        let program = Program::start(
-            self.rig.command(&words)?,
-            self.rig.data.join(format!("{name}.err")),
-        )?;
+            "sponsor",
+            &self.link,
+            "--provider",
+            "ec2",
+            "--json",
+            "--config",
+            config,
+        ];
+        Ok([&words[..], limits]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect())
+    }
+
+    fn start(&self, name: &str, command: Command) -> Result<Sponsor> {
+        let errors = self.rig.data.join(format!("{name}.err"));
+        let program = Program::start(command, errors)?;
         Ok(Sponsor { program })
     }
+}
+
+fn text(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
 }
 
 /// Somebody who sponsors.

@@ -95,6 +95,17 @@ impl Program {
         waited.with_context(|| format!("no such `{name}` came in {within:?}; {}", said(&errors)))?
     }
 
+    /// Passes over what it has told so far.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub async fn catch_up(&mut self) -> Result<()> {
+        while let Ok(event) = timeout(Duration::ZERO, self.next()).await {
+            event?.context("it has ended")?;
+        }
+        Ok(())
+    }
+
     /// Writes a line to its standard input.
     ///
     /// # Errors

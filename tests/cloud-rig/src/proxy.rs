@@ -399,7 +399,7 @@ impl Shared {
     }
 
     async fn answer(&self, headers: &HeaderMap, body: &[u8]) -> (Option<String>, Response) {
-        match moto::post(self.moto, authorization(headers), body).await {
+        match moto::post(self.moto, authorization(headers), &query::known(body)).await {
             Ok((status, text)) => {
                 let text = query::with_text(&text, "ipAddress", |before| self.address(before));
                 let text = query::with_text(&text, "publicIp", |before| self.address(before));

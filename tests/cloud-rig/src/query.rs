@@ -11,6 +11,24 @@ pub(crate) fn fields(body: &[u8]) -> Vec<(String, String)> {
     pairs.map(field).collect()
 }
 
+/// The request as moto understands it: it has no Debian, and its Ubuntu stands for that; and it tags no snapshot with the image
+/// that it makes.
+pub(crate) fn known(body: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(body);
+    let text = text.replace("136693071363", "099720109477");
+    let text = text.replace(
+        "debian-13-amd64-%2A",
+        "ubuntu%2Fimages%2Fhvm-ssd%2Fubuntu-xenial-%2A",
+    );
+    let is_image = text.contains("Action=CreateImage&");
+    let is_known = |pair: &&str| !is_image || !pair.starts_with("TagSpecification.2.");
+    text.split('&')
+        .filter(is_known)
+        .collect::<Vec<_>>()
+        .join("&")
+        .into_bytes()
+}
+
 /// Percent-decoding, with `+` for a space.
 fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
@@ -68,6 +86,17 @@ mod tests {
         assert_eq!(all[1], ("Tag.1.Key".into(), "banyan:app".into()));
         assert_eq!(all[2].1, "a b");
         assert_eq!(all[3].1, "");
+    }
+
+    #[test]
+    fn moto_is_asked_what_it_knows() {
+        let asked = known(b"Action=DescribeImages&Owner.1=136693071363&TagSpecification.2.ResourceType=x");
+        assert_eq!(
+            asked,
+            b"Action=DescribeImages&Owner.1=099720109477&TagSpecification.2.ResourceType=x"
+        );
+        let made = known(b"Action=CreateImage&TagSpecification.2.ResourceType=snapshot&Name=n");
+        assert_eq!(made, b"Action=CreateImage&Name=n");
     }
 
     #[test]

@@ -148,10 +148,18 @@ impl Rig {
     /// # Errors
     /// If the program is not built.
     pub fn command(&self, words: &[&str]) -> Result<Command> {
+        self.command_with(words, &credentials())
+    }
+
+    /// The same with these settings in place of the credentials.
+    ///
+    /// # Errors
+    /// If the program is not built.
+    pub fn command_with(&self, words: &[&str], settings: &[(&str, &str)]) -> Result<Command> {
         let mut command = Command::new("env");
         // A session at its loudest would fill the disk with packets.
         let quiet = "RUST_LOG=info,banyan_peer=debug";
-        command.args(self.env(&credentials())).arg(quiet);
+        command.args(self.env(settings)).arg(quiet);
         command.arg(built("banyan")?).args(words);
         Ok(command)
     }
@@ -225,7 +233,7 @@ impl Rig {
     /// # Errors
     /// If nobody answers.
     pub async fn alive(&self, cloud: &Cloud) -> Result<Vec<Listed>> {
-        let (relays, unseen) = cloud.list(Some(Kind::Ec2), vec![region()]).await?;
+        let (relays, _, unseen) = cloud.list(Some(Kind::Ec2), vec![region()]).await?;
         ensure!(unseen.is_empty(), "{unseen:?}");
         Ok(relays)
     }
@@ -292,6 +300,7 @@ pub fn image() -> ImageWish {
         owner: Some("099720109477".into()),
         name: Some("ubuntu/images/hvm-ssd/ubuntu-xenial-*".into()),
         releases: Vec::new(),
+        makes: false,
     }
 }
 

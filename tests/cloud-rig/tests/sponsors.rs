@@ -3,10 +3,11 @@
 
 use anyhow::Result;
 use banyan_cloud::child::message::Listed;
+use cloud_rig::Fault;
 use cloud_rig::channel::{Channel, PATIENCE, Watch, in_own_network, number};
 use cloud_rig::machine::Body;
 use cloud_rig::program::Event;
-use cloud_rig::rig::{REGION, built};
+use cloud_rig::rig::{KEY_ID, REGION, SECRET_KEY, built};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -199,6 +200,126 @@ fn a_lease_is_made_longer_by_the_command_and_by_the_client_itself() -> Result<()
         assert!(sponsor.program.ended(PATIENCE).await?.success());
         let gone = channel.rig.banyan(&words, "").await?;
         assert_eq!(gone.status.code(), Some(6), "{gone:?}");
+        assert!(is_empty(&channel).await?);
+        Ok(())
+    })
+}
+
+/// How a sponsor's client ends that cannot have a relay, and what it says last.
+async fn refused(
+    channel: &Channel,
+    limits: &[&str],
+    settings: &[(&str, &str)],
+) -> Result<(Option<i32>, String)> {
+    let mut sponsor = channel.sponsor_with("refused", limits, settings).await?;
+    let ended = sponsor.program.ended(Duration::from_secs(120)).await?;
+    let said = sponsor.program.errors();
+    Ok((ended.code(), said.lines().last().unwrap_or_default().to_owned()))
+}
+
+#[test]
+fn what_cannot_be_sponsored_ends_with_a_sentence_and_nothing_runs() -> Result<()> {
+    in_own_network(async {
+        let channel = Channel::open("sponsors-refused", process()?).await?;
+        let keys = [
+            ("AWS_ACCESS_KEY_ID", KEY_ID),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ];
+        let limits = |budget: &'static str, region: &'static str| {
+            ["--hours", "1", "--budget", budget, "--region", region]
+        };
+        let usual = limits("1", REGION);
+        let hang = || vec![Fault::Hang; 20];
+        let cases: [(&str, &[&str], &[(&str, &str)], Vec<Fault>, i32, &str); 6] = [
+            ("no credentials", &usual, &[], vec![], 6, "aws login"),
+            (
+                "a region that cannot be",
+                &limits("1", "Mars!"),
+                &keys,
+                vec![],
+                2,
+                "--region",
+            ),
+            (
+                "a region without prices",
+                &limits("1", "mars-north-1"),
+                &keys,
+                vec![],
+                6,
+                "not known",
+            ),
+            (
+                "too little for an hour",
+                &limits("0.001", REGION),
+                &keys,
+                vec![],
+                6,
+                "--budget",
+            ),
+            (
+                "a wrong clock",
+                &usual,
+                &keys,
+                vec![Fault::Skewed("AuthFailure")],
+                6,
+                "clock",
+            ),
+            (
+                "a provider that hangs",
+                &usual,
+                &keys,
+                hang(),
+                6,
+                "does not answer",
+            ),
+        ];
+        for (what, limits, settings, faults, code, says) in cases {
+            channel.rig.proxy.script("DescribeSubnets", faults);
+            let (ended, said) = refused(&channel, limits, settings).await?;
+            channel.rig.proxy.script("DescribeSubnets", []);
+            assert_eq!(ended, Some(code), "{what}: {said}");
+            assert!(said.contains(says), "{what}: {said}");
+            assert!(is_empty(&channel).await?, "{what}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn two_who_say_yes_at_once_have_a_relay_each() -> Result<()> {
+    in_own_network(async {
+        let channel = Channel::open("sponsors-two", process()?).await?;
+        let mut one = channel.sponsor("one", "1", &[]).await?;
+        let mut two = channel.sponsor("two", "1", &[]).await?;
+        let (first, second) = (
+            one.state("serving", PATIENCE).await?,
+            two.state("serving", PATIENCE).await?,
+        );
+        assert_ne!(first.text("relay"), second.text("relay"));
+        assert_eq!(channel.machines().running(), 2);
+        for sponsor in [&mut one, &mut two] {
+            sponsor.program.interrupt().await?;
+            assert!(
+                sponsor.program.ended(PATIENCE).await?.success(),
+                "{}",
+                sponsor.program.errors()
+            );
+        }
+        assert!(is_empty(&channel).await?);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_machine_that_goes_while_it_boots_is_no_success() -> Result<()> {
+    in_own_network(async {
+        let relay = "/bin/false".into();
+        let channel = Channel::open("sponsors-gone", Body::Process { relay }).await?;
+        let mut sponsor = channel.sponsor("sponsor", "1", &[]).await?;
+        let ended = sponsor.program.ended(PATIENCE).await?;
+        let said = sponsor.program.errors();
+        assert_eq!(ended.code(), Some(6), "{said}");
+        assert!(said.contains("while it booted"), "{said}");
         assert!(is_empty(&channel).await?);
         Ok(())
     })

@@ -1,7 +1,7 @@
 //! What goes over the pipe between a session and its cloud child: JSON lines, five verbs.
 
-use crate::ec2::Finding;
 use crate::ec2::image::Wish as ImageWish;
+use crate::ec2::{Finding, Kept};
 use crate::failure::Failure;
 use crate::plan::Plan;
 use crate::provider::{Found, Kind, Machine, Order, Progress, Wish};
@@ -70,6 +70,8 @@ pub enum Target {
     Lease(LeaseId),
     /// This one machine.
     Machine(Box<Found>),
+    /// This image.
+    Image(Box<Kept>),
 }
 
 /// An answer to a request.
@@ -107,6 +109,8 @@ pub enum Answer {
     Listed {
         /// The relays that run.
         relays: Vec<Listed>,
+        /// Images of ours that are kept, and cost money.
+        images: Vec<Kept>,
         /// Why some places could not be looked at.
         unseen: Vec<Failure>,
     },

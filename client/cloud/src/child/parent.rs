@@ -2,8 +2,8 @@
 
 use super::keeper::{Ask, Keeper, Pending, REQUESTS_MAX, Spawn};
 use super::message::{Answer, Listed, Target, Verb};
-use crate::ec2::Finding;
 use crate::ec2::image::Wish as ImageWish;
+use crate::ec2::{Finding, Kept};
 use crate::failure::{Failure, Why};
 use crate::plan::Plan;
 use crate::provider::{Kind, Machine, Order, Progress, Wish};
@@ -85,10 +85,10 @@ impl Cloud {
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Result<Machine, Failure> {
         let lease = order.boot.lease.id;
+        // An image is made of a machine that has first done its work.
+        let within = Duration::from_secs(if order.image.makes { 1_500 } else { 330 });
         let order = Box::new(order);
-        let answer = self
-            .ask(Verb::Launch { order }, progress, Duration::from_secs(330))
-            .await;
+        let answer = self.ask(Verb::Launch { order }, progress, within).await;
         match answer.map_err(|failure| failure.leaving([format!("a relay of lease {lease}")]))? {
             Answer::Launched { machine } => Ok(machine),
             Answer::Failed { failure } => Err(failure),
@@ -96,7 +96,7 @@ impl Cloud {
         }
     }
 
-    /// What runs, and why some places could not be looked at.
+    /// What runs, which images are kept, and why some places could not be looked at.
     ///
     /// # Errors
     /// If nothing could be looked at.
@@ -104,12 +104,16 @@ impl Cloud {
         &self,
         provider: Option<Kind>,
         regions: Vec<Region>,
-    ) -> Result<(Vec<Listed>, Vec<Failure>), Failure> {
+    ) -> Result<(Vec<Listed>, Vec<Kept>, Vec<Failure>), Failure> {
         match self
             .ask(Verb::List { provider, regions }, None, Duration::from_secs(90))
             .await?
         {
-            Answer::Listed { relays, unseen } => Ok((relays, unseen)),
+            Answer::Listed {
+                relays,
+                images,
+                unseen,
+            } => Ok((relays, images, unseen)),
             answer => Err(unexpected(&answer)),
         }
     }

@@ -3,7 +3,7 @@
 use super::message::{Answer, Listed, Target, Verb};
 use super::serve::Config;
 use crate::ec2::launch::PROOF_AGE;
-use crate::ec2::{Ec2, Sdk};
+use crate::ec2::{Ec2, Kept, Sdk};
 use crate::failure::{Failure, Why};
 use crate::ledger::{Account, Attempt, Entry, Ledger, State};
 use crate::local::Local;
@@ -174,10 +174,32 @@ impl Work {
 
     async fn list(&self, provider: Option<Kind>, regions: &[Region]) -> Result<Answer, Failure> {
         let listing = self.look(provider, regions).await?;
+        let (images, unseen) = self.images(provider, regions).await?;
+        let mut all = listing.unseen;
+        all.extend(unseen);
         Ok(Answer::Listed {
             relays: self.judged(listing.found)?,
-            unseen: listing.unseen,
+            images,
+            unseen: all,
         })
+    }
+
+    /// Images of ours in the regions that are named, and in those where the ledger knows of some.
+    async fn images(
+        &self,
+        provider: Option<Kind>,
+        regions: &[Region],
+    ) -> Result<(Vec<Kept>, Vec<Failure>), Failure> {
+        let mut places = self.ledger.book()?.image_regions();
+        places.extend(regions.iter().cloned());
+        let (mut images, mut unseen) = (Vec::new(), Vec::new());
+        for region in places.iter().filter(|_| provider != Some(Kind::Local)) {
+            match self.ec2().await.kept(region).await {
+                Ok(kept) => images.extend(kept),
+                Err(failure) => unseen.push(failure),
+            }
+        }
+        Ok((images, unseen))
     }
 
     /// Ends what should not be there. What cannot be looked at or ended now is so at the next sweep.
@@ -246,6 +268,7 @@ impl Work {
     async fn terminate(&self, target: Target, why: &str) -> Result<Answer, Failure> {
         match target {
             Target::Machine(found) => self.end(&found, why).await?,
+            Target::Image(kept) => self.ec2().await.drop_image(&kept).await?,
             Target::Lease(lease) => {
                 self.give_up(lease).await;
                 let known = self.ledger.book()?.account(lease).is_some();

@@ -26,6 +26,18 @@ pub(crate) enum Call {
         name: String,
         architecture: Architecture,
     },
+    /// Our own images, in the account.
+    OwnImages,
+    /// Makes an image of a stopped machine's disk.
+    MakeImage {
+        handle: String,
+        name: String,
+        tags: Tags,
+    },
+    /// Drops an image; its snapshot stays.
+    DropImage { image: String },
+    /// Drops what an image was kept in.
+    DropSnapshot { snapshot: String },
     /// Our security group of this name in a network.
     Groups { network: String, name: String },
     /// Makes our security group in a network.
@@ -54,7 +66,10 @@ impl Call {
     pub(crate) fn action(&self) -> &'static str {
         match self {
             Self::Subnets { .. } => "DescribeSubnets",
-            Self::Images { .. } => "DescribeImages",
+            Self::Images { .. } | Self::OwnImages => "DescribeImages",
+            Self::MakeImage { .. } => "CreateImage",
+            Self::DropImage { .. } => "DeregisterImage",
+            Self::DropSnapshot { .. } => "DeleteSnapshot",
             Self::Groups { .. } => "DescribeSecurityGroups",
             Self::MakeGroup { .. } => "CreateSecurityGroup",
             Self::OpenGroup { .. } => "AuthorizeSecurityGroupIngress",
@@ -80,6 +95,8 @@ pub(crate) struct Run {
     pub(crate) user_data: Hidden,
     pub(crate) tags: Tags,
     pub(crate) token: Token,
+    /// Whether powering off only stops it, so that its disk is left to make an image of.
+    pub(crate) stops: bool,
 }
 
 /// A text that is not shown.
@@ -136,6 +153,8 @@ pub(crate) enum Answer {
     Images(Vec<Image>),
     Groups(Vec<Group>),
     Group(String),
+    /// The image that is being made.
+    Image(String),
     Instances(Vec<Instance>),
     /// It was done, or would have been.
     Done,
@@ -160,6 +179,10 @@ pub(crate) struct Image {
     pub(crate) root: String,
     /// The root volume's size.
     pub(crate) gib: i32,
+    /// What it is kept in.
+    pub(crate) snapshot: Option<String>,
+    /// For these processors, in EC2's word.
+    pub(crate) architecture: String,
 }
 
 /// A security group.

@@ -158,6 +158,7 @@ fn sample(subnet: &Subnet, group: &str, image: Image) -> Run {
         user_data: Hidden(String::new()),
         tags: tags::lasting(),
         token: Token("banyan-check".into()),
+        stops: false,
     }
 }
 

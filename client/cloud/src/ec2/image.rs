@@ -2,7 +2,7 @@
 
 use super::call::{Architecture, Image};
 use super::user_data;
-use crate::failure::Failure;
+use crate::failure::{Failure, Why};
 use banyan_protocol::role::relay::boot::Boot;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,8 @@ pub struct Wish {
     pub name: Option<String>,
     /// Released relays, one an architecture, for Debian's image.
     pub releases: Vec<Release>,
+    /// Whether the machine is to make an image, in place of a relay.
+    pub makes: bool,
 }
 
 /// A released relay program.
@@ -43,9 +45,35 @@ pub(crate) enum Source {
     Own { owner: String, name: String },
     /// Debian's image, which fetches a relay.
     Debian(Release),
+    /// Debian's image, which becomes one with that relay in it.
+    Builder(Release),
 }
 
 impl Wish {
+    /// What an image of the release is called that machines of these types boot: one name for one program.
+    ///
+    /// # Errors
+    /// [`Why::Image`] if no release is known for all of them.
+    pub(crate) fn image_name(&self, kinds: &[String]) -> Result<String, Failure> {
+        let none = || {
+            Failure::new(
+                Why::Image,
+                "an image is made of a released relay; name one for the machine's processors under [cloud] in the config file, with its address and SHA-256",
+            )
+        };
+        let fits = |release: &&Release| {
+            let of = |kind: &String| Architecture::of(kind).ec2();
+            kinds.iter().all(|kind| of(kind) == release.architecture)
+        };
+        let release = self.releases.iter().find(fits).ok_or_else(none)?;
+        let digest = release.sha256.get(..12).unwrap_or(&release.sha256);
+        let version = env!("CARGO_PKG_VERSION");
+        Ok(format!(
+            "banyan-relay-{version}-{}-{digest}",
+            release.architecture
+        ))
+    }
+
     /// The ways to try, in order.
     pub(crate) fn sources(&self, architecture: Architecture) -> Vec<Source> {
         let own = Source::Own {
@@ -54,6 +82,9 @@ impl Wish {
         };
         let fits = |release: &&Release| release.architecture == architecture.ec2();
         let release = self.releases.iter().find(fits).cloned();
+        if self.makes {
+            return release.map(Source::Builder).into_iter().collect();
+        }
         std::iter::once(own).chain(release.map(Source::Debian)).collect()
     }
 }
@@ -63,7 +94,7 @@ impl Source {
     pub(crate) fn query(&self, architecture: Architecture) -> (String, String) {
         match self {
             Self::Own { owner, name } => (owner.clone(), name.clone()),
-            Self::Debian(_) => (
+            Self::Debian(_) | Self::Builder(_) => (
                 DEBIAN.into(),
                 format!("debian-{DEBIAN_RELEASE}-{}-*", architecture.debian()),
             ),
@@ -79,6 +110,7 @@ impl Source {
         match self {
             Self::Own { .. } => Ok(data),
             Self::Debian(release) => user_data::debian(&data, release, boot),
+            Self::Builder(release) => user_data::builder(release),
         }
     }
 }
@@ -130,6 +162,30 @@ mod tests {
     }
 
     #[test]
+    fn an_image_is_made_of_debians_and_of_a_release() {
+        let wish = Wish {
+            releases: vec![release("x86_64")],
+            makes: true,
+            ..Wish::default()
+        };
+        let sources = wish.sources(Architecture::X86);
+        assert_eq!(
+            (sources.len(), &sources[0]),
+            (1, &Source::Builder(release("x86_64")))
+        );
+        assert_eq!(sources[0].query(Architecture::X86).0, DEBIAN);
+        let name = wish.image_name(&["t3.small".into()]).unwrap();
+        assert!(
+            name.starts_with("banyan-relay-") && name.ends_with("-x86_64-000000000000"),
+            "{name}"
+        );
+        assert_eq!(
+            wish.image_name(&["t4g.small".into()]).unwrap_err().why,
+            Why::Image
+        );
+    }
+
+    #[test]
     fn the_newest_image_is_taken() {
         let image = |id: &str, created: &str| Image {
             id: id.into(),
@@ -137,6 +193,8 @@ mod tests {
             created: created.into(),
             root: "/dev/xvda".into(),
             gib: if id == "huge" { 500 } else { 2 },
+            snapshot: None,
+            architecture: "x86_64".into(),
         };
         let images = vec![
             image("a", "2026-01-01T00:00:00.000Z"),

@@ -1,5 +1,6 @@
 //! Relays as VMs in the person's own account at Amazon's EC2.
 
+mod build;
 pub(crate) mod call;
 mod check;
 pub mod image;
@@ -12,6 +13,7 @@ mod sdk;
 mod tags;
 mod user_data;
 
+pub use build::Kept;
 pub use check::Finding;
 pub(crate) use sdk::Sdk;
 
@@ -202,7 +204,10 @@ impl Provider for Ec2<Sdk> {
     }
 
     async fn launch(&self, order: &Order, cancel: Cancel, tell: Teller<'_>) -> Result<Machine, Failure> {
-        self.launch_on(order, cancel, tell).await
+        match order.image.makes {
+            true => self.make_image(order, cancel, tell).await,
+            false => self.launch_on(order, cancel, tell).await,
+        }
     }
 
     async fn list(&self, also: &[Region]) -> Listing {

@@ -30,6 +30,9 @@ pub fn policy(scope: &Scope) -> String {
             open_port(scope),
             end(scope),
             extend(scope),
+            make_image(scope),
+            make_image_as(scope),
+            drop_image(scope),
         ],
     });
     serde_json::to_string_pretty(&policy).expect("a policy is plain JSON")
@@ -102,12 +105,8 @@ fn start_its_parts(scope: &Scope) -> Value {
 
 /// Images and snapshots belong to whoever publishes them, subnets to the account: they have no tag of ours.
 fn start_from(scope: &Scope) -> Value {
-    let region = scope.region.as_ref().map_or("*", Region::as_str);
-    let places = [
-        format!("arn:aws:ec2:{region}::image/*"),
-        format!("arn:aws:ec2:{region}::snapshot/*"),
-        arn(scope, "subnet/*"),
-    ];
+    let [image, snapshot] = images(scope);
+    let places = [image, snapshot, arn(scope, "subnet/*")];
     statement("StartFrom", &["RunInstances"], json!(places), None)
 }
 
@@ -117,7 +116,8 @@ fn start_behind(scope: &Scope) -> Value {
 }
 
 fn tag_new(scope: &Scope) -> Value {
-    let condition = json!({"StringEquals": {"ec2:CreateAction": ["RunInstances", "CreateSecurityGroup"]}});
+    let condition =
+        json!({"StringEquals": {"ec2:CreateAction": ["RunInstances", "CreateSecurityGroup", "CreateImage"]}});
     let new = [
         "instance/*",
         "volume/*",
@@ -125,6 +125,7 @@ fn tag_new(scope: &Scope) -> Value {
         "security-group/*",
     ]
     .map(|what| arn(scope, what));
+    let new = [&new[..], &images(scope)].concat();
     statement("TagWhatIsMade", &["CreateTags"], json!(new), Some(condition))
 }
 
@@ -155,6 +156,36 @@ fn open_port(scope: &Scope) -> Value {
 fn end(scope: &Scope) -> Value {
     let machines = json!([arn(scope, "instance/*")]);
     statement("End", &["TerminateInstances"], machines, Some(ours()))
+}
+
+/// Of our machine only.
+fn make_image(scope: &Scope) -> Value {
+    statement(
+        "ImageOurs",
+        &["CreateImage"],
+        json!([arn(scope, "instance/*")]),
+        Some(ours()),
+    )
+}
+
+fn make_image_as(scope: &Scope) -> Value {
+    statement(
+        "MakeImage",
+        &["CreateImage"],
+        json!(images(scope)),
+        Some(json!({"StringEquals": made_as_ours()})),
+    )
+}
+
+fn drop_image(scope: &Scope) -> Value {
+    let actions = ["DeregisterImage", "DeleteSnapshot"];
+    statement("DropImage", &actions, json!(images(scope)), Some(ours()))
+}
+
+/// Images and snapshots have no account in their names.
+fn images(scope: &Scope) -> [String; 2] {
+    let region = scope.region.as_ref().map_or("*", Region::as_str);
+    ["image/*", "snapshot/*"].map(|what| format!("arn:aws:ec2:{region}::{what}"))
 }
 
 fn extend(scope: &Scope) -> Value {
@@ -216,6 +247,13 @@ mod tests {
                 ends: banyan_protocol::time::Utc::from_secs(0),
                 dry: false,
             },
+            Call::MakeImage {
+                handle: name(),
+                name: name(),
+                tags: Tags::new(),
+            },
+            Call::DropImage { image: name() },
+            Call::DropSnapshot { snapshot: name() },
         ];
         for call in &calls {
             assert!(text.contains(&format!("\"ec2:{}\"", call.action())), "{call:?}");
@@ -231,8 +269,11 @@ mod tests {
             actions,
             [
                 "ec2:AuthorizeSecurityGroupIngress",
+                "ec2:CreateImage",
                 "ec2:CreateSecurityGroup",
                 "ec2:CreateTags",
+                "ec2:DeleteSnapshot",
+                "ec2:DeregisterImage",
                 "ec2:DescribeImages",
                 "ec2:DescribeInstances",
                 "ec2:DescribeSecurityGroups",

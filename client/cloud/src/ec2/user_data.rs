@@ -42,6 +42,10 @@ pub(crate) fn debian(data: &str, release: &Release, boot: &Boot) -> Result<Strin
         .replace("@URL@", &release.url)
         .replace("@SHA256@", &release.sha256)
         .replace("@BOOT@", data);
+    bounded(script)
+}
+
+fn bounded(script: String) -> Result<String, Failure> {
     if script.len() > USER_DATA_MAX {
         return Err(Failure::new(
             Why::BootData,
@@ -52,6 +56,86 @@ pub(crate) fn debian(data: &str, release: &Release, boot: &Boot) -> Result<Strin
         ));
     }
     Ok(script)
+}
+
+/// What an image is made of besides the relay: `install.sh`, and the files of `relay-image/rootfs`.
+const IMAGE: [(&str, &str); 14] = [
+    (
+        "install.sh",
+        include_str!("../../../../packer/scripts/install.sh"),
+    ),
+    (
+        "rootfs/etc/sysctl.d/90-banyan.conf",
+        include_str!("../../../../relay-image/rootfs/etc/sysctl.d/90-banyan.conf"),
+    ),
+    (
+        "rootfs/etc/systemd/journald.conf.d/banyan.conf",
+        include_str!("../../../../relay-image/rootfs/etc/systemd/journald.conf.d/banyan.conf"),
+    ),
+    (
+        "rootfs/etc/systemd/network/20-banyan.network",
+        include_str!("../../../../relay-image/rootfs/etc/systemd/network/20-banyan.network"),
+    ),
+    (
+        "rootfs/etc/systemd/system/banyan-boot.service",
+        include_str!("../../../../relay-image/rootfs/etc/systemd/system/banyan-boot.service"),
+    ),
+    (
+        "rootfs/etc/systemd/system/banyan-lease.service",
+        include_str!("../../../../relay-image/rootfs/etc/systemd/system/banyan-lease.service"),
+    ),
+    (
+        "rootfs/etc/systemd/system/banyan-lease.timer",
+        include_str!("../../../../relay-image/rootfs/etc/systemd/system/banyan-lease.timer"),
+    ),
+    (
+        "rootfs/etc/systemd/system/banyan-relay.service",
+        include_str!("../../../../relay-image/rootfs/etc/systemd/system/banyan-relay.service"),
+    ),
+    (
+        "rootfs/etc/systemd/timesyncd.conf.d/banyan.conf",
+        include_str!("../../../../relay-image/rootfs/etc/systemd/timesyncd.conf.d/banyan.conf"),
+    ),
+    (
+        "rootfs/usr/lib/banyan/boot",
+        include_str!("../../../../relay-image/rootfs/usr/lib/banyan/boot"),
+    ),
+    (
+        "rootfs/usr/lib/banyan/lease",
+        include_str!("../../../../relay-image/rootfs/usr/lib/banyan/lease"),
+    ),
+    (
+        "rootfs/usr/lib/banyan/lib.sh",
+        include_str!("../../../../relay-image/rootfs/usr/lib/banyan/lib.sh"),
+    ),
+    (
+        "rootfs/usr/lib/banyan/rules",
+        include_str!("../../../../relay-image/rootfs/usr/lib/banyan/rules"),
+    ),
+    (
+        "rootfs/usr/lib/banyan/user-data",
+        include_str!("../../../../relay-image/rootfs/usr/lib/banyan/user-data"),
+    ),
+];
+
+const BUILDER: &str = include_str!("builder.sh");
+
+/// The script for a machine whose disk is to become an image.
+///
+/// # Errors
+/// As [`debian`].
+pub(crate) fn builder(release: &Release) -> Result<String, Failure> {
+    check(release)?;
+    let write = |(name, text): &(&str, &str)| {
+        let folder = name.rsplit_once('/').map_or(".", |(folder, _)| folder);
+        format!("mkdir -p {folder}\ncat > {name} << 'BANYAN_FILE'\n{text}BANYAN_FILE\n")
+    };
+    let files: String = IMAGE.iter().map(write).collect();
+    let script = BUILDER
+        .replace("@FILES@", &files)
+        .replace("@URL@", &release.url)
+        .replace("@SHA256@", &release.sha256);
+    bounded(script)
 }
 
 /// Writes the scripts where our image has them.
@@ -116,18 +200,49 @@ mod tests {
     }
 
     #[test]
+    fn an_image_is_made_of_every_file_that_ours_has() {
+        let script = builder(&release()).unwrap();
+        for left in ["@FILES@", "@URL@", "@SHA256@"] {
+            assert!(!script.contains(left), "{left} is not filled in");
+        }
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../relay-image/rootfs");
+        let mut folders = vec![root.clone()];
+        let mut files = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let name = path.strip_prefix(&root).unwrap().display().to_string();
+                assert!(
+                    script.contains(&format!("cat > rootfs/{name} <<")),
+                    "{name} is left out"
+                );
+                files += 1;
+            }
+        }
+        assert_eq!(files + 1, IMAGE.len());
+        assert_is_a_script(&script);
+    }
+
+    #[test]
     fn a_shell_can_read_it() {
         let data = crate::boot::text(&boot()).unwrap();
-        let script = debian(&data, &release(), &boot()).unwrap();
-        let path = std::env::temp_dir().join(format!("banyan-user-data-{}.sh", std::process::id()));
-        std::fs::write(&path, script).unwrap();
-        let read = std::process::Command::new("sh")
+        assert_is_a_script(&debian(&data, &release(), &boot()).unwrap());
+    }
+
+    fn assert_is_a_script(script: &str) {
+        let mut shell = std::process::Command::new("sh")
             .arg("-n")
-            .arg(&path)
-            .status()
+            .stdin(std::process::Stdio::piped())
+            .spawn()
             .unwrap();
-        std::fs::remove_file(&path).unwrap();
-        assert!(read.success());
+        let mut input = shell.stdin.take().unwrap();
+        std::io::Write::write_all(&mut input, script.as_bytes()).unwrap();
+        drop(input);
+        assert!(shell.wait().unwrap().success());
     }
 
     #[test]

@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Book {
     leases: BTreeMap<LeaseId, Account>,
+    /// Images of ours that were made here and not dropped here, and where they are.
+    images: BTreeMap<String, Region>,
 }
 
 /// One lease: one yes.
@@ -101,6 +103,11 @@ impl Book {
         self.leases.values()
     }
 
+    /// The regions in which images of ours were left.
+    pub fn image_regions(&self) -> BTreeSet<Region> {
+        self.images.values().cloned().collect()
+    }
+
     /// The regions in which a machine was ever asked of `provider`.
     pub fn regions(&self, provider: Kind) -> BTreeSet<Region> {
         let attempts = self.accounts().flat_map(|account| &account.attempts);
@@ -111,6 +118,8 @@ impl Book {
     fn take(&mut self, at: Utc, entry: Entry) {
         match entry {
             Entry::Install { .. } => {}
+            Entry::Image { region, image, .. } => drop(self.images.insert(image, region)),
+            Entry::ImageDropped { image } => drop(self.images.remove(&image)),
             Entry::Attempt {
                 lease,
                 provider,

@@ -83,6 +83,20 @@ pub enum Entry {
         /// The lease as it is now.
         lease: Lease,
     },
+    /// An image of ours is being made: it is kept, and costs money, until it is dropped.
+    Image {
+        /// Where.
+        region: Region,
+        /// The provider's name for it.
+        image: String,
+        /// What a month costs at most, if that is known.
+        month: Option<Usd>,
+    },
+    /// An image of ours was dropped.
+    ImageDropped {
+        /// Which.
+        image: String,
+    },
     /// The machine has ended or is ending, and will not come back.
     Ended {
         /// The lease it was for.

@@ -41,9 +41,9 @@ pub(super) fn serve(wire: &str, number: u8) -> Result<()> {
 
 /// The answer to a message: the address, and the way out.
 fn answer(message: &[u8], yours: Ipv4Addr) -> Option<Vec<u8>> {
-    let kind = match option(message.get(OPTIONS..)?, 53)?.first()? {
-        &DISCOVER => OFFER,
-        &REQUEST => ACK,
+    let kind = match *option(message.get(OPTIONS..)?, 53)?.first()? {
+        DISCOVER => OFFER,
+        REQUEST => ACK,
         _ => return None,
     };
     let mut out = message[..OPTIONS].to_vec();

@@ -53,6 +53,7 @@ impl Candidate {
             user_data: Hidden(user_data),
             tags: tags::of(&spec.boot.lease, spec.install, &token),
             token,
+            stops: matches!(source, Source::Builder(_)),
         };
         Ok(Self {
             run,

@@ -7,6 +7,7 @@ use crate::ec2::refusal::Meaning;
 use crate::failure::{Failure, Why};
 use crate::ledger::{Attempt, Entry, State};
 use crate::provider::{Machine, Progress};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// How long after a machine was asked for EC2 may still say that it does not know it.
@@ -178,9 +179,12 @@ impl Launch {
             return self.not_there(waited, was_seen);
         };
         *seen = true;
-        match (instance.state, instance.address) {
+        // One that makes an image may have done so already; nobody calls it anywhere.
+        let is_done = candidate.run.stops && instance.state == InstanceState::Stopped;
+        let address = instance.address.or(is_done.then_some(Ipv4Addr::UNSPECIFIED));
+        match (instance.state, address) {
             (InstanceState::Ended, _) => self.vanished(&instance.why),
-            (InstanceState::Stopped, _) => {
+            (InstanceState::Stopped, _) if !is_done => {
                 let handle = handle.clone();
                 self.end(handle, "it stopped", Then::Next);
             }
@@ -202,7 +206,7 @@ impl Launch {
                 );
                 self.end(handle, "it got no address", Then::Fail(failure));
             }
-            (InstanceState::Pending | InstanceState::Running, None) => {
+            (_, None) => {
                 let wait = (waited / 2).clamp(FIRST_LOOK, LOOK_EVERY);
                 self.first.push_back(Step::Wait(wait));
             }

@@ -182,6 +182,7 @@ impl World {
             Call::Look { handle } => self.look(handle),
             Call::Find { value, .. } => Ok(Answer::Instances(self.find(value))),
             Call::End { handle, .. } => self.end(handle),
+            call => panic!("a launch asks nothing like {call:?}"),
         }
     }
 
@@ -310,6 +311,8 @@ fn image() -> Image {
         created: "2026".into(),
         root: "/dev/xvda".into(),
         gib: 2,
+        snapshot: None,
+        architecture: "x86_64".into(),
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) fn images(images: &[types::Image]) -> Answer {
             created: image.creation_date().unwrap_or_default().to_owned(),
             root: image.root_device_name()?.to_owned(),
             gib: root_size(image),
+            snapshot: root(image).and_then(|disk| disk.snapshot_id().map(str::to_owned)),
+            architecture: image.architecture().map_or("", |kind| kind.as_str()).to_owned(),
         })
     };
     Answer::Images(images.iter().filter_map(image).collect())
@@ -33,12 +35,17 @@ pub(super) fn images(images: &[types::Image]) -> Answer {
 
 /// The size of the root volume; eight gibibytes where it is not said, as Debian's.
 fn root_size(image: &types::Image) -> i32 {
+    root(image)
+        .and_then(types::EbsBlockDevice::volume_size)
+        .unwrap_or(8)
+}
+
+fn root(image: &types::Image) -> Option<&types::EbsBlockDevice> {
     let root = image.root_device_name();
     let mappings = image.block_device_mappings().iter();
-    let disk = mappings
+    mappings
         .filter(|mapping| mapping.device_name() == root)
-        .find_map(types::BlockDeviceMapping::ebs);
-    disk.and_then(types::EbsBlockDevice::volume_size).unwrap_or(8)
+        .find_map(types::BlockDeviceMapping::ebs)
 }
 
 pub(super) fn groups(groups: &[types::SecurityGroup]) -> Answer {

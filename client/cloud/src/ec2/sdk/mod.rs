@@ -130,6 +130,29 @@ impl Api for Sdk {
                 name,
                 architecture,
             } => self.images(&client, owner, name, *architecture).await,
+            Call::OwnImages => {
+                let request = client.describe_images().owners("self").filters(ours());
+                Ok(answer::images(ask!(self, request).images()))
+            }
+            Call::MakeImage { handle, name, tags } => {
+                let request = client.create_image().instance_id(handle).name(name);
+                let request = [ResourceType::Image, ResourceType::Snapshot]
+                    .into_iter()
+                    .fold(request, |request, kind| {
+                        request.tag_specifications(specification(kind, tags))
+                    });
+                Ok(Answer::Image(
+                    ask!(self, request).image_id().unwrap_or_default().to_owned(),
+                ))
+            }
+            Call::DropImage { image } => {
+                ask!(self, client.deregister_image().image_id(image));
+                Ok(Answer::Done)
+            }
+            Call::DropSnapshot { snapshot } => {
+                ask!(self, client.delete_snapshot().snapshot_id(snapshot));
+                Ok(Answer::Done)
+            }
             Call::Groups { network, name } => self.groups(&client, network, name).await,
             Call::MakeGroup {
                 network,
@@ -203,7 +226,7 @@ impl Sdk {
             .describe_security_groups()
             .filters(filter("vpc-id", network))
             .filters(filter("group-name", name))
-            .filters(filter(&format!("tag:{}", tags::APP), tags::APP_RELAY));
+            .filters(ours());
         let output = ask!(self, request);
         Ok(answer::groups(output.security_groups()))
     }
@@ -232,7 +255,7 @@ impl Sdk {
             let request = client
                 .describe_instances()
                 .filters(filter(&format!("tag:{tag}"), value))
-                .filters(filter(&format!("tag:{}", tags::APP), tags::APP_RELAY))
+                .filters(ours())
                 .set_next_token(token);
             let output = ask!(self, request);
             all.extend_from_slice(output.reservations());
@@ -254,6 +277,11 @@ fn make_group(client: &Client, network: &str, name: &str, tags: &Tags) -> Create
         .description("Banyan relays: one UDP port")
         .vpc_id(network)
         .tag_specifications(specification(ResourceType::SecurityGroup, tags))
+}
+
+/// What is ours by its tag.
+fn ours() -> Filter {
+    filter(&format!("tag:{}", tags::APP), tags::APP_RELAY)
 }
 
 fn filter(name: &str, value: &str) -> Filter {

@@ -11,7 +11,7 @@ use aws_sdk_ec2::types::{
 };
 use data_encoding::BASE64;
 
-/// One machine that ends when it powers off, with no way in but the relay's port and no right in the account: no key
+/// One machine that ends when it powers off (one that makes an image stops), with no way in but the relay's port and no right in the account: no key
 /// pair, no role; metadata by session token only and not beyond the machine itself; processor credits that cost nothing;
 /// an address and a disk that go with it.
 pub(super) fn request(client: &Client, run: &Run) -> RunInstancesFluentBuilder {
@@ -23,7 +23,10 @@ pub(super) fn request(client: &Client, run: &Run) -> RunInstancesFluentBuilder {
         .image_id(&run.image.id)
         .instance_type(InstanceType::from(run.kind.as_str()))
         .user_data(BASE64.encode(run.user_data.0.as_bytes()))
-        .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
+        .instance_initiated_shutdown_behavior(match run.stops {
+            true => ShutdownBehavior::Stop,
+            false => ShutdownBehavior::Terminate,
+        })
         .metadata_options(metadata())
         .network_interfaces(interface(run))
         .block_device_mappings(disk(run));
