@@ -191,6 +191,7 @@ impl Player {
 
     /// What a sound device is to play. From now on earlier sources are silent.
     pub fn sound(&self) -> SoundSource {
+        self.shared.with(|machine, _| machine.other_device());
         SoundSource {
             number: self.shared.source.fetch_add(1, Ordering::Relaxed) + 1,
             shared: self.shared.clone(),

@@ -123,6 +123,7 @@ impl Machine {
     /// Takes in what is played.
     pub(super) fn push(&mut self, now: Instant, play: Play) {
         self.tick(now);
+        let was_known = self.next_change().is_some();
         if self.phase == Phase::Playing && self.live && !self.paused {
             self.margin.left(now, self.timeline.edge() - self.clock.at(now));
         }
@@ -131,6 +132,7 @@ impl Machine {
             self.clock.limit(self.timeline.edge());
         }
         self.tick(now);
+        self.changed |= !was_known && self.next_change().is_some();
     }
 
     /// Does what the time has come for.
@@ -351,6 +353,11 @@ impl Machine {
         if let Some(end) = played.ran_out {
             self.run_out(end);
         }
+    }
+
+    /// Another device is filled from now on: the clock says where it begins.
+    pub(super) fn other_device(&mut self) {
+        self.sounds.out_of_step();
     }
 
     /// The device has another rate: what is ahead is decoded again.

@@ -86,7 +86,15 @@ impl Sounds {
 
     /// Throws away what nobody took in time.
     pub(super) fn pass(&mut self, time: i64) {
-        self.skip_before(time - OVER);
+        let over = time - OVER;
+        if self
+            .ahead
+            .front()
+            .is_some_and(|piece| piece.pts + piece.ticks <= over)
+        {
+            self.out_of_step();
+            self.skip_before(over);
+        }
     }
 
     /// Plays `frames`, of which the first is heard when the line's time is `time`; frames that are not put are silent.

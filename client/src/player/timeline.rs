@@ -19,6 +19,12 @@ const PACKET_BYTES: usize = 128;
 /// A media clock that goes on within this goes on; else what comes follows on what was.
 const JUMP: i64 = ticks(Duration::from_millis(500));
 
+/// No packet is shown longer, or so long after it is decoded, whatever it says.
+const LENGTH_MAX: i64 = 10 * SECOND;
+
+/// No media clock goes further, so that sums of times are times: a thousand centuries.
+const TIME_MAX: i64 = i64::MAX / 4;
+
 /// A track further behind than this is not waited for: it may never come.
 const LAG_MAX: i64 = SECOND;
 
@@ -86,7 +92,7 @@ impl Timeline {
     }
 
     fn begin(&mut self) {
-        self.segment += 1;
+        self.segment = self.segment.wrapping_add(1);
         self.begins = true;
         self.come = [None; 2];
     }
@@ -96,7 +102,13 @@ impl Timeline {
             return;
         };
         let medium = medium(track);
-        let length = length(track, &packet);
+        let length = length(track, &packet).min(LENGTH_MAX);
+        packet.pts = packet.pts.clamp(-TIME_MAX, TIME_MAX);
+        packet.dts = packet.dts.clamp(packet.pts - LENGTH_MAX, packet.pts);
+        // A clock that jumps without a word is one that jumps.
+        if self.off_by(packet.pts) > KEPT_MAX {
+            self.begin();
+        }
         if std::mem::take(&mut self.begins) {
             self.join(packet.pts);
         }
@@ -113,10 +125,14 @@ impl Timeline {
         self.forget();
     }
 
+    /// How far `pts` of the media clock is from where the line ends.
+    fn off_by(&self, pts: i64) -> i64 {
+        (pts + self.offset - self.end).abs()
+    }
+
     /// A segment that begins at `pts` of the media clock goes on at its own time, or where the line ends.
     fn join(&mut self, pts: i64) {
-        let goes_on = !self.kept.is_empty() && (pts + self.offset - self.end).abs() <= JUMP;
-        if !goes_on {
+        if self.kept.is_empty() || self.off_by(pts) > JUMP {
             self.offset = self.end - pts;
         }
         self.begun = pts + self.offset;
@@ -164,9 +180,12 @@ impl Timeline {
     pub(super) fn read(&mut self, medium: Medium) -> Option<Item> {
         let from = self.next[medium as usize].max(self.first);
         let found = self.numbered(from).find(|(_, kept)| kept.medium == medium);
-        let (number, item) = found.map(|(number, kept)| (number, kept.item()))?;
-        self.next[medium as usize] = number + 1;
-        Some(item)
+        let (next, item) = match found {
+            Some((number, kept)) => (number + 1, Some(kept.item())),
+            None => (self.first + self.kept.len() as u64, None),
+        };
+        self.next[medium as usize] = next;
+        item
     }
 
     /// Whether there is no more to read of a medium now.

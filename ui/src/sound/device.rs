@@ -5,22 +5,22 @@ use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{
     Device, Error, ErrorKind, FromSample, OutputCallbackInfo, SampleFormat, SizedSample, Stream, StreamConfig,
 };
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often a device is looked for while there is none that works.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// What waits to be told to the thread: one reason to look again is enough, and the end.
-const NEWS_MAX: usize = 2;
+/// What waits to be told to the thread: one reason to look again is enough.
+const NEWS_MAX: usize = 1;
 
 /// A player's sound, for as long as this is kept.
 pub struct Output {
     news: SyncSender<News>,
+    ends: Arc<AtomicBool>,
     trouble: Trouble,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// Why nothing is heard.
@@ -40,22 +40,19 @@ impl Output {
     /// If the system gives no thread.
     pub fn open(player: &Player) -> Self {
         let (news, told) = sync_channel(NEWS_MAX);
-        let trouble = Trouble::default();
+        let (trouble, ends) = (Trouble::default(), Arc::<AtomicBool>::default());
         let keeper = Keeper {
             player: player.clone(),
             news: news.clone(),
+            ends: ends.clone(),
             trouble: trouble.clone(),
         };
         // The streams of some systems may not leave the thread that opened them.
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("sound".into())
             .spawn(move || keeper.run(&told))
             .expect("the system gives a thread");
-        Self {
-            news,
-            trouble,
-            thread: Some(thread),
-        }
+        Self { news, ends, trouble }
     }
 
     /// Why nothing is heard, as a sentence for the person; `None` if all is well.
@@ -65,12 +62,11 @@ impl Output {
 }
 
 impl Drop for Output {
+    /// Does not wait for the device, which may take its time.
     fn drop(&mut self) {
-        // A thread that is gone needs no end.
-        let _ = self.news.send(News::End);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.ends.store(true, Ordering::Relaxed);
+        // If something waits already, the thread wakes for that.
+        let _ = self.news.try_send(News::End);
     }
 }
 
@@ -78,12 +74,13 @@ impl Drop for Output {
 struct Keeper {
     player: Player,
     news: SyncSender<News>,
+    ends: Arc<AtomicBool>,
     trouble: Trouble,
 }
 
 impl Keeper {
     fn run(self, told: &Receiver<News>) {
-        loop {
+        while !self.ends.load(Ordering::Relaxed) {
             match self.play() {
                 Ok(stream) => {
                     self.tell(None);

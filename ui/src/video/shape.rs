@@ -95,7 +95,7 @@ mod tests {
         let most = f32::from(u16::MAX >> (16 - bits));
         let [y, u, v] = yuv.map(|code| f32::from(code) / most);
         let value = |row: Four| row[0] * y + row[1] * u + row[2] * v + row[3];
-        colours(matrix, range, bits).map(|row| (255.0 * value(row)).round() as i32)
+        colours(matrix, range, bits).map(|row| (255.0 * value(row).clamp(0.0, 1.0)).round() as i32)
     }
 
     #[test]

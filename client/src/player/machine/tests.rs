@@ -78,6 +78,8 @@ struct World {
     /// Whether packets come.
     flows: bool,
     device: bool,
+    /// How often the device asks.
+    callback: Duration,
     next_callback: Instant,
     /// Each change of the screen: when, and which picture.
     shown: Vec<(Instant, i64)>,
@@ -97,6 +99,7 @@ impl World {
             come: 0,
             flows: true,
             device,
+            callback: CALLBACK,
             next_callback: start,
             shown: Vec::new(),
             heard: Vec::new(),
@@ -129,7 +132,9 @@ impl World {
             let pts = work.item.packet.pts;
             match work.medium {
                 Medium::Picture => self.machine.pictures(self.now, work.run, vec![picture(pts)]),
-                Medium::Sound => self.machine.sounds(self.now, work.run, vec![sound(pts)]),
+                Medium::Sound => self
+                    .machine
+                    .sounds(self.now, work.run, vec![sound(pts, work.stretch)]),
             }
         }
     }
@@ -138,9 +143,10 @@ impl World {
         if !self.device || self.now < self.next_callback {
             return;
         }
-        self.next_callback += CALLBACK;
+        self.next_callback += self.callback;
         let frames = RATE as usize / 100;
-        let (plays_at, mut first) = (self.now + LATENCY, None);
+        let asked = self.next_callback - self.callback;
+        let (plays_at, mut first) = (asked + LATENCY, None);
         self.machine
             .fill(self.now, (frames, RATE), plays_at, |frame, [left, _]| {
                 first.get_or_insert((
@@ -175,12 +181,13 @@ impl World {
 }
 
 /// Each frame of sound has its time on the line as its value, in steps that an `f32` holds.
-fn sound(pts: i64) -> Samples {
-    let at = |frame: usize| (pts + frame as i64 * FRAME / SOUND as i64) as f32;
+fn sound(pts: i64, stretch: f32) -> Samples {
+    let frames = (SOUND as f32 * (1.0 - stretch)) as usize;
+    let at = |frame: usize| (pts + frame as i64 * FRAME / frames as i64) as f32;
     Samples {
         pts,
         ticks: FRAME,
-        data: (0..SOUND).flat_map(|frame| [at(frame), at(frame)]).collect(),
+        data: (0..frames).flat_map(|frame| [at(frame), at(frame)]).collect(),
     }
 }
 
@@ -240,6 +247,38 @@ fn a_device_that_comes_later_begins_in_step() {
     );
     assert!(world.apart_ms(from + 2) <= 5.0, "{} ms", world.apart_ms(from + 2));
     assert_eq!(world.state().dropped, 0);
+}
+
+#[test]
+fn a_device_that_goes_away_and_comes_back_begins_in_step_again() {
+    let mut world = World::new(true);
+    world.run(5_000);
+    world.device = false;
+    world.run(4_000);
+    assert_eq!(world.state().lip_sync_ms, None);
+    world.device = true;
+    world.next_callback = world.now;
+    let from = world.shown.len();
+    world.run(3_000);
+    assert!(
+        world.shown[from - 50..]
+            .windows(2)
+            .all(|two| two[1].1 - two[0].1 == FRAME),
+        "nothing jumps"
+    );
+    assert!(world.apart_ms(from + 2) <= 5.0, "{} ms", world.apart_ms(from + 2));
+}
+
+#[test]
+fn a_device_whose_crystal_is_fast_is_followed_without_a_stop() {
+    let mut world = World::new(true);
+    // A thousandth: twenty times what crystals are off by.
+    world.callback = CALLBACK - Duration::from_micros(10);
+    world.run(120_000);
+    let state = world.state();
+    assert_eq!((state.phase, state.dropped), (Phase::Playing, 0));
+    assert!(world.apart_ms(2) <= 10.0, "{} ms", world.apart_ms(2));
+    assert!(state.behind_live > Duration::from_millis(30), "{state:?}");
 }
 
 #[test]
@@ -382,7 +421,7 @@ fn another_rate_of_the_device_begins_sound_anew_and_nothing_else() {
     let work = world.machine.work(world.now).unwrap();
     assert_eq!((work.medium, work.rate), (Medium::Sound, 44_100));
     let before = world.machine.sounds.end();
-    world.machine.sounds(world.now, old, vec![sound(0)]);
+    world.machine.sounds(world.now, old, vec![sound(0, 0.0)]);
     assert_eq!(
         world.machine.sounds.end(),
         before,
@@ -403,7 +442,7 @@ fn what_cannot_be_decoded_is_told_and_the_other_goes_on() {
             match work.medium {
                 Medium::Picture => world.machine.failed(Medium::Picture, "no such decoder".into()),
                 Medium::Sound => {
-                    let piece = sound(work.item.packet.pts);
+                    let piece = sound(work.item.packet.pts, work.stretch);
                     world.machine.sounds(world.now, work.run, vec![piece]);
                 }
             }

@@ -182,3 +182,34 @@ fn packets_of_tracks_that_were_not_told_are_left_out() {
     timeline.push(packet(7, 0, true, 10));
     assert!(timeline.oldest().is_none());
 }
+
+#[test]
+fn whatever_times_packets_have_the_line_only_grows_a_little() {
+    let mut timeline = timeline(25);
+    for (pts, dts) in [
+        (i64::MAX, 0),
+        (i64::MIN, i64::MAX),
+        (0, i64::MIN),
+        (1 << 62, 1 << 62),
+    ] {
+        for track in [0, 1] {
+            let edge = timeline.edge();
+            timeline.push(Play::Packet(Packet {
+                track,
+                pts,
+                dts,
+                duration: u32::MAX,
+                keyframe: true,
+                data: Bytes::new(),
+            }));
+            assert!((0..=2 * LENGTH_MAX).contains(&(timeline.edge() - edge)));
+        }
+    }
+    let mut times = times(&mut timeline, Medium::Picture);
+    assert!(
+        times.iter().all(|time| (0..=200 * SECOND).contains(time)),
+        "{times:?}"
+    );
+    times.dedup();
+    assert!(times.is_sorted());
+}
