@@ -77,7 +77,7 @@ pub enum Command {
 }
 
 /// `banyan broadcast`.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, ClapArgs, Default)]
 #[command(after_help = "Examples:
   banyan broadcast film.mkv --title \"Film night\" --uplink 10M
   banyan broadcast rtmp://127.0.0.1:1935/live/key        (then push to it from OBS on this machine)
@@ -139,7 +139,7 @@ pub struct Broadcast {
 }
 
 /// `banyan watch`.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, ClapArgs, Default)]
 #[command(after_help = "Examples:
   banyan watch 'banyan://…' --http 127.0.0.1:8080          (then open http://127.0.0.1:8080/)
   banyan watch 'banyan://…' --output - | mpv -

@@ -141,6 +141,15 @@ impl Finish {
             Self::InputEnded => "input-ended",
         }
     }
+
+    /// In words, for a person who did not ask for it.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Left => "You left the channel.",
+            Self::ChannelEnded => "The broadcaster ended the channel.",
+            Self::InputEnded => "The input ended, and all of it went out.",
+        }
+    }
 }
 
 /// What the end of a session means for the command: `outcome` is why it left, if it did, and `ended` how its machine did;

@@ -23,3 +23,4 @@ pub mod run;
 pub mod session;
 pub mod snapshot;
 mod start_time;
+pub mod trees;

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod demo;
+mod dist;
 mod image;
 mod moto;
 mod setup;
@@ -39,6 +40,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Make the packages: a `.deb` and a tarball.
+    Dist {
+        /// Install the package on a fresh Debian, and start what is in it.
+        #[arg(long)]
+        check: bool,
+    },
     /// Replay one seed in the simulator.
     Sim {
         /// The seed.
@@ -65,6 +72,7 @@ fn main() -> Result<()> {
         Task::Setup => setup::run(),
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Check => check::run(),
+        Task::Dist { check } => dist::run(check),
         Task::Image { check: true } => image::check(),
         Task::Image { check: false } => image::build(),
         Task::Sim { seed, options } => bench::replay(seed, &options),

@@ -1,7 +1,7 @@
 //! A running broadcast: an input, a broadcaster, and what is said of both.
 
 use super::teller::Teller;
-use super::{ORDERS_MAX, Order, Orders, Session};
+use super::{Look, ORDERS_MAX, Order, Orders, Session};
 use crate::channel::{Channel, KEY_FILE};
 use crate::config::{self, Listen, Picture};
 use crate::error::{self, Error, Finish};
@@ -55,6 +55,7 @@ pub fn start(config: &config::Broadcast, folders: &Folders, began: Instant) -> R
         orders,
         notices,
         snapshot,
+        look: Look::Broadcaster(handle.inspector.clone()),
         task: tokio::spawn(on_air.run(handle, said, Orders(Some(orders_in)))),
     })
 }

@@ -9,7 +9,11 @@ pub mod watch;
 use crate::error::{Error, Finish};
 use crate::notice::Notice;
 use crate::snapshot::Snapshot;
+use crate::trees::Trees;
 use banyan_cloud::money::Usd;
+use banyan_peer::{Clock, Inspector};
+use banyan_protocol::role::broadcaster::Broadcaster;
+use banyan_protocol::role::viewer::Viewer;
 use banyan_protocol::wire::lease::LeaseId;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -59,12 +63,39 @@ impl Orders {
     }
 }
 
+/// Looks at a session's machine while it runs.
+#[derive(Clone, Debug)]
+pub enum Look {
+    /// At a broadcaster's.
+    Broadcaster(Inspector<Broadcaster>),
+    /// At a viewer's, whose clock it needs.
+    Viewer(Inspector<Viewer>, Clock),
+}
+
+impl Look {
+    /// Who feeds whom; `None` when the session has ended.
+    pub async fn trees(&self) -> Option<Trees> {
+        match self {
+            Self::Broadcaster(inspector) => {
+                let shot = inspector.inspect(Broadcaster::snapshot).await?;
+                Some(Trees::of_channel(&shot))
+            }
+            Self::Viewer(inspector, clock) => {
+                let clock = *clock;
+                let shot = inspector.inspect(move |viewer| viewer.snapshot(clock.now())).await?;
+                Some(Trees::around(&shot))
+            }
+        }
+    }
+}
+
 /// A running session. Dropped, it leaves by itself.
 #[derive(Debug)]
 pub struct Session {
     orders: mpsc::Sender<Order>,
     notices: mpsc::Receiver<(Instant, Notice)>,
     snapshot: tokio::sync::watch::Receiver<Snapshot>,
+    look: Look,
     task: JoinHandle<Result<Finish, Error>>,
 }
 
@@ -82,6 +113,16 @@ impl Session {
     /// How things stand.
     pub fn snapshot(&self) -> Snapshot {
         self.snapshot.borrow().clone()
+    }
+
+    /// For looks at its machine; can be cloned.
+    pub fn look(&self) -> Look {
+        self.look.clone()
+    }
+
+    /// Follows how things stand, also without reading what is told.
+    pub fn follow(&self) -> tokio::sync::watch::Receiver<Snapshot> {
+        self.snapshot.clone()
     }
 
     /// How it ended; to be asked when [`next`](Self::next) has no more.

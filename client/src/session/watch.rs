@@ -2,7 +2,7 @@
 
 use super::sponsor::{Outcome, Sponsor, Who};
 use super::teller::Teller;
-use super::{ORDERS_MAX, Order, Orders, Session};
+use super::{Look, ORDERS_MAX, Order, Orders, Session};
 use crate::args;
 use crate::cloud::extend::Wish;
 use crate::config;
@@ -63,6 +63,7 @@ pub async fn start(config: config::Watch, folders: &Folders, began: Instant) -> 
         orders,
         notices,
         snapshot,
+        look: Look::Viewer(handle.inspector.clone(), clock),
         task: tokio::spawn(tuned_in.run(handle, Orders(Some(orders_in)))),
     })
 }

@@ -28,6 +28,8 @@ pub struct BroadcasterSnapshot {
     pub tiers: Vec<TierSnapshot>,
     /// The viewers.
     pub viewers: Vec<MemberSnapshot>,
+    /// All relays.
+    pub relays: Vec<MemberSnapshot>,
 }
 
 /// A tier.
@@ -41,11 +43,13 @@ pub struct TierSnapshot {
     pub rate: Bitrate,
 }
 
-/// A viewer.
+/// A viewer or a relay.
 #[derive(Clone, Debug, Serialize)]
 pub struct MemberSnapshot {
     /// Who.
     pub peer: PeerId,
+    /// Of a relay: who pays for it.
+    pub sponsor: Option<PeerId>,
     /// The tier it has; `None` while it waits.
     pub tier: Option<TierId>,
     /// Its proven uplink.
@@ -96,6 +100,11 @@ impl Broadcaster {
                 .viewers()
                 .map(|member| self.member_snapshot(member))
                 .collect(),
+            relays: self
+                .overlay
+                .relays()
+                .map(|relay| self.member_snapshot(relay))
+                .collect(),
         }
     }
 
@@ -111,6 +120,7 @@ impl Broadcaster {
         });
         MemberSnapshot {
             peer: member.id,
+            sponsor: member.sponsor(),
             tier: member.tier,
             uplink: member.granted,
             uplink_used: member.used,

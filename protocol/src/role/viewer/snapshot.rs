@@ -65,8 +65,8 @@ pub struct ViewerSnapshot {
     pub stripes: usize,
     /// Who sends what.
     pub parents: Vec<ParentView>,
-    /// Whom it feeds, and how many stripes each.
-    pub children: BTreeMap<PeerId, usize>,
+    /// Whom it feeds, and which stripes each.
+    pub children: BTreeMap<PeerId, Vec<StripeId>>,
     /// How far behind capture it plays.
     pub buffer: Duration,
     /// The cap of its uplink, if it has one.
@@ -163,10 +163,10 @@ impl Viewer {
         self.feeds.iter().map(view).collect()
     }
 
-    fn child_views(&self) -> BTreeMap<PeerId, usize> {
-        let mut children = BTreeMap::new();
-        for (peer, _) in self.forwarder.children() {
-            *children.entry(peer).or_default() += 1;
+    fn child_views(&self) -> BTreeMap<PeerId, Vec<StripeId>> {
+        let mut children: BTreeMap<PeerId, Vec<StripeId>> = BTreeMap::new();
+        for (peer, stripe) in self.forwarder.children() {
+            children.entry(peer).or_default().push(stripe);
         }
         children
     }

@@ -1,0 +1,135 @@
+//! The window: draws the model, and has done what the person wants.
+
+use crate::backend::Backend;
+use crate::look;
+use crate::model::{Command, Form, Gravity, Look, Model, News, Page, Watching};
+use crate::pages;
+use crate::store::{Kept, Store};
+use banyan::folders::Folders;
+use eframe::egui::{self, Context, Ui, ViewportCommand};
+use std::time::Duration;
+
+/// How often a window that nobody looks at and that plays nothing is drawn anew.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// The app.
+pub struct App {
+    model: Model,
+    backend: Backend,
+    store: Store,
+    commands: Vec<Command>,
+}
+
+impl App {
+    /// Reads what was kept, starts the backend, and joins `link`, if there is one.
+    ///
+    /// # Errors
+    /// If the system gives no threads.
+    pub fn new(ctx: &Context, folders: Folders, link: Option<String>) -> std::io::Result<Self> {
+        look::dress(ctx);
+        let config = folders.config_file.parent().unwrap_or(&folders.data).to_path_buf();
+        let store = Store::new(&config, &folders.data);
+        let Kept {
+            settings,
+            channels,
+            complaints,
+        } = store.load();
+        let woken = ctx.clone();
+        let backend = Backend::start(folders, settings.clone(), move || woken.request_repaint())?;
+        let mut model = Model::new(settings, channels);
+        for complaint in complaints {
+            model.say(Gravity::Warning, complaint);
+        }
+        apply(ctx, &model);
+        Ok(Self {
+            model,
+            backend,
+            store,
+            commands: link.map(Command::Watch).into_iter().collect(),
+        })
+    }
+
+    fn obey(&mut self, ctx: &Context, command: Command) {
+        match &command {
+            Command::Watch(link) => self.watch(link),
+            Command::GoLive(form) => return self.go_live(form.clone()),
+            Command::FullScreen(full) => {
+                self.model.full_screen = *full;
+                ctx.send_viewport_cmd(ViewportCommand::Fullscreen(*full));
+            }
+            Command::Leave => {
+                self.model.full_screen = false;
+                ctx.send_viewport_cmd(ViewportCommand::Fullscreen(false));
+            }
+            Command::Copy(text) => ctx.copy_text(text.clone()),
+            Command::Keep(settings) => {
+                apply(ctx, &self.model);
+                self.kept(self.store.keep_settings(settings));
+            }
+            Command::KeepChannels => self.kept(self.store.keep_channels(&self.model.channels)),
+            Command::Answer(_, crate::model::Reply::Never) => {
+                self.model.settings.sponsor = crate::model::SponsorWish::Never;
+                self.kept(self.store.keep_settings(&self.model.settings));
+            }
+            _ => {}
+        }
+        self.backend.send(command);
+    }
+
+    fn watch(&mut self, link: &str) {
+        self.model.channels.watched(link, "");
+        self.kept(self.store.keep_channels(&self.model.channels));
+        let known = self.model.channels.in_order().find(|channel| channel.link == link);
+        let title = known.map_or(String::new(), |channel| channel.title.clone());
+        self.model.watching = Some(Watching::new(link, title));
+        self.model.page = Page::Watch;
+    }
+
+    fn go_live(&mut self, form: Box<Form>) {
+        let complaint = form.resolve().err().or(form.uplink().err());
+        self.model.form.complaint.clone_from(&complaint);
+        if complaint.is_none() {
+            self.model.broadcasting = Some(crate::model::Broadcasting::of(&form));
+            self.backend.send(Command::GoLive(form));
+        }
+    }
+
+    fn kept(&mut self, result: std::io::Result<()>) {
+        if let Err(error) = result {
+            let text = format!("This could not be kept for the next time: {error}.");
+            self.model.say(Gravity::Warning, text);
+        }
+    }
+}
+
+/// What the settings say about the window itself.
+fn apply(ctx: &Context, model: &Model) {
+    ctx.set_theme(match model.settings.look {
+        Look::System => egui::ThemePreference::System,
+        Look::Light => egui::ThemePreference::Light,
+        Look::Dark => egui::ThemePreference::Dark,
+    });
+    ctx.set_zoom_factor(model.settings.scale);
+}
+
+impl eframe::App for App {
+    /// Runs also while the window is hidden.
+    fn logic(&mut self, ctx: &Context, _: &mut eframe::Frame) {
+        let news: Vec<News> = self.backend.news().collect();
+        for news in news {
+            self.model.take(news);
+        }
+        for command in std::mem::take(&mut self.commands) {
+            self.obey(ctx, command);
+        }
+        ctx.request_repaint_after(IDLE);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
+        let mut screen = |_: &mut Ui| {};
+        pages::show(ui, &mut self.model, &mut screen, &mut self.commands);
+        if !self.commands.is_empty() {
+            ui.ctx().request_repaint();
+        }
+    }
+}

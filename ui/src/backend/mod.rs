@@ -1,0 +1,177 @@
+//! Runs the sessions on threads of its own, and tells what happens.
+
+mod running;
+mod watching;
+
+use crate::model::{Command, Gravity, News, PlayerOrder, RelayOrder, Relays, Reply, Settings};
+use banyan::folders::Folders;
+use banyan::session::Order;
+use running::Running;
+use std::io;
+use std::sync::{Arc, mpsc as std_mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::runtime::Builder;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// Commands that may wait; a person does not give more.
+const COMMANDS_MAX: usize = 64;
+
+/// News that may wait for the window: it looks at each frame, and a hidden one once a second. Then new ones are dropped.
+const NEWS_MAX: usize = 1024;
+
+/// How long leaving may take: children are handed over in 2 s.
+const LEAVING_MAX: Duration = Duration::from_secs(5);
+
+/// Tells the window. Can be cloned.
+#[derive(Clone)]
+pub(crate) struct Tell {
+    news: std_mpsc::SyncSender<News>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Tell {
+    pub(crate) fn tell(&self, news: News) {
+        if self.news.try_send(news).is_err() {
+            tracing::warn!("the window does not look; something is not told");
+        }
+        (self.wake)();
+    }
+}
+
+/// The other side of the window.
+#[derive(Debug)]
+pub struct Backend {
+    commands: Option<mpsc::Sender<Command>>,
+    news: std_mpsc::Receiver<News>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Backend {
+    /// Starts it. `wake` is called when there are news, from any thread.
+    ///
+    /// # Errors
+    /// If the system gives no threads.
+    pub fn start(folders: Folders, settings: Settings, wake: impl Fn() + Send + Sync + 'static) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let (commands, given) = mpsc::channel(COMMANDS_MAX);
+        let (news, told) = std_mpsc::sync_channel(NEWS_MAX);
+        let tell = Tell {
+            news,
+            wake: Arc::new(wake),
+        };
+        let worker = Worker {
+            folders,
+            settings,
+            viewer: None,
+            broadcast: None,
+            tell,
+        };
+        let run = move || runtime.block_on(worker.run(given));
+        let thread = std::thread::Builder::new().name("backend".into()).spawn(run)?;
+        Ok(Self {
+            commands: Some(commands),
+            news: told,
+            thread: Some(thread),
+        })
+    }
+
+    /// Has something done.
+    pub fn send(&self, command: Command) {
+        if let Some(commands) = &self.commands
+            && commands.try_send(command).is_err()
+        {
+            tracing::warn!("the backend does not listen; a command is dropped");
+        }
+    }
+
+    /// What has happened since the last time.
+    pub fn news(&self) -> impl Iterator<Item = News> + '_ {
+        self.news.try_iter()
+    }
+}
+
+impl Drop for Backend {
+    /// Leaves cleanly: children are handed over first.
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Does what is wanted.
+struct Worker {
+    folders: Folders,
+    settings: Settings,
+    viewer: Option<Running>,
+    broadcast: Option<Running>,
+    tell: Tell,
+}
+
+impl Worker {
+    async fn run(mut self, mut given: mpsc::Receiver<Command>) {
+        let mut second = interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                command = given.recv() => match command {
+                    Some(command) => self.obey(command).await,
+                    None => break,
+                },
+                _ = second.tick() => self.tell.tell(News::Second),
+            }
+        }
+        let leaving = [self.viewer.take(), self.broadcast.take()];
+        for session in leaving.into_iter().flatten() {
+            let _ = timeout(LEAVING_MAX, session.leave()).await;
+        }
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Watch(link) => self.watch(&link).await,
+            Command::Leave => self.leave().await,
+            Command::GoLive(form) => self.go_live(*form),
+            Command::EndBroadcast => self.off_air().await,
+            Command::Answer(id, reply) => self.answer(id, reply).await,
+            Command::Relay(order) => self.relays(order).await,
+            Command::Keep(settings) => self.settings = *settings,
+            Command::Player(order) => self.player(order),
+            Command::CheckAccount => self.check_account().await,
+            // The window's own affair.
+            Command::FullScreen(_) | Command::Copy(_) | Command::KeepChannels => {}
+        }
+    }
+
+    async fn leave(&mut self) {
+        if let Some(viewer) = self.viewer.take() {
+            viewer.leave().await;
+        }
+        self.tell.tell(News::Left(None));
+    }
+
+    async fn off_air(&mut self) {
+        if let Some(broadcast) = self.broadcast.take() {
+            broadcast.leave().await;
+        }
+    }
+
+    async fn answer(&mut self, id: String, reply: Reply) {
+        let Some(viewer) = &self.viewer else { return };
+        let yes = matches!(reply, Reply::Sponsor(_));
+        viewer.order(Order::Answer { id: Some(id), yes }).await;
+    }
+
+    fn player(&mut self, _order: PlayerOrder) {}
+
+    async fn relays(&mut self, _order: RelayOrder) {
+        self.tell.tell(News::Relays(Relays::Found(Vec::new())));
+    }
+
+    async fn check_account(&mut self) {
+        self.tell.tell(News::Say(Gravity::Note, "`banyan cloud check` says what is missing.".into()));
+    }
+}

@@ -1,0 +1,105 @@
+//! A session that runs: what it tells is passed on until it ends.
+
+use super::Tell;
+use crate::model::News;
+use banyan::error::{Error, Finish};
+use banyan::notice::Notice;
+use banyan::session::{Look, Order, Session};
+use banyan::snapshot::Snapshot;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+/// How what a session tells becomes news.
+#[derive(Clone, Copy)]
+pub(super) struct Telling {
+    pub(super) notice: fn(Notice) -> News,
+    pub(super) snapshot: fn(Box<Snapshot>, bool) -> News,
+    pub(super) ended: fn(Option<String>) -> News,
+}
+
+/// A viewer's.
+pub(super) const VIEWER: Telling = Telling {
+    notice: News::Watched,
+    snapshot: News::Viewer,
+    ended: News::Left,
+};
+
+/// A broadcaster's.
+pub(super) const BROADCASTER: Telling = Telling {
+    notice: News::Broadcast,
+    snapshot: News::Broadcaster,
+    ended: News::OffAir,
+};
+
+/// A session that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    orders: mpsc::Sender<Order>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Follows `session` until it ends.
+    pub(super) fn follow(session: Session, telling: Telling, tell: Tell) -> Self {
+        Self {
+            orders: session.orders(),
+            task: tokio::spawn(follow(session, telling, tell)),
+        }
+    }
+
+    /// Gives an order; a session that has ended needs none.
+    pub(super) async fn order(&self, order: Order) {
+        let _ = self.orders.send(order).await;
+    }
+
+    /// Leaves, and waits until it has.
+    pub(super) async fn leave(self) {
+        self.order(Order::Leave).await;
+        let _ = self.task.await;
+    }
+}
+
+async fn follow(mut session: Session, telling: Telling, tell: Tell) {
+    let mut second = every_second();
+    let look = session.look();
+    loop {
+        let is_second = tokio::select! {
+            next = session.next() => match next {
+                Some((_, notice)) => {
+                    tell.tell((telling.notice)(notice));
+                    false
+                }
+                None => break,
+            },
+            _ = second.tick() => {
+                trees(&look, &tell).await;
+                true
+            }
+        };
+        tell.tell((telling.snapshot)(Box::new(session.snapshot()), is_second));
+    }
+    tell.tell((telling.ended)(words(session.finish().await)));
+}
+
+fn every_second() -> Interval {
+    let mut second = interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    second
+}
+
+async fn trees(look: &Look, tell: &Tell) {
+    if let Some(trees) = look.trees().await {
+        tell.tell(News::Trees(trees));
+    }
+}
+
+/// Why it ended, unless as asked.
+fn words(end: Result<Finish, Error>) -> Option<String> {
+    match end {
+        Ok(Finish::Left) => None,
+        Ok(finish) => Some(finish.sentence().into()),
+        Err(error) => Some(error.to_string()),
+    }
+}

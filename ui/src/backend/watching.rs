@@ -1,0 +1,95 @@
+//! Joining a channel, and going on the air.
+
+use super::Worker;
+use super::running::{BROADCASTER, Running, VIEWER};
+use crate::model::{Form, Gravity, News, Provider, Quality, Settings, SponsorWish};
+use banyan::args;
+use banyan::config::{self, Picture};
+use banyan::error::Error;
+use banyan::file;
+use std::time::Instant;
+
+impl Worker {
+    /// Leaves what is watched and joins the channel of `link`.
+    pub(super) async fn watch(&mut self, link: &str) {
+        if let Some(viewer) = self.viewer.take() {
+            viewer.leave().await;
+        }
+        match self.join(link).await {
+            Ok(viewer) => self.viewer = Some(viewer),
+            Err(error) => self.tell.tell(News::Left(Some(error.to_string()))),
+        }
+    }
+
+    async fn join(&self, link: &str) -> Result<Running, Error> {
+        let config = config::Watch::resolve(watch_args(link, &self.settings), file::Watch::default())?;
+        let session = banyan::session::watch::start(config, &self.folders, Instant::now()).await?;
+        Ok(Running::follow(session, VIEWER, self.tell.clone()))
+    }
+
+    /// Goes on the air.
+    pub(super) fn go_live(&mut self, form: Form) {
+        if self.broadcast.is_some() {
+            return;
+        }
+        match self.open(&form) {
+            Ok(broadcast) => self.broadcast = Some(broadcast),
+            Err(why) => self.tell.tell(News::OffAir(Some(why))),
+        }
+    }
+
+    fn open(&self, form: &Form) -> Result<Running, String> {
+        let config = broadcast(form)?;
+        let session = banyan::session::broadcast::start(&config, &self.folders, Instant::now());
+        let session = session.map_err(|error| error.to_string())?;
+        self.tell.tell(News::Say(Gravity::Note, "You are on the air as soon as the first picture comes in.".into()));
+        Ok(Running::follow(session, BROADCASTER, self.tell.clone()))
+    }
+}
+
+fn watch_args(link: &str, settings: &Settings) -> args::Watch {
+    let provider = match settings.provider {
+        Provider::Local => args::Provider::Local,
+        Provider::Ec2 => args::Provider::Ec2,
+    };
+    let sponsor = match settings.sponsor {
+        SponsorWish::Ask => args::Sponsor::Ask,
+        SponsorWish::Never => args::Sponsor::Never,
+    };
+    args::Watch {
+        link: link.into(),
+        uplink: settings.uplink(),
+        buffer: Some(duration(settings.buffer_s)),
+        relay_only: settings.relay_only,
+        sponsor: Some(sponsor),
+        provider: Some(provider),
+        region: (!settings.region.is_empty()).then(|| settings.region.clone()),
+        hours: Some(duration(settings.hours * 3600.0)),
+        budget: Some(banyan_cloud::money::Usd::from_cents((settings.budget_usd * 100.0).round() as u64)),
+        ..args::Watch::default()
+    }
+}
+
+fn duration(seconds: f32) -> banyan_protocol::time::Duration {
+    banyan_protocol::time::Duration::from_millis((seconds * 1000.0).round() as u64)
+}
+
+fn broadcast(form: &Form) -> Result<config::Broadcast, String> {
+    let input = form.resolve()?;
+    let arguments = args::Broadcast {
+        input: Some(input),
+        title: Some(form.title.trim().into()),
+        uplink: form.uplink()?,
+        looped: form.looped,
+        private: form.private,
+        ..args::Broadcast::default()
+    };
+    let config = config::Broadcast::resolve(arguments, file::Broadcast::default());
+    let mut config = config.map_err(|error| error.to_string())?;
+    config.picture = match form.quality {
+        Quality::Auto => Picture::Auto,
+        Quality::Encode => Picture::Transcode,
+        Quality::Copy => Picture::Copy,
+    };
+    Ok(config)
+}

@@ -1,0 +1,135 @@
+//! All that the window shows, and how what happens changes it. Nothing here knows a window, a clock or a network.
+
+mod broadcasting;
+mod channels;
+mod command;
+mod history;
+mod news;
+pub mod player;
+mod relays;
+pub mod samples;
+mod settings;
+mod sponsoring;
+mod watching;
+
+pub use broadcasting::{Broadcasting, Form, Quality, Source};
+pub use channels::{Channel, Channels};
+pub use command::{Command, PlayerOrder, RelayOrder};
+pub use history::{History, Sample};
+pub use news::News;
+pub use relays::{Found, Relays};
+pub use settings::{Look, Provider, Settings, SponsorWish};
+pub use sponsoring::{Account, Reply, Request, Terms};
+pub use watching::{Playing, Watching};
+
+use banyan::trees::Trees;
+
+/// A page of the app.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Page {
+    /// A channel, or the way to one.
+    #[default]
+    Watch,
+    /// One's own channel.
+    Broadcast,
+    /// Who feeds whom.
+    Network,
+    /// Relays and what they cost.
+    Relays,
+    /// What the person prefers.
+    Settings,
+}
+
+impl Page {
+    /// All of them, in the order of the navigation.
+    pub const ALL: [Self; 5] = [Self::Watch, Self::Broadcast, Self::Network, Self::Relays, Self::Settings];
+
+    /// Its name.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Watch => "Watch",
+            Self::Broadcast => "Broadcast",
+            Self::Network => "Network",
+            Self::Relays => "Relays",
+            Self::Settings => "Settings",
+        }
+    }
+}
+
+/// How grave a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gravity {
+    /// Good to know.
+    Note,
+    /// Something is not as it should be.
+    Warning,
+    /// What was asked for did not happen.
+    Failure,
+}
+
+/// A message that stays until it is put away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// How grave.
+    pub gravity: Gravity,
+    /// A sentence: what happened and what to do.
+    pub text: String,
+}
+
+/// The most messages shown at once; older ones go.
+const MESSAGES_MAX: usize = 3;
+
+/// All that the window shows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Model {
+    /// The page shown.
+    pub page: Page,
+    /// What is typed into the link's field.
+    pub link: String,
+    /// Channels that were watched or are kept.
+    pub channels: Channels,
+    /// The channel that is watched.
+    pub watching: Option<Watching>,
+    /// What the next broadcast will be.
+    pub form: Form,
+    /// The broadcast that is on the air.
+    pub broadcasting: Option<Broadcasting>,
+    /// The request to sponsor that is open.
+    pub request: Option<Request>,
+    /// Who feeds whom, as far as this program knows.
+    pub trees: Option<Trees>,
+    /// How it went.
+    pub history: History,
+    /// What runs in this person's name.
+    pub relays: Relays,
+    /// What the person prefers.
+    pub settings: Settings,
+    /// Messages, oldest first.
+    pub messages: Vec<Message>,
+    /// Whether the picture fills the screen.
+    pub full_screen: bool,
+}
+
+impl Model {
+    /// A model that shows what was kept.
+    pub fn new(settings: Settings, channels: Channels) -> Self {
+        Self {
+            form: Form::of(&settings),
+            settings,
+            channels,
+            ..Self::default()
+        }
+    }
+
+    /// Shows a message until it is put away.
+    pub fn say(&mut self, gravity: Gravity, text: impl Into<String>) {
+        let message = Message {
+            gravity,
+            text: text.into(),
+        };
+        self.messages.retain(|said| *said != message);
+        self.messages.push(message);
+        let surplus = self.messages.len().saturating_sub(MESSAGES_MAX);
+        self.messages.drain(..surplus);
+    }
+}

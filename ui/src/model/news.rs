@@ -1,0 +1,220 @@
+//! What happened, as the backend tells it, and what it changes.
+
+use super::{Account, Broadcasting, Gravity, Model, Playing, Relays, Request, Terms};
+use banyan::notice::{Notice, Own};
+use super::player;
+use banyan::snapshot::Snapshot;
+use banyan::trees::Trees;
+use banyan_protocol::event::Event;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    /// The viewer told something.
+    Watched(Notice),
+    /// The broadcaster told something.
+    Broadcast(Notice),
+    /// How the viewer stands; `true` once a second.
+    Viewer(Box<Snapshot>, bool),
+    /// How the broadcaster stands; `true` once a second.
+    Broadcaster(Box<Snapshot>, bool),
+    /// How the player stands.
+    Player(player::State),
+    /// Who feeds whom.
+    Trees(Trees),
+    /// The viewer ended: in words, if not as asked.
+    Left(Option<String>),
+    /// The broadcast ended: in words, if not as asked.
+    OffAir(Option<String>),
+    /// A second has passed.
+    Second,
+    /// What runs.
+    Relays(Relays),
+    /// Whether the cloud account is ready.
+    Account(Account),
+    /// Cameras and capture cards that there are.
+    Cameras(Vec<String>),
+    /// Something to say.
+    Say(Gravity, String),
+}
+
+impl Model {
+    /// Takes in what happened.
+    pub fn take(&mut self, news: News) {
+        match news {
+            News::Watched(notice) => self.watched(notice),
+            News::Broadcast(notice) => self.broadcast(notice),
+            News::Viewer(snapshot, second) => self.viewer(*snapshot, second),
+            News::Broadcaster(snapshot, second) => self.broadcaster(*snapshot, second),
+            News::Player(state) => self.player(state),
+            News::Trees(trees) => self.trees = Some(trees),
+            News::Left(why) => self.left(why),
+            News::OffAir(why) => self.off_air(why),
+            News::Second => self.second(),
+            News::Relays(relays) => self.relays = relays,
+            News::Account(account) => self.account(account),
+            News::Cameras(cameras) => self.form.cameras = cameras,
+            News::Say(gravity, text) => self.say(gravity, text),
+        }
+    }
+
+    fn watched(&mut self, notice: Notice) {
+        match notice {
+            Notice::Event(event) => self.viewer_event(event),
+            Notice::Own(Own::Warning { message }) => self.say(Gravity::Warning, message),
+            Notice::Own(_) => {}
+        }
+    }
+
+    fn viewer_event(&mut self, event: Event) {
+        match event {
+            Event::SponsorRequest {
+                id,
+                reason,
+                deadline_s,
+                estimate_usd_per_hour,
+                helps,
+                ..
+            } => {
+                self.request = Some(Request {
+                    id,
+                    reason,
+                    helps,
+                    seconds_left: deadline_s,
+                    usd_per_hour: estimate_usd_per_hour,
+                    terms: Terms::of(&self.settings),
+                    account: Account::Unknown,
+                });
+            }
+            Event::SponsorWithdrawn { .. } => self.request = None,
+            Event::Tier { why, .. } => {
+                if let Some(watching) = &mut self.watching {
+                    watching.tier_reason = Some(why);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn broadcast(&mut self, notice: Notice) {
+        let on_air = self.broadcasting.get_or_insert_with(Broadcasting::default);
+        match notice {
+            Notice::Own(Own::Ready { link, note, .. }) => {
+                on_air.link = Some(link);
+                if let Some(note) = note {
+                    self.say(Gravity::Note, note);
+                }
+            }
+            Notice::Own(Own::InputPaused { why }) => on_air.input_paused = Some(why),
+            Notice::Own(Own::InputResumed) => on_air.input_paused = None,
+            Notice::Own(Own::Warning { message }) => self.say(Gravity::Warning, message),
+            _ => {}
+        }
+    }
+
+    fn viewer(&mut self, snapshot: Snapshot, second: bool) {
+        if second {
+            self.history.add(&snapshot);
+        }
+        if let Some(watching) = &mut self.watching {
+            if !snapshot.title.is_empty() && watching.snapshot.title != snapshot.title {
+                self.channels.watched(&watching.link, &snapshot.title);
+            }
+            watching.snapshot = snapshot;
+        }
+    }
+
+    fn broadcaster(&mut self, snapshot: Snapshot, second: bool) {
+        if second && self.watching.is_none() {
+            self.history.add(&snapshot);
+        }
+        if let Some(on_air) = &mut self.broadcasting {
+            on_air.snapshot = snapshot;
+        }
+    }
+
+    fn player(&mut self, state: player::State) {
+        if let Some(watching) = &mut self.watching {
+            watching.player = state;
+        }
+    }
+
+    fn left(&mut self, why: Option<String>) {
+        self.request = None;
+        self.trees = None;
+        match (&mut self.watching, why) {
+            (Some(watching), Some(why)) => watching.ended = Some(why),
+            (watching, _) => *watching = None,
+        }
+    }
+
+    fn off_air(&mut self, why: Option<String>) {
+        self.broadcasting = None;
+        if self.watching.is_none() {
+            self.trees = None;
+        }
+        if let Some(why) = why {
+            self.say(Gravity::Failure, why);
+        }
+    }
+
+    fn second(&mut self) {
+        if let Some(request) = &mut self.request {
+            request.seconds_left = request.seconds_left.saturating_sub(1);
+        }
+        if self.request.as_ref().is_some_and(|request| request.seconds_left == 0) {
+            self.request = None;
+        }
+    }
+
+    fn account(&mut self, account: Account) {
+        if let Some(request) = &mut self.request {
+            request.account = account;
+        }
+    }
+
+    /// Whether the screen is to stay awake.
+    pub fn keeps_awake(&self) -> bool {
+        let watching = self.watching.as_ref().map(super::Watching::playing);
+        matches!(watching, Some(Playing::Live | Playing::Stalled | Playing::Joining))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn a_question_that_nobody_answers_goes_away() {
+        let mut model = samples::watch();
+        model.request = Some(samples::request());
+        let seconds = samples::request().seconds_left;
+        for _ in 1..seconds {
+            model.take(News::Second);
+        }
+        assert_eq!(model.request.as_ref().unwrap().seconds_left, 1);
+        model.take(News::Second);
+        assert_eq!(model.request, None);
+    }
+
+    #[test]
+    fn who_is_thrown_out_is_told_why_and_who_leaves_is_not() {
+        let mut model = samples::watch();
+        model.take(News::Left(Some("The channel is full.".into())));
+        assert_eq!(model.watching.as_ref().unwrap().playing(), Playing::Ended);
+        model.take(News::Left(None));
+        assert_eq!(model.watching, None);
+        assert!(!model.keeps_awake());
+    }
+
+    #[test]
+    fn the_same_message_is_said_once() {
+        let mut model = Model::default();
+        for text in ["a", "b", "a", "c", "d"] {
+            model.take(News::Say(Gravity::Note, text.into()));
+        }
+        let texts: Vec<&str> = model.messages.iter().map(|message| &*message.text).collect();
+        assert_eq!(texts, ["a", "c", "d"]);
+    }
+}

@@ -1,0 +1,42 @@
+//! What runs in this person's name, and what it costs.
+
+/// What is known of relays that run, whoever started them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Relays {
+    /// Nobody has looked yet.
+    #[default]
+    Unknown,
+    /// It is being looked for.
+    Looking,
+    /// What was found.
+    Found(Vec<Found>),
+    /// It could not be looked for: why, and what to do.
+    Failed(String),
+}
+
+/// A relay that runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Its lease, by which it is ended.
+    pub lease: String,
+    /// Who gives the machine, in words.
+    pub provider: String,
+    /// Where it runs, in words.
+    pub place: String,
+    /// Minutes that are left; none: it is past its lease.
+    pub minutes_left: Option<u64>,
+    /// What it has cost so far, in US dollars.
+    pub spent_usd: Option<f64>,
+    /// Why it should be ended, if it should.
+    pub orphaned: Option<String>,
+}
+
+impl Relays {
+    /// Those that nobody commands any more or that are past their lease.
+    pub fn orphans(&self) -> usize {
+        match self {
+            Self::Found(found) => found.iter().filter(|relay| relay.orphaned.is_some()).count(),
+            _ => 0,
+        }
+    }
+}

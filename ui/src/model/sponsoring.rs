@@ -1,0 +1,136 @@
+//! The question whether somebody sponsors a relay, and what the answer would mean.
+
+use super::settings::{Provider, Settings};
+
+/// A question that is open.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Its name.
+    pub id: String,
+    /// Why it is asked.
+    pub reason: String,
+    /// Viewers whom a relay would help.
+    pub helps: u32,
+    /// Seconds left to answer.
+    pub seconds_left: u32,
+    /// What it may cost an hour, in US dollars, without any free tier.
+    pub usd_per_hour: f64,
+    /// What would be agreed to.
+    pub terms: Terms,
+    /// Whether the account is ready, as far as it was checked.
+    pub account: Account,
+}
+
+/// What the person agrees to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Terms {
+    /// Who gives the machine.
+    pub provider: Provider,
+    /// The region; empty: the best one.
+    pub region: String,
+    /// The longest.
+    pub hours: f32,
+    /// The most, in US dollars.
+    pub budget_usd: f32,
+}
+
+impl Terms {
+    /// What the person prefers.
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            provider: settings.provider,
+            region: settings.region.clone(),
+            hours: settings.hours,
+            budget_usd: settings.budget_usd,
+        }
+    }
+
+    /// Where it would run, in words.
+    pub fn place(&self) -> &str {
+        match (self.provider, self.region.as_str()) {
+            (Provider::Local, _) => "on this computer",
+            (Provider::Ec2, "") => "in the nearest region",
+            (Provider::Ec2, region) => region,
+        }
+    }
+}
+
+/// Whether the cloud account is ready.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Account {
+    /// Nobody looked.
+    #[default]
+    Unknown,
+    /// It is being looked at.
+    Checking,
+    /// It is.
+    Ready,
+    /// It is not: what is missing, and how to get it.
+    Missing(Vec<String>),
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// A relay on these terms.
+    Sponsor(Terms),
+    /// No, this time.
+    NotNow,
+    /// No, and not again.
+    Never,
+}
+
+impl Request {
+    /// What it does, in words.
+    pub fn effect(&self) -> String {
+        let people = match self.helps {
+            0 => "Everybody keeps the full picture".into(),
+            1 => "1 person gets the full picture back".to_string(),
+            helps => format!("{helps} people get the full picture back"),
+        };
+        format!("{people}, and you are served first.")
+    }
+
+    /// What it costs, in words.
+    pub fn cost(&self) -> String {
+        if self.terms.provider == Provider::Local {
+            return "It costs nothing but this computer's uplink.".into();
+        }
+        let most = f64::from(self.terms.budget_usd);
+        let hours = f64::from(self.terms.hours);
+        let likely = (self.usd_per_hour * hours).min(most);
+        format!(
+            "About ${:.2} an hour, ${likely:.2} in all, and never more than ${most:.2}: then the relay stops by itself. \
+             No free tier is counted on.",
+            self.usd_per_hour
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn the_cost_never_exceeds_the_budget() {
+        let mut request = samples::request();
+        request.terms.provider = Provider::Ec2;
+        request.usd_per_hour = 3.0;
+        request.terms.hours = 2.0;
+        request.terms.budget_usd = 1.0;
+        let cost = request.cost();
+        assert!(cost.contains("$1.00 in all") && cost.contains("never more than $1.00"), "{cost}");
+        request.terms.provider = Provider::Local;
+        assert!(request.cost().contains("nothing"));
+    }
+
+    #[test]
+    fn the_effect_counts_people() {
+        let mut request = samples::request();
+        request.helps = 6;
+        assert!(request.effect().starts_with("6 people"));
+        request.helps = 1;
+        assert!(request.effect().starts_with("1 person"));
+    }
+}

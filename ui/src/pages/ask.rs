@@ -1,0 +1,100 @@
+//! The question whether this person sponsors a relay: calm, with everything that an answer needs, and without tricks.
+
+use crate::look::{FAR, NEAR, palette};
+use crate::model::{Account, Command, Model, Provider, Reply, Request};
+use crate::widgets::{heading, primary, quiet};
+use eframe::egui::{ComboBox, Id, Modal, RichText, ScrollArea, Slider, TextEdit, Ui};
+
+const WIDTH: f32 = 460.0;
+
+pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
+    let room = ui.ctx().content_rect();
+    let Some(request) = &mut model.request else {
+        return;
+    };
+    let mut reply = None;
+    Modal::new(Id::unique("sponsor request")).show(ui.ctx(), |ui| {
+        ui.set_width(WIDTH.min(room.width() - 64.0));
+        let scroll = ScrollArea::vertical().max_height(room.height() - 96.0);
+        scroll.show(ui, |ui| {
+            question(ui, request);
+            terms(ui, request, out);
+            reply = answers(ui, request);
+        });
+    });
+    if let Some(reply) = reply {
+        out.push(Command::Answer(request.id.clone(), reply));
+        model.request = None;
+    }
+}
+
+fn question(ui: &mut Ui, request: &Request) {
+    heading(ui, "Would you sponsor a relay?");
+    ui.label(&request.reason);
+    ui.label(RichText::new(request.effect()).strong());
+    ui.add_space(NEAR);
+}
+
+fn terms(ui: &mut Ui, request: &mut Request, out: &mut Vec<Command>) {
+    let chosen = &mut request.terms;
+    ComboBox::from_label("Where it runs")
+        .selected_text(chosen.provider.title())
+        .show_ui(ui, |ui| {
+            for provider in [Provider::Local, Provider::Ec2] {
+                ui.selectable_value(&mut chosen.provider, provider, provider.title());
+            }
+        });
+    ui.add(Slider::new(&mut chosen.hours, 0.25..=8.0).step_by(0.25).suffix(" h").text("At most this long"));
+    if chosen.provider == Provider::Ec2 {
+        ui.add(Slider::new(&mut chosen.budget_usd, 0.05..=20.0).logarithmic(true).prefix("$").fixed_decimals(2).text("At most this much"));
+        let label = ui.label("Region (empty: the nearest)");
+        ui.add(TextEdit::singleline(&mut chosen.region).hint_text("eu-central-1")).labelled_by(label.id);
+        account(ui, &request.account, out);
+    }
+    ui.add_space(NEAR);
+    ui.label(request.cost());
+    ui.label(RichText::new("You can end it at any time. When you leave, you choose whether it runs on.").weak());
+}
+
+fn account(ui: &mut Ui, account: &Account, out: &mut Vec<Command>) {
+    let palette = palette(ui.ctx());
+    match account {
+        Account::Unknown => {
+            if quiet(ui, "Check my account").clicked() {
+                out.push(Command::CheckAccount);
+            }
+        }
+        Account::Checking => {
+            ui.horizontal(|ui| {
+                ui.spinner();
+                ui.label("Looking at your account …");
+            });
+        }
+        Account::Ready => {
+            ui.colored_label(palette.good, "Your account is ready.");
+        }
+        Account::Missing(what) => {
+            for sentence in what {
+                ui.colored_label(palette.warn, sentence);
+            }
+        }
+    }
+}
+
+fn answers(ui: &mut Ui, request: &Request) -> Option<Reply> {
+    let mut reply = None;
+    ui.add_space(FAR / 2.0);
+    ui.horizontal_wrapped(|ui| {
+        if primary(ui, "Sponsor").clicked() {
+            reply = Some(Reply::Sponsor(request.terms.clone()));
+        }
+        if quiet(ui, "Not now").clicked() {
+            reply = Some(Reply::NotNow);
+        }
+        if quiet(ui, "Don't ask again").clicked() {
+            reply = Some(Reply::Never);
+        }
+    });
+    ui.label(RichText::new(format!("The question is open for {} more seconds.", request.seconds_left)).weak());
+    reply
+}

@@ -1,0 +1,168 @@
+//! One's own channel: the way on the air, and how it is there.
+
+use crate::look::{FAR, NEAR, palette};
+use crate::model::{Broadcasting, Command, Form, Model, Quality, Source};
+use crate::widgets::{card, heading, meter, page, primary, quiet, share};
+use banyan_protocol::units::Bitrate;
+use eframe::egui::{ComboBox, RichText, TextEdit, Ui};
+
+/// A stream of usual quality, to say what an uplink bears before there is one: 720p.
+const USUAL_STREAM: Bitrate = Bitrate(3_000_000);
+
+pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
+    match model.broadcasting.clone() {
+        Some(on_air) => page(ui, "You are on the air", |ui| live(ui, &on_air, out)),
+        None => page(ui, "Broadcast", |ui| form(ui, &mut model.form, out)),
+    }
+}
+
+fn form(ui: &mut Ui, form: &mut Form, out: &mut Vec<Command>) {
+    card(ui, |ui| {
+        heading(ui, "Where does the picture come from?");
+        ui.horizontal_wrapped(|ui| {
+            for source in Source::ALL {
+                let chosen = form.source == source;
+                if ui.selectable_label(chosen, source.title()).clicked() && !chosen {
+                    form.source = source;
+                    form.input.clear();
+                }
+            }
+        });
+        ui.add_space(NEAR);
+        input(ui, form, out);
+    });
+    ui.add_space(NEAR);
+    card(ui, |ui| channel(ui, form));
+    ui.add_space(NEAR);
+    if let Some(complaint) = &form.complaint {
+        ui.colored_label(palette(ui.ctx()).bad, complaint);
+    }
+    if primary(ui, "Go live").clicked() {
+        out.push(Command::GoLive(Box::new(form.clone())));
+    }
+}
+
+fn input(ui: &mut Ui, form: &mut Form, out: &mut Vec<Command>) {
+    match form.source {
+        Source::Obs => push(ui, &form.push_addresses(), out),
+        Source::File => {
+            field(ui, "Path of the file, or drop it on this window", "/home/me/film.mkv", &mut form.input);
+            ui.checkbox(&mut form.looped, "Begin again when it ends");
+        }
+        Source::Camera => camera(ui, form),
+        Source::Screen => field(ui, "Which display (empty: the first)", ":0.0", &mut form.input),
+        Source::Address => field(ui, "Address that FFmpeg opens", "rtsp://camera.local/stream", &mut form.input),
+        Source::Tuner => field(ui, "UDP port that the tuner sends to (empty: 1234)", "1234", &mut form.input),
+        Source::Test => {
+            ui.label("A moving pattern and a tone, to try things out.");
+        }
+    }
+}
+
+fn push(ui: &mut Ui, addresses: &[(&'static str, String)], out: &mut Vec<Command>) {
+    ui.label("In OBS: Settings, Stream, Service “Custom”. Then start streaming there.");
+    for (name, address) in addresses {
+        ui.horizontal_wrapped(|ui| {
+            ui.label(*name);
+            ui.label(RichText::new(address).monospace());
+            if quiet(ui, "Copy").on_hover_text(*name).clicked() {
+                out.push(Command::Copy(address.clone()));
+            }
+        });
+    }
+}
+
+fn camera(ui: &mut Ui, form: &mut Form) {
+    if form.cameras.is_empty() {
+        ui.colored_label(
+            palette(ui.ctx()).warn,
+            "No camera or capture card was found. Plug one in, or close the program that uses it.",
+        );
+        return;
+    }
+    let chosen = if form.input.is_empty() { "Choose one" } else { &form.input };
+    ComboBox::from_label("Camera").selected_text(chosen.to_string()).show_ui(ui, |ui| {
+        for camera in &form.cameras {
+            ui.selectable_value(&mut form.input, camera.clone(), camera);
+        }
+    });
+}
+
+fn field(ui: &mut Ui, name: &str, hint: &str, text: &mut String) {
+    let label = ui.label(name);
+    let field = TextEdit::singleline(text).hint_text(hint).desired_width(f32::INFINITY);
+    ui.add(field).labelled_by(label.id);
+}
+
+fn channel(ui: &mut Ui, form: &mut Form) {
+    heading(ui, "The channel");
+    field(ui, "Title", "Garden concert", &mut form.title);
+    ComboBox::from_label("Quality")
+        .selected_text(quality(form.quality))
+        .show_ui(ui, |ui| {
+            for choice in [Quality::Auto, Quality::Encode, Quality::Copy] {
+                ui.selectable_value(&mut form.quality, choice, quality(choice));
+            }
+        });
+    field(ui, "Your uplink in Mbit/s (empty: it is measured)", "10", &mut form.uplink_mbps);
+    match form.uplink() {
+        Err(complaint) => {
+            ui.colored_label(palette(ui.ctx()).bad, complaint);
+        }
+        Ok(_) => {
+            if let Some(bears) = form.bears(USUAL_STREAM) {
+                ui.label(RichText::new(bears).weak());
+            }
+        }
+    }
+    ui.checkbox(&mut form.private, "Private: only who has the link may join");
+}
+
+const fn quality(choice: Quality) -> &'static str {
+    match choice {
+        Quality::Auto => "As it comes, and a low quality beside it",
+        Quality::Encode => "Encoded anew",
+        Quality::Copy => "As it comes, nothing beside it",
+    }
+}
+
+fn live(ui: &mut Ui, on_air: &Broadcasting, out: &mut Vec<Command>) {
+    let colours = palette(ui.ctx());
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new("ON AIR").strong().color(colours.bad));
+        ui.label(RichText::new(&on_air.title).strong());
+        if quiet(ui, "Stop").clicked() {
+            out.push(Command::EndBroadcast);
+        }
+    });
+    if let Some(why) = &on_air.input_paused {
+        ui.colored_label(colours.warn, format!("Nothing comes in: {why} Viewers wait; they see the picture when it is back."));
+    }
+    if !on_air.push.is_empty() {
+        card(ui, |ui| push(ui, &on_air.push, out));
+    }
+    card(ui, |ui| capacity(ui, on_air));
+    ui.add_space(FAR / 2.0);
+    match &on_air.link {
+        Some(link) => card(ui, |ui| share(ui, link, out)).inner,
+        None => {
+            ui.spinner();
+        }
+    }
+}
+
+fn capacity(ui: &mut Ui, on_air: &Broadcasting) {
+    heading(ui, "Who watches");
+    ui.label(on_air.capacity());
+    if let Some(capacity) = &on_air.snapshot.capacity {
+        meter(ui, "Uplinks in use", capacity.slots_used as f64, capacity.slots_total as f64);
+        let relays = match capacity.relays {
+            0 => String::new(),
+            1 => ", 1 relay among them".into(),
+            relays => format!(", {relays} relays among them"),
+        };
+        let text = format!("{} of {} slots of all uplinks are in use{relays}.", capacity.slots_used, capacity.slots_total);
+        ui.label(RichText::new(text).weak());
+    }
+    ui.label(RichText::new(format!("You send {}.", on_air.snapshot.up)).weak());
+}

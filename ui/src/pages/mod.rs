@@ -1,0 +1,71 @@
+//! The pages: functions of the model that give back commands.
+
+mod ask;
+mod broadcast;
+mod home;
+mod network;
+mod relays;
+mod settings;
+mod watch;
+
+use crate::look::{NARROW, NEAR, palette};
+use crate::model::{Command, Model, Page};
+use crate::widgets;
+use eframe::egui::{CentralPanel, Frame, Panel, RichText, Ui, Vec2};
+
+/// What draws the picture of a channel: the app's player, or a still for tests.
+pub type Screen<'a> = dyn FnMut(&mut Ui) + 'a;
+
+/// Draws everything. What the person wants goes to `out`.
+pub fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
+    if model.full_screen && model.watching.is_some() {
+        CentralPanel::no_frame().show(ui, |ui| watch::full_screen(ui, model, screen, out));
+        return;
+    }
+    navigation(ui, model);
+    CentralPanel::default().show(ui, |ui| {
+        widgets::banners(ui, &mut model.messages);
+        match model.page {
+            Page::Watch if model.watching.is_some() => watch::show(ui, model, screen, out),
+            Page::Watch => home::show(ui, model, out),
+            Page::Broadcast => broadcast::show(ui, model, out),
+            Page::Network => network::show(ui, model),
+            Page::Relays => relays::show(ui, model, out),
+            Page::Settings => settings::show(ui, model, out),
+        }
+    });
+    ask::show(ui, model, out);
+}
+
+fn navigation(ui: &mut Ui, model: &mut Model) {
+    let margin = Frame::side_top_panel(ui.style()).inner_margin(NEAR * 1.5);
+    if ui.available_width() < NARROW {
+        Panel::bottom("navigation").resizable(false).frame(margin).show(ui, |ui| {
+            ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().button_padding = Vec2::new(8.0, 7.0);
+                pages(ui, model);
+            });
+        });
+    } else {
+        Panel::left("navigation").resizable(false).exact_size(150.0).frame(margin).show(ui, |ui| {
+            ui.add_space(NEAR);
+            ui.label(RichText::new("Banyan").strong().size(20.0).color(palette(ui.ctx()).accent));
+            ui.add_space(NEAR * 2.0);
+            ui.vertical_centered_justified(|ui| pages(ui, model));
+        });
+    }
+}
+
+fn pages(ui: &mut Ui, model: &mut Model) {
+    for page in Page::ALL {
+        let mark = match page {
+            Page::Broadcast if model.broadcasting.is_some() => " (on air)",
+            Page::Relays if model.relays.orphans() > 0 => " (!)",
+            _ => "",
+        };
+        let text = format!("{}{mark}", page.title());
+        if ui.selectable_label(model.page == page, text).clicked() {
+            model.page = page;
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The channel that is watched: the picture, what can be done with it, and how it is.
+
+use super::Screen;
+use crate::look::{FAR, NEAR, palette};
+use crate::model::{Command, Model, PlayerOrder, Playing, Watching};
+use crate::widgets::{primary, quiet};
+use eframe::egui::{
+    Align, Align2, Color32, Context, CornerRadius, FontId, Frame, Key, Layout, Rect, RichText, Slider, Ui, UiBuilder, WidgetInfo,
+    Role, vec2,
+};
+
+/// What a click on "Back" goes back by, in seconds.
+const STEP_S: u32 = 10;
+
+/// Behind the live edge by less than this, it is live.
+const LIVE_MS: u64 = 1_500;
+
+/// Height of what stands below the picture.
+const CONTROLS: f32 = 84.0;
+
+pub(super) fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
+    let Some(watching) = model.watching.clone() else {
+        return;
+    };
+    keys(ui.ctx(), &watching, model, out);
+    title(ui, &watching, out);
+    let height = (ui.available_height() - CONTROLS).max(120.0);
+    picture(ui, height, &watching, model, screen, out);
+    trouble(ui, &watching);
+    controls(ui, &watching, model, out);
+}
+
+pub(super) fn full_screen(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
+    let Some(watching) = model.watching.clone() else {
+        return;
+    };
+    keys(ui.ctx(), &watching, model, out);
+    picture(ui, ui.available_height(), &watching, model, screen, out);
+}
+
+/// While no field has the focus: space, arrows, M, F, L.
+fn keys(ctx: &Context, watching: &Watching, model: &mut Model, out: &mut Vec<Command>) {
+    if ctx.text_edit_focused() {
+        return;
+    }
+    let pressed = |key| ctx.input(|input| input.key_pressed(key) && input.modifiers.is_none());
+    let nothing_focused = ctx.memory(|memory| memory.focused().is_none());
+    if pressed(Key::Space) && nothing_focused {
+        out.push(pause_or_resume(watching));
+    }
+    if pressed(Key::ArrowLeft) && nothing_focused {
+        out.push(Command::Player(PlayerOrder::Back(STEP_S)));
+    }
+    if pressed(Key::L) {
+        out.push(Command::Player(PlayerOrder::Live));
+    }
+    if pressed(Key::M) {
+        mute(model, out);
+    }
+    if pressed(Key::F) {
+        out.push(Command::FullScreen(!model.full_screen));
+    }
+    if pressed(Key::Escape) && model.full_screen {
+        out.push(Command::FullScreen(false));
+    }
+}
+
+fn pause_or_resume(watching: &Watching) -> Command {
+    Command::Player(match watching.player.paused {
+        true => PlayerOrder::Resume,
+        false => PlayerOrder::Pause,
+    })
+}
+
+fn mute(model: &mut Model, out: &mut Vec<Command>) {
+    model.settings.muted = !model.settings.muted;
+    out.push(Command::Player(PlayerOrder::Mute(model.settings.muted)));
+    out.push(Command::Keep(Box::new(model.settings.clone())));
+}
+
+fn title(ui: &mut Ui, watching: &Watching, out: &mut Vec<Command>) {
+    ui.horizontal(|ui| {
+        ui.heading(&watching.snapshot.title);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if quiet(ui, "Leave").clicked() {
+                out.push(Command::Leave);
+            }
+        });
+    });
+}
+
+fn picture(
+    ui: &mut Ui,
+    height: f32,
+    watching: &Watching,
+    model: &Model,
+    screen: &mut Screen<'_>,
+    out: &mut Vec<Command>,
+) {
+    let size = vec2(ui.available_width(), height);
+    let (rect, response) = ui.allocate_exact_size(size, eframe::egui::Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Picture of the channel"));
+    if response.double_clicked() {
+        out.push(Command::FullScreen(!model.full_screen));
+    }
+    let round = if model.full_screen { 0.0 } else { 10.0 };
+    ui.painter().rect_filled(rect, round, Color32::BLACK);
+    match watching.playing() {
+        Playing::Ended => ended(ui, rect, watching, out),
+        Playing::Joining => say(ui, rect, "Joining the channel …"),
+        _ => {
+            ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| screen(ui));
+            if let Some(error) = &watching.player.error {
+                say(ui, rect, error);
+            } else if watching.playing() == Playing::Stalled {
+                say(ui, rect, "One moment: the picture is late.");
+            }
+        }
+    }
+}
+
+fn say(ui: &Ui, rect: Rect, text: &str) {
+    let galley = ui.painter().layout(
+        text.into(),
+        FontId::proportional(18.0),
+        Color32::WHITE,
+        rect.width() - 40.0,
+    );
+    let at = Align2::CENTER_CENTER.align_size_within_rect(galley.size(), rect);
+    ui.painter()
+        .rect_filled(at.expand2(vec2(14.0, 8.0)), 8.0, Color32::from_black_alpha(170));
+    ui.painter().galley(at.min, galley, Color32::WHITE);
+}
+
+fn ended(ui: &mut Ui, rect: Rect, watching: &Watching, out: &mut Vec<Command>) {
+    let why = watching.ended.as_deref().unwrap_or("The channel has ended.");
+    let inner = Rect::from_center_size(rect.center(), vec2((rect.width() - 48.0).min(520.0), 140.0));
+    ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
+        ui.vertical_centered(|ui| {
+            ui.label(RichText::new(why).size(17.0).color(Color32::WHITE));
+            ui.add_space(FAR / 2.0);
+            if primary(ui, "Try again").clicked() {
+                out.push(Command::Watch(watching.link.clone()));
+            }
+            if quiet(ui, "Other channels").clicked() {
+                out.push(Command::Leave);
+            }
+        });
+    });
+}
+
+fn trouble(ui: &mut Ui, watching: &Watching) {
+    let Some(trouble) = watching.trouble() else {
+        return;
+    };
+    let colour = palette(ui.ctx()).warn;
+    let frame = Frame::new()
+        .fill(colour.gamma_multiply(0.14))
+        .corner_radius(CornerRadius::same(8))
+        .inner_margin(NEAR);
+    frame.show(ui, |ui| ui.label(trouble));
+}
+
+fn controls(ui: &mut Ui, watching: &Watching, model: &mut Model, out: &mut Vec<Command>) {
+    ui.horizontal_wrapped(|ui| {
+        let is_over = watching.playing() == Playing::Ended;
+        ui.add_enabled_ui(!is_over, |ui| transport(ui, watching, out));
+        sound(ui, model, out);
+        if quiet(ui, "Full screen").on_hover_text("F").clicked() {
+            out.push(Command::FullScreen(true));
+        }
+    });
+    ui.horizontal_wrapped(|ui| status(ui, watching));
+}
+
+fn transport(ui: &mut Ui, watching: &Watching, out: &mut Vec<Command>) {
+    let name = if watching.player.paused { "Resume" } else { "Pause" };
+    if quiet(ui, name).on_hover_text("Space").clicked() {
+        out.push(pause_or_resume(watching));
+    }
+    let back = format!("Back {STEP_S} s");
+    let can = watching.player.held_ms > 1_000;
+    if ui.add_enabled_ui(can, |ui| quiet(ui, &back)).inner.clicked() {
+        out.push(Command::Player(PlayerOrder::Back(STEP_S)));
+    }
+    let behind = watching.player.behind_live_ms;
+    if behind < LIVE_MS && !watching.player.paused {
+        ui.label(RichText::new("LIVE").strong().color(palette(ui.ctx()).bad));
+    } else if quiet(ui, "Jump to live").on_hover_text("L").clicked() {
+        out.push(Command::Player(PlayerOrder::Live));
+    }
+    if behind >= LIVE_MS {
+        ui.label(RichText::new(format!("{} s behind", behind / 1000)).weak());
+    }
+}
+
+fn sound(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
+    let name = if model.settings.muted { "Unmute" } else { "Mute" };
+    if quiet(ui, name).on_hover_text("M").clicked() {
+        mute(model, out);
+    }
+    let label = ui.label("Volume");
+    let slider = Slider::new(&mut model.settings.volume, 0.0..=1.0).show_value(false);
+    let slider = ui.add(slider).labelled_by(label.id);
+    if slider.changed() {
+        out.push(Command::Player(PlayerOrder::Volume(model.settings.volume)));
+    }
+    if slider.drag_stopped() || slider.lost_focus() {
+        out.push(Command::Keep(Box::new(model.settings.clone())));
+    }
+}
+
+fn status(ui: &mut Ui, watching: &Watching) {
+    let weak = |text: String| RichText::new(text).weak();
+    ui.label(weak(watching.quality()));
+    let shot = &watching.snapshot;
+    if let Some(stats) = watching.stats() {
+        ui.label(weak(format!("· {} of {} stripes", stats.stripes_receiving, shot.stripes)));
+        ui.label(weak(format!("· {:.1} s behind capture", stats.latency_ms as f64 / 1e3)));
+    }
+    ui.label(weak(format!("· receiving {}", shot.down)));
+    let children = match shot.stats.children {
+        0 => "passing on nothing".into(),
+        1 => format!("passing on {} to 1 viewer", shot.up),
+        many => format!("passing on {} to {many} viewers", shot.up),
+    };
+    ui.label(weak(format!("· {children}")));
+}

@@ -1,0 +1,42 @@
+//! Messages at the top, until they are put away.
+
+use crate::look::palette;
+use crate::model::{Gravity, Message};
+use eframe::egui::{Align, Button, Color32, CornerRadius, Frame, Layout, Margin, RichText, Ui};
+
+/// Shows all messages; those that are put away go.
+pub fn banners(ui: &mut Ui, messages: &mut Vec<Message>) {
+    messages.retain(|message| !banner(ui, message));
+}
+
+/// Returns whether it was put away.
+fn banner(ui: &mut Ui, message: &Message) -> bool {
+    let (colour, what) = face(ui, message.gravity);
+    let frame = Frame::new()
+        .fill(colour.gamma_multiply(0.16))
+        .corner_radius(CornerRadius::same(8))
+        .inner_margin(Margin::symmetric(12, 6))
+        .outer_margin(Margin::symmetric(8, 3));
+    frame
+        .show(ui, |ui| {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let away = ui.add(Button::new("Dismiss").frame(false));
+                ui.with_layout(Layout::left_to_right(Align::Center).with_main_wrap(true), |ui| {
+                    ui.label(RichText::new(what).color(colour).strong());
+                    ui.label(&message.text);
+                });
+                away.clicked()
+            })
+            .inner
+        })
+        .inner
+}
+
+fn face(ui: &Ui, gravity: Gravity) -> (Color32, &'static str) {
+    let palette = palette(ui.ctx());
+    match gravity {
+        Gravity::Note => (palette.accent, "Note"),
+        Gravity::Warning => (palette.warn, "Warning"),
+        Gravity::Failure => (palette.bad, "Failed"),
+    }
+}

@@ -1,0 +1,224 @@
+//! What pages do: found by what a screen reader would read, clicked, and looked at what comes of it.
+
+use banyan_tv::look;
+use banyan_tv::model::{Command, Model, Page, PlayerOrder, RelayOrder, Reply, Source, samples};
+use banyan_tv::pages;
+use eframe::egui::{Key, Role, Ui, Vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+
+/// A window on a model, and what came of it.
+struct Shown {
+    model: Model,
+    commands: Vec<Command>,
+}
+
+fn show(model: Model) -> Harness<'static, Shown> {
+    let draw = |ui: &mut Ui, shown: &mut Shown| {
+        pages::show(ui, &mut shown.model, &mut |_: &mut Ui| {}, &mut shown.commands);
+    };
+    let shown = Shown {
+        model,
+        commands: Vec::new(),
+    };
+    let mut harness = Harness::builder()
+        .with_size(Vec2::new(960.0, 900.0))
+        .with_context_setup(look::dress)
+        .build_ui_state(draw, shown);
+    harness.run_steps(3);
+    harness
+}
+
+fn click(harness: &mut Harness<'_, Shown>, label: &str) {
+    harness.get_by_role_and_label(Role::Button, label).click();
+    harness.run_steps(3);
+}
+
+fn on(page: Page, model: Model) -> Model {
+    Model { page, ..model }
+}
+
+#[test]
+fn a_link_that_is_none_cannot_be_watched_and_says_why() {
+    let mut model = samples::empty();
+    model.link = "http://example.com".into();
+    let mut harness = show(model);
+    assert!(harness.get_by_role_and_label(Role::Button, "Watch").accesskit_node().is_disabled());
+    assert!(harness.query_by_label_contains("begins with banyan://").is_some());
+    harness.state_mut().model.link = samples::link(4, "Film night");
+    harness.run_steps(2);
+    click(&mut harness, "Watch");
+    assert_eq!(harness.state().commands, [Command::Watch(samples::link(4, "Film night"))]);
+    assert_eq!(harness.state().model.link, "");
+}
+
+#[test]
+fn a_kept_channel_is_left_and_forgotten() {
+    let mut harness = show(samples::known());
+    harness.get_all_by_role_and_label(Role::Button, "Forget").next().unwrap().click();
+    harness.run_steps(3);
+    assert_eq!(harness.state().commands, [Command::KeepChannels]);
+    assert_eq!(harness.state().model.channels.in_order().count(), 2);
+}
+
+#[test]
+fn the_player_does_what_the_buttons_say() {
+    let mut harness = show(samples::watch());
+    click(&mut harness, "Pause");
+    click(&mut harness, "Back 10 s");
+    click(&mut harness, "Full screen");
+    assert_eq!(
+        harness.state().commands,
+        [
+            Command::Player(PlayerOrder::Pause),
+            Command::Player(PlayerOrder::Back(10)),
+            Command::FullScreen(true)
+        ]
+    );
+}
+
+#[test]
+fn keys_do_what_buttons_do() {
+    let mut harness = show(samples::watch());
+    for key in [Key::Space, Key::ArrowLeft, Key::L, Key::F] {
+        harness.key_press(key);
+        harness.run_steps(2);
+    }
+    assert_eq!(
+        harness.state().commands,
+        [
+            Command::Player(PlayerOrder::Pause),
+            Command::Player(PlayerOrder::Back(10)),
+            Command::Player(PlayerOrder::Live),
+            Command::FullScreen(true)
+        ]
+    );
+}
+
+#[test]
+fn a_channel_that_ended_can_be_tried_again() {
+    let mut harness = show(samples::failed());
+    click(&mut harness, "Try again");
+    let link = samples::failed().watching.unwrap().link;
+    assert_eq!(harness.state().commands, [Command::Watch(link)]);
+}
+
+#[test]
+fn who_is_asked_sees_what_it_costs_before_a_yes() {
+    let mut harness = show(samples::asked());
+    assert!(harness.query_by_label_contains("6 people get the full picture back").is_some());
+    assert!(harness.query_by_label_contains("never more than $1.00").is_some());
+    click(&mut harness, "Sponsor");
+    let [Command::Answer(id, Reply::Sponsor(terms))] = &harness.state().commands[..] else {
+        panic!("{:?}", harness.state().commands);
+    };
+    assert_eq!((id.as_str(), terms), ("r1", &samples::request().terms));
+    assert_eq!(harness.state().model.request, None);
+}
+
+#[test]
+fn a_no_is_a_no() {
+    for (button, reply) in [("Not now", Reply::NotNow), ("Don't ask again", Reply::Never)] {
+        let mut harness = show(samples::asked());
+        click(&mut harness, button);
+        assert_eq!(harness.state().commands, [Command::Answer("r1".into(), reply)]);
+    }
+}
+
+#[test]
+fn the_form_goes_on_the_air_with_what_was_typed() {
+    let mut harness = show(on(Page::Broadcast, samples::empty()));
+    click(&mut harness, "Test pattern");
+    harness.get_by_role_and_label(Role::TextInput, "Title").focus();
+    harness.run_steps(2);
+    harness.get_by_role_and_label(Role::TextInput, "Title").type_text("Film night");
+    harness.run_steps(2);
+    click(&mut harness, "Go live");
+    let [Command::GoLive(form)] = &harness.state().commands[..] else {
+        panic!("{:?}", harness.state().commands);
+    };
+    assert_eq!((form.source.clone(), form.title.as_str()), (Source::Test, "Film night"));
+}
+
+#[test]
+fn obs_is_told_where_to_send_to() {
+    let mut harness = show(on(Page::Broadcast, samples::empty()));
+    assert!(harness.query_by_label("rtmp://127.0.0.1:1935/live").is_some());
+    harness.get_all_by_role_and_label(Role::Button, "Copy").next().unwrap().click();
+    harness.run_steps(3);
+    assert_eq!(harness.state().commands, [Command::Copy("rtmp://127.0.0.1:1935/live".into())]);
+}
+
+#[test]
+fn the_link_of_a_live_channel_is_copied_with_one_click() {
+    let mut harness = show(samples::on_air());
+    assert!(harness.query_by_label_contains("room for 4 more").is_some());
+    click(&mut harness, "Copy link");
+    assert_eq!(harness.state().commands, [Command::Copy(samples::link(1, "Garden concert"))]);
+    click(&mut harness, "Stop");
+    assert_eq!(harness.state().commands[1], Command::EndBroadcast);
+}
+
+#[test]
+fn what_should_not_run_can_be_ended() {
+    let mut harness = show(samples::sponsoring());
+    click(&mut harness, "End all that should not run");
+    harness.get_all_by_role_and_label(Role::Button, "Stop now").next().unwrap().click();
+    harness.run_steps(3);
+    assert_eq!(
+        harness.state().commands,
+        [
+            Command::Relay(RelayOrder::Sweep),
+            Command::Relay(RelayOrder::Stop("9f2c".into()))
+        ]
+    );
+}
+
+#[test]
+fn a_changed_setting_is_kept() {
+    let mut harness = show(on(Page::Settings, samples::empty()));
+    harness
+        .get_by_label("Show my address to relays and the broadcaster only")
+        .click();
+    harness.run_steps(3);
+    let [Command::Keep(settings)] = &harness.state().commands[..] else {
+        panic!("{:?}", harness.state().commands);
+    };
+    assert!(settings.relay_only);
+}
+
+#[test]
+fn every_page_is_reached_from_every_other_by_keyboard() {
+    let mut harness = show(samples::empty());
+    for page in Page::ALL {
+        harness.get_by_role_and_label(Role::Button, page.title()).focus();
+        harness.run_steps(2);
+        harness.key_press(Key::Enter);
+        harness.run_steps(3);
+        assert_eq!(harness.state().model.page, page);
+    }
+}
+
+#[test]
+fn all_that_can_be_used_has_a_name_for_screen_readers() {
+    for model in [
+        samples::known(),
+        samples::watch(),
+        samples::asked(),
+        samples::on_air(),
+        samples::sponsoring(),
+        on(Page::Broadcast, samples::empty()),
+        on(Page::Network, samples::on_air()),
+        on(Page::Settings, samples::empty()),
+    ] {
+        let harness = show(model);
+        for node in harness.root().children_recursive() {
+            let node = node.accesskit_node();
+            let usable = matches!(
+                node.role(),
+                Role::Button | Role::TextInput | Role::Slider | Role::CheckBox | Role::ComboBox | Role::Image
+            );
+            assert!(!usable || node.label().is_some_and(|label| !label.is_empty()), "{node:?}");
+        }
+    }
+}
