@@ -67,7 +67,9 @@ impl Trees {
         };
         let members = shot.relays.iter().chain(&shot.viewers);
         Self {
-            nodes: std::iter::once(source).chain(members.clone().map(member)).collect(),
+            nodes: std::iter::once(source)
+                .chain(members.clone().map(member))
+                .collect(),
             edges: members.flat_map(edges).collect(),
             whole: true,
         }

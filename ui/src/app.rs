@@ -2,10 +2,11 @@
 
 use crate::backend::Backend;
 use crate::look;
-use crate::model::{Command, Form, Gravity, Look, Model, News, Page, Watching};
+use crate::model::{Command, Form, Gravity, Look, Model, News, Page, PlayerOrder, Watching};
 use crate::pages;
 use crate::store::{Kept, Store};
 use banyan::folders::Folders;
+use banyan::player::Player;
 use eframe::egui::{self, Context, Ui, ViewportCommand};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub struct App {
     backend: Backend,
     store: Store,
     commands: Vec<Command>,
+    /// What plays the channel that is watched.
+    player: Option<Player>,
 }
 
 impl App {
@@ -27,7 +30,11 @@ impl App {
     /// If the system gives no threads.
     pub fn new(ctx: &Context, folders: Folders, link: Option<String>) -> std::io::Result<Self> {
         look::dress(ctx);
-        let config = folders.config_file.parent().unwrap_or(&folders.data).to_path_buf();
+        let config = folders
+            .config_file
+            .parent()
+            .unwrap_or(&folders.data)
+            .to_path_buf();
         let store = Store::new(&config, &folders.data);
         let Kept {
             settings,
@@ -46,12 +53,14 @@ impl App {
             backend,
             store,
             commands: link.map(Command::Watch).into_iter().collect(),
+            player: None,
         })
     }
 
     fn obey(&mut self, ctx: &Context, command: Command) {
         match &command {
-            Command::Watch(link) => self.watch(link),
+            Command::Watch(link) => return self.watch(ctx, link.clone()),
+            Command::Player(order) => self.play(*order),
             Command::GoLive(form) => return self.go_live(form.clone()),
             Command::FullScreen(full) => {
                 self.model.full_screen = *full;
@@ -76,13 +85,36 @@ impl App {
         self.backend.send(command);
     }
 
-    fn watch(&mut self, link: &str) {
-        self.model.channels.watched(link, "");
+    fn watch(&mut self, ctx: &Context, link: String) {
+        self.model.channels.watched(&link, "");
         self.kept(self.store.keep_channels(&self.model.channels));
-        let known = self.model.channels.in_order().find(|channel| channel.link == link);
+        let known = self
+            .model
+            .channels
+            .in_order()
+            .find(|channel| channel.link == link);
         let title = known.map_or(String::new(), |channel| channel.title.clone());
-        self.model.watching = Some(Watching::new(link, title));
+        self.model.watching = Some(Watching::new(link.clone(), title));
         self.model.page = Page::Watch;
+        let player = Player::new();
+        let woken = ctx.clone();
+        player.on_change(move || woken.request_repaint());
+        player.set_volume(self.model.settings.volume);
+        player.mute(self.model.settings.muted);
+        self.player = Some(player.clone());
+        self.backend.watch(link, player);
+    }
+
+    fn play(&self, order: PlayerOrder) {
+        let Some(player) = &self.player else { return };
+        match order {
+            PlayerOrder::Pause => player.pause(),
+            PlayerOrder::Resume => player.resume(),
+            PlayerOrder::Back(seconds) => player.back(Duration::from_secs(u64::from(seconds))),
+            PlayerOrder::Live => player.live(),
+            PlayerOrder::Volume(volume) => player.set_volume(volume),
+            PlayerOrder::Mute(muted) => player.mute(muted),
+        }
     }
 
     fn go_live(&mut self, form: Box<Form>) {
@@ -118,6 +150,10 @@ impl eframe::App for App {
         let news: Vec<News> = self.backend.news().collect();
         for news in news {
             self.model.take(news);
+        }
+        match (&self.player, &mut self.model.watching) {
+            (Some(player), Some(watching)) => watching.player = player.state(),
+            _ => self.player = None,
         }
         for command in std::mem::take(&mut self.commands) {
             self.obey(ctx, command);

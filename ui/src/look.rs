@@ -1,6 +1,8 @@
 //! How everything looks: colours, spaces and letters, in one place.
 
-use eframe::egui::{Color32, Context, CornerRadius, FontFamily, FontId, Stroke, TextStyle, Theme, Visuals, vec2};
+use eframe::egui::{
+    Color32, Context, CornerRadius, FontFamily, FontId, Stroke, TextStyle, Theme, Visuals, vec2,
+};
 
 /// Space between things that belong together.
 pub const NEAR: f32 = 6.0;
@@ -94,11 +96,21 @@ fn visuals(theme: Theme) -> Visuals {
         Theme::Light => (Visuals::light(), LIGHT),
     };
     let (panel, text) = match theme {
-        Theme::Dark => (Color32::from_rgb(0x13, 0x17, 0x16), Color32::from_rgb(0xe6, 0xec, 0xe8)),
-        Theme::Light => (Color32::from_rgb(0xf3, 0xf6, 0xf4), Color32::from_rgb(0x1a, 0x21, 0x1d)),
+        Theme::Dark => (
+            Color32::from_rgb(0x13, 0x17, 0x16),
+            Color32::from_rgb(0xe6, 0xec, 0xe8),
+        ),
+        Theme::Light => (
+            Color32::from_rgb(0xf3, 0xf6, 0xf4),
+            Color32::from_rgb(0x1a, 0x21, 0x1d),
+        ),
     };
     visuals.panel_fill = panel;
     visuals.window_fill = palette.card;
+    visuals.text_edit_bg_color = Some(match theme {
+        Theme::Dark => Color32::from_rgb(0x0c, 0x0f, 0x0e),
+        Theme::Light => Color32::from_rgb(0xea, 0xef, 0xec),
+    });
     visuals.override_text_color = Some(text);
     visuals.hyperlink_color = palette.accent;
     visuals.selection.bg_fill = palette.accent.gamma_multiply(0.35);

@@ -22,5 +22,7 @@ fn main() -> anyhow::Result<()> {
         options,
         Box::new(move |creation| Ok(Box::new(App::new(&creation.egui_ctx, folders, args.link)?))),
     );
-    run.map_err(|error| anyhow::anyhow!("no window can be opened: {error}; `banyan` does the same without one"))
+    run.map_err(|error| {
+        anyhow::anyhow!("no window can be opened: {error}; `banyan` does the same without one")
+    })
 }

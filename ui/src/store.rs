@@ -68,7 +68,10 @@ fn read<T: DeserializeOwned + Default>(path: &Path, complaints: &mut Vec<String>
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return T::default(),
         Err(error) => {
-            complaints.push(format!("{} cannot be read ({error}); the usual settings are used.", path.display()));
+            complaints.push(format!(
+                "{} cannot be read ({error}); the usual settings are used.",
+                path.display()
+            ));
             return T::default();
         }
     };
@@ -87,7 +90,10 @@ fn set_aside(path: &Path, error: &serde_json::Error) -> String {
             path.display(),
             aside.display()
         ),
-        Err(_) => format!("{} is damaged ({error}); the usual settings are used.", path.display()),
+        Err(_) => format!(
+            "{} is damaged ({error}); the usual settings are used.",
+            path.display()
+        ),
     }
 }
 
@@ -128,7 +134,7 @@ mod tests {
     fn a_damaged_file_is_set_aside_and_said() {
         let (store, folder) = store("damaged");
         fs::create_dir_all(&folder).unwrap();
-        for damaged in ["{ \"scale\": ", "{ \"colour\": 3 }", "[]"] {
+        for damaged in ["{ \"scale\": ", "{ \"colour\": 3 }", "nonsense"] {
             fs::write(folder.join("tv.json"), damaged).unwrap();
             let kept = store.load();
             assert_eq!(kept.settings, Settings::default());

@@ -43,19 +43,31 @@ fn a_link_that_is_none_cannot_be_watched_and_says_why() {
     let mut model = samples::empty();
     model.link = "http://example.com".into();
     let mut harness = show(model);
-    assert!(harness.get_by_role_and_label(Role::Button, "Watch").accesskit_node().is_disabled());
+    assert!(
+        harness
+            .get_by_role_and_label(Role::Button, "Join")
+            .accesskit_node()
+            .is_disabled()
+    );
     assert!(harness.query_by_label_contains("begins with banyan://").is_some());
     harness.state_mut().model.link = samples::link(4, "Film night");
     harness.run_steps(2);
-    click(&mut harness, "Watch");
-    assert_eq!(harness.state().commands, [Command::Watch(samples::link(4, "Film night"))]);
+    click(&mut harness, "Join");
+    assert_eq!(
+        harness.state().commands,
+        [Command::Watch(samples::link(4, "Film night"))]
+    );
     assert_eq!(harness.state().model.link, "");
 }
 
 #[test]
 fn a_kept_channel_is_left_and_forgotten() {
     let mut harness = show(samples::known());
-    harness.get_all_by_role_and_label(Role::Button, "Forget").next().unwrap().click();
+    harness
+        .get_all_by_role_and_label(Role::Button, "Forget")
+        .next()
+        .unwrap()
+        .click();
     harness.run_steps(3);
     assert_eq!(harness.state().commands, [Command::KeepChannels]);
     assert_eq!(harness.state().model.channels.in_order().count(), 2);
@@ -106,7 +118,11 @@ fn a_channel_that_ended_can_be_tried_again() {
 #[test]
 fn who_is_asked_sees_what_it_costs_before_a_yes() {
     let mut harness = show(samples::asked());
-    assert!(harness.query_by_label_contains("6 people get the full picture back").is_some());
+    assert!(
+        harness
+            .query_by_label_contains("6 people get the full picture back")
+            .is_some()
+    );
     assert!(harness.query_by_label_contains("never more than $1.00").is_some());
     click(&mut harness, "Sponsor");
     let [Command::Answer(id, Reply::Sponsor(terms))] = &harness.state().commands[..] else {
@@ -131,22 +147,33 @@ fn the_form_goes_on_the_air_with_what_was_typed() {
     click(&mut harness, "Test pattern");
     harness.get_by_role_and_label(Role::TextInput, "Title").focus();
     harness.run_steps(2);
-    harness.get_by_role_and_label(Role::TextInput, "Title").type_text("Film night");
+    harness
+        .get_by_role_and_label(Role::TextInput, "Title")
+        .type_text("Film night");
     harness.run_steps(2);
     click(&mut harness, "Go live");
     let [Command::GoLive(form)] = &harness.state().commands[..] else {
         panic!("{:?}", harness.state().commands);
     };
-    assert_eq!((form.source.clone(), form.title.as_str()), (Source::Test, "Film night"));
+    assert_eq!(
+        (form.source.clone(), form.title.as_str()),
+        (Source::Test, "Film night")
+    );
 }
 
 #[test]
 fn obs_is_told_where_to_send_to() {
     let mut harness = show(on(Page::Broadcast, samples::empty()));
-    assert!(harness.query_by_label("rtmp://127.0.0.1:1935/live").is_some());
-    harness.get_all_by_role_and_label(Role::Button, "Copy").next().unwrap().click();
+    harness
+        .get_all_by_role_and_label(Role::Button, "Copy")
+        .next()
+        .unwrap()
+        .click();
     harness.run_steps(3);
-    assert_eq!(harness.state().commands, [Command::Copy("rtmp://127.0.0.1:1935/live".into())]);
+    assert_eq!(
+        harness.state().commands,
+        [Command::Copy("rtmp://127.0.0.1:1935/live".into())]
+    );
 }
 
 #[test]
@@ -154,7 +181,10 @@ fn the_link_of_a_live_channel_is_copied_with_one_click() {
     let mut harness = show(samples::on_air());
     assert!(harness.query_by_label_contains("room for 4 more").is_some());
     click(&mut harness, "Copy link");
-    assert_eq!(harness.state().commands, [Command::Copy(samples::link(1, "Garden concert"))]);
+    assert_eq!(
+        harness.state().commands,
+        [Command::Copy(samples::link(1, "Garden concert"))]
+    );
     click(&mut harness, "Stop");
     assert_eq!(harness.state().commands[1], Command::EndBroadcast);
 }
@@ -163,7 +193,11 @@ fn the_link_of_a_live_channel_is_copied_with_one_click() {
 fn what_should_not_run_can_be_ended() {
     let mut harness = show(samples::sponsoring());
     click(&mut harness, "End all that should not run");
-    harness.get_all_by_role_and_label(Role::Button, "Stop now").next().unwrap().click();
+    harness
+        .get_all_by_role_and_label(Role::Button, "Stop now")
+        .next()
+        .unwrap()
+        .click();
     harness.run_steps(3);
     assert_eq!(
         harness.state().commands,
@@ -218,7 +252,10 @@ fn all_that_can_be_used_has_a_name_for_screen_readers() {
                 node.role(),
                 Role::Button | Role::TextInput | Role::Slider | Role::CheckBox | Role::ComboBox | Role::Image
             );
-            assert!(!usable || node.label().is_some_and(|label| !label.is_empty()), "{node:?}");
+            assert!(
+                !usable || node.label().is_some_and(|label| !label.is_empty()),
+                "{node:?}"
+            );
         }
     }
 }

@@ -37,7 +37,8 @@ fn picture(name: &str, model: &Model, theme: Theme, size: Vec2, scale: f32) -> e
     let draw = |ui: &mut Ui, model: &mut Model| {
         let mut screen = |ui: &mut Ui| {
             let rect = ui.max_rect().shrink(24.0);
-            ui.painter().rect_filled(rect, 0.0, Color32::from_rgb(0x2b, 0x4a, 0x6b));
+            ui.painter()
+                .rect_filled(rect, 0.0, Color32::from_rgb(0x2b, 0x4a, 0x6b));
         };
         pages::show(ui, model, &mut screen, &mut Vec::new());
     };

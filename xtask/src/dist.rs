@@ -90,7 +90,10 @@ fn package(folder: &Path, tree: &Path) -> Result<PathBuf> {
 fn needed(folder: &Path, tree: &Path) -> Result<String> {
     // dpkg-shlibdeps wants a source package around it.
     fs::create_dir_all(folder.join("debian"))?;
-    fs::write(folder.join("debian/control"), "Source: banyan\n\nPackage: banyan\nArchitecture: any\n")?;
+    fs::write(
+        folder.join("debian/control"),
+        "Source: banyan\n\nPackage: banyan\nArchitecture: any\n",
+    )?;
     let mut look = shell::command(&["dpkg-shlibdeps", "-O", "--ignore-missing-info"]);
     for program in PROGRAMS {
         look.arg(fs::canonicalize(tree.join("usr/bin").join(program))?);
@@ -134,8 +137,18 @@ fn try_out(folder: &Path, package: &Path) -> Result<()> {
         "mmdebstrap",
         "--variant=apt",
         "--mode=root",
-        &format!("--customize-hook=copy-in {} {} /tmp", text(&package), text(&start)),
-        &format!("--customize-hook=mv \"$1\"/tmp/{} \"$1\"{inside}", package.file_name().context("a package has a name")?.to_string_lossy()),
+        &format!(
+            "--customize-hook=copy-in {} {} /tmp",
+            text(&package),
+            text(&start)
+        ),
+        &format!(
+            "--customize-hook=mv \"$1\"/tmp/{} \"$1\"{inside}",
+            package
+                .file_name()
+                .context("a package has a name")?
+                .to_string_lossy()
+        ),
         &format!("--customize-hook=chroot \"$1\" sh -ec '{script}'"),
         "bookworm",
         "/dev/null",
@@ -147,7 +160,9 @@ const START: &str = "set -e\nexport HOME=/root XDG_RUNTIME_DIR=/tmp\nxvfb-run --
                      test $? = 143\n";
 
 fn printed(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run {command:?}"))?;
     anyhow::ensure!(
         output.status.success(),
         "{command:?} failed: {}",

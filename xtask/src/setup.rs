@@ -20,6 +20,7 @@ const PACKAGES: &[&str] = &[
     "libclang-dev",
     "libswresample-dev",
     "libswscale-dev",
+    "libxkbcommon-x11-0",
     "mesa-vulkan-drivers",
     "mpv",
     "nftables",

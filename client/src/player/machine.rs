@@ -28,9 +28,10 @@ const FRAME: i64 = SECOND / 25;
 const HEARD_FOR: Duration = Duration::from_millis(500);
 
 /// What a player is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
     /// Nothing to play has come yet.
+    #[default]
     Waiting,
     /// It gathers enough to play on without a stop.
     Buffering,
@@ -39,7 +40,7 @@ pub enum Phase {
 }
 
 /// How a player is doing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// What it is doing.
     pub phase: Phase,

@@ -82,7 +82,9 @@ impl Look {
             }
             Self::Viewer(inspector, clock) => {
                 let clock = *clock;
-                let shot = inspector.inspect(move |viewer| viewer.snapshot(clock.now())).await?;
+                let shot = inspector
+                    .inspect(move |viewer| viewer.snapshot(clock.now()))
+                    .await?;
                 Some(Trees::around(&shot))
             }
         }

@@ -3,8 +3,9 @@
 mod running;
 mod watching;
 
-use crate::model::{Command, Gravity, News, PlayerOrder, RelayOrder, Relays, Reply, Settings};
+use crate::model::{Command, Gravity, News, RelayOrder, Relays, Reply, Settings};
 use banyan::folders::Folders;
+use banyan::player::Player;
 use banyan::session::Order;
 use running::Running;
 use std::io;
@@ -40,10 +41,17 @@ impl Tell {
     }
 }
 
+/// Something to do.
+#[derive(Debug)]
+enum Job {
+    Do(Command),
+    Watch(String, Player),
+}
+
 /// The other side of the window.
 #[derive(Debug)]
 pub struct Backend {
-    commands: Option<mpsc::Sender<Command>>,
+    commands: Option<mpsc::Sender<Job>>,
     news: std_mpsc::Receiver<News>,
     thread: Option<JoinHandle<()>>,
 }
@@ -53,8 +61,15 @@ impl Backend {
     ///
     /// # Errors
     /// If the system gives no threads.
-    pub fn start(folders: Folders, settings: Settings, wake: impl Fn() + Send + Sync + 'static) -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    pub fn start(
+        folders: Folders,
+        settings: Settings,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
         let (commands, given) = mpsc::channel(COMMANDS_MAX);
         let (news, told) = std_mpsc::sync_channel(NEWS_MAX);
         let tell = Tell {
@@ -79,8 +94,17 @@ impl Backend {
 
     /// Has something done.
     pub fn send(&self, command: Command) {
+        self.give(Job::Do(command));
+    }
+
+    /// Joins the channel of `link` and plays it into `player`; whatever is watched is left.
+    pub fn watch(&self, link: String, player: Player) {
+        self.give(Job::Watch(link, player));
+    }
+
+    fn give(&self, job: Job) {
         if let Some(commands) = &self.commands
-            && commands.try_send(command).is_err()
+            && commands.try_send(job).is_err()
         {
             tracing::warn!("the backend does not listen; a command is dropped");
         }
@@ -112,13 +136,14 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(mut self, mut given: mpsc::Receiver<Command>) {
+    async fn run(mut self, mut given: mpsc::Receiver<Job>) {
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             tokio::select! {
-                command = given.recv() => match command {
-                    Some(command) => self.obey(command).await,
+                job = given.recv() => match job {
+                    Some(Job::Do(command)) => self.obey(command).await,
+                    Some(Job::Watch(link, player)) => self.watch(&link, player).await,
                     None => break,
                 },
                 _ = second.tick() => self.tell.tell(News::Second),
@@ -132,17 +157,19 @@ impl Worker {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::Watch(link) => self.watch(&link).await,
             Command::Leave => self.leave().await,
             Command::GoLive(form) => self.go_live(*form),
             Command::EndBroadcast => self.off_air().await,
             Command::Answer(id, reply) => self.answer(id, reply).await,
             Command::Relay(order) => self.relays(order).await,
             Command::Keep(settings) => self.settings = *settings,
-            Command::Player(order) => self.player(order),
             Command::CheckAccount => self.check_account().await,
             // The window's own affair.
-            Command::FullScreen(_) | Command::Copy(_) | Command::KeepChannels => {}
+            Command::Watch(_)
+            | Command::Player(_)
+            | Command::FullScreen(_)
+            | Command::Copy(_)
+            | Command::KeepChannels => {}
         }
     }
 
@@ -165,13 +192,14 @@ impl Worker {
         viewer.order(Order::Answer { id: Some(id), yes }).await;
     }
 
-    fn player(&mut self, _order: PlayerOrder) {}
-
     async fn relays(&mut self, _order: RelayOrder) {
         self.tell.tell(News::Relays(Relays::Found(Vec::new())));
     }
 
     async fn check_account(&mut self) {
-        self.tell.tell(News::Say(Gravity::Note, "`banyan cloud check` says what is missing.".into()));
+        self.tell.tell(News::Say(
+            Gravity::Note,
+            "`banyan cloud check` says what is missing.".into(),
+        ));
     }
 }

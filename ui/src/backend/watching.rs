@@ -7,22 +7,24 @@ use banyan::args;
 use banyan::config::{self, Picture};
 use banyan::error::Error;
 use banyan::file;
+use banyan::player::Player;
 use std::time::Instant;
 
 impl Worker {
     /// Leaves what is watched and joins the channel of `link`.
-    pub(super) async fn watch(&mut self, link: &str) {
+    pub(super) async fn watch(&mut self, link: &str, player: Player) {
         if let Some(viewer) = self.viewer.take() {
             viewer.leave().await;
         }
-        match self.join(link).await {
+        match self.join(link, player).await {
             Ok(viewer) => self.viewer = Some(viewer),
             Err(error) => self.tell.tell(News::Left(Some(error.to_string()))),
         }
     }
 
-    async fn join(&self, link: &str) -> Result<Running, Error> {
-        let config = config::Watch::resolve(watch_args(link, &self.settings), file::Watch::default())?;
+    async fn join(&self, link: &str, player: Player) -> Result<Running, Error> {
+        let mut config = config::Watch::resolve(watch_args(link, &self.settings), file::Watch::default())?;
+        config.player = Some(player);
         let session = banyan::session::watch::start(config, &self.folders, Instant::now()).await?;
         Ok(Running::follow(session, VIEWER, self.tell.clone()))
     }
@@ -42,7 +44,10 @@ impl Worker {
         let config = broadcast(form)?;
         let session = banyan::session::broadcast::start(&config, &self.folders, Instant::now());
         let session = session.map_err(|error| error.to_string())?;
-        self.tell.tell(News::Say(Gravity::Note, "You are on the air as soon as the first picture comes in.".into()));
+        self.tell.tell(News::Say(
+            Gravity::Note,
+            "You are on the air as soon as the first picture comes in.".into(),
+        ));
         Ok(Running::follow(session, BROADCASTER, self.tell.clone()))
     }
 }
@@ -65,7 +70,9 @@ fn watch_args(link: &str, settings: &Settings) -> args::Watch {
         provider: Some(provider),
         region: (!settings.region.is_empty()).then(|| settings.region.clone()),
         hours: Some(duration(settings.hours * 3600.0)),
-        budget: Some(banyan_cloud::money::Usd::from_cents((settings.budget_usd * 100.0).round() as u64)),
+        budget: Some(banyan_cloud::money::Usd::from_cents(
+            (settings.budget_usd * 100.0).round() as u64,
+        )),
         ..args::Watch::default()
     }
 }

@@ -114,9 +114,15 @@ impl Form {
             Source::Obs => Ok(format!("rtmp://0.0.0.0:{RTMP_PORT}/live/key")),
             Source::File => need("Choose a file first."),
             Source::Camera => need("Choose a camera first; none was found if the list is empty."),
-            Source::Screen => Ok(format!("x11grab:{}", if typed.is_empty() { ":0.0" } else { typed })),
+            Source::Screen => Ok(format!(
+                "x11grab:{}",
+                if typed.is_empty() { ":0.0" } else { typed }
+            )),
             Source::Address => need("Type the address first, such as rtsp://camera.local/stream."),
-            Source::Tuner => Ok(format!("udp://0.0.0.0:{}", if typed.is_empty() { "1234" } else { typed })),
+            Source::Tuner => Ok(format!(
+                "udp://0.0.0.0:{}",
+                if typed.is_empty() { "1234" } else { typed }
+            )),
             Source::Test => Ok("test:".into()),
         }
     }
@@ -134,29 +140,31 @@ impl Form {
         let uplink = self.uplink().ok().flatten()?;
         let copies = uplink.as_bps() as f64 / stream.as_bps() as f64;
         let carry = match copies {
-            copies if copies < 1.0 => return Some(format!(
-                "{uplink} do not carry one copy of a {stream} stream. Choose a lower quality, or let viewers with more uplink sit \
+            copies if copies < 1.0 => {
+                return Some(format!(
+                    "{uplink} do not carry one copy of a {stream} stream. Choose a lower quality, or let viewers with more uplink sit \
                  near you."
-            )),
+                ));
+            }
             copies if copies < 2.0 => "one copy".into(),
             copies => format!("{} copies", copies.floor()),
         };
-        Some(format!("Your {uplink} carry {carry} of a {stream} stream; viewers do the rest."))
+        Some(format!(
+            "Your {uplink} carry {carry} of a {stream} stream; viewers do the rest."
+        ))
     }
 
     /// Where OBS and others are to send to.
     pub fn push_addresses(&self) -> Vec<(&'static str, String)> {
-        let host = |address: Option<&IpAddr>| match address {
-            Some(IpAddr::V6(address)) => format!("[{address}]"),
-            Some(address) => address.to_string(),
-            None => "127.0.0.1".into(),
-        };
-        let near = host(self.addresses.first());
-        vec![
-            ("OBS on this computer", format!("rtmp://127.0.0.1:{RTMP_PORT}/live")),
-            ("OBS on another one", format!("rtmp://{near}:{RTMP_PORT}/live")),
-            ("Stream key", "key".into()),
-        ]
+        let to = |host: String| format!("rtmp://{host}:{RTMP_PORT}/live");
+        let elsewhere = self.addresses.first().map(|address| match address {
+            IpAddr::V6(address) => format!("[{address}]"),
+            IpAddr::V4(address) => address.to_string(),
+        });
+        let here = ("OBS on this computer", to("127.0.0.1".into()));
+        let elsewhere = elsewhere.map(|host| ("OBS on another one", to(host)));
+        let key = ("Stream key", "key".into());
+        [here].into_iter().chain(elsewhere).chain([key]).collect()
     }
 }
 
@@ -168,7 +176,9 @@ pub(super) fn uplink(typed: &str) -> Result<Option<Bitrate>, String> {
     }
     match typed.parse::<f64>() {
         Ok(mbps) if (0.0..=100_000.0).contains(&mbps) => Ok(Some(Bitrate((mbps * 1e6) as u64))),
-        _ => Err(format!("“{typed}” is no rate: type what your line carries in Mbit/s, such as 10.")),
+        _ => Err(format!(
+            "“{typed}” is no rate: type what your line carries in Mbit/s, such as 10."
+        )),
     }
 }
 
@@ -194,7 +204,11 @@ impl Broadcasting {
     pub fn of(form: &Form) -> Self {
         Self {
             title: form.title.clone(),
-            push: if form.source == Source::Obs { form.push_addresses() } else { Vec::new() },
+            push: if form.source == Source::Obs {
+                form.push_addresses()
+            } else {
+                Vec::new()
+            },
             ..Self::default()
         }
     }

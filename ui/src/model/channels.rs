@@ -84,7 +84,10 @@ impl Channel {
     fn of(parsed: &ChannelLink, link: &str) -> Self {
         let key = banyan_protocol::id::key_text(&parsed.channel);
         Self {
-            title: parsed.title.clone().unwrap_or_else(|| format!("Channel {}", &key[..6])),
+            title: parsed
+                .title
+                .clone()
+                .unwrap_or_else(|| format!("Channel {}", &key[..6])),
             link: link.into(),
             kept: false,
         }

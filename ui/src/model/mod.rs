@@ -5,7 +5,6 @@ mod channels;
 mod command;
 mod history;
 mod news;
-pub mod player;
 mod relays;
 pub mod samples;
 mod settings;
@@ -42,7 +41,13 @@ pub enum Page {
 
 impl Page {
     /// All of them, in the order of the navigation.
-    pub const ALL: [Self; 5] = [Self::Watch, Self::Broadcast, Self::Network, Self::Relays, Self::Settings];
+    pub const ALL: [Self; 5] = [
+        Self::Watch,
+        Self::Broadcast,
+        Self::Network,
+        Self::Relays,
+        Self::Settings,
+    ];
 
     /// Its name.
     pub const fn title(self) -> &'static str {

@@ -2,7 +2,6 @@
 
 use super::{Account, Broadcasting, Gravity, Model, Playing, Relays, Request, Terms};
 use banyan::notice::{Notice, Own};
-use super::player;
 use banyan::snapshot::Snapshot;
 use banyan::trees::Trees;
 use banyan_protocol::event::Event;
@@ -18,8 +17,6 @@ pub enum News {
     Viewer(Box<Snapshot>, bool),
     /// How the broadcaster stands; `true` once a second.
     Broadcaster(Box<Snapshot>, bool),
-    /// How the player stands.
-    Player(player::State),
     /// Who feeds whom.
     Trees(Trees),
     /// The viewer ended: in words, if not as asked.
@@ -46,7 +43,6 @@ impl Model {
             News::Broadcast(notice) => self.broadcast(notice),
             News::Viewer(snapshot, second) => self.viewer(*snapshot, second),
             News::Broadcaster(snapshot, second) => self.broadcaster(*snapshot, second),
-            News::Player(state) => self.player(state),
             News::Trees(trees) => self.trees = Some(trees),
             News::Left(why) => self.left(why),
             News::OffAir(why) => self.off_air(why),
@@ -133,12 +129,6 @@ impl Model {
         }
     }
 
-    fn player(&mut self, state: player::State) {
-        if let Some(watching) = &mut self.watching {
-            watching.player = state;
-        }
-    }
-
     fn left(&mut self, why: Option<String>) {
         self.request = None;
         self.trees = None;
@@ -162,7 +152,11 @@ impl Model {
         if let Some(request) = &mut self.request {
             request.seconds_left = request.seconds_left.saturating_sub(1);
         }
-        if self.request.as_ref().is_some_and(|request| request.seconds_left == 0) {
+        if self
+            .request
+            .as_ref()
+            .is_some_and(|request| request.seconds_left == 0)
+        {
             self.request = None;
         }
     }
@@ -176,7 +170,10 @@ impl Model {
     /// Whether the screen is to stay awake.
     pub fn keeps_awake(&self) -> bool {
         let watching = self.watching.as_ref().map(super::Watching::playing);
-        matches!(watching, Some(Playing::Live | Playing::Stalled | Playing::Joining))
+        matches!(
+            watching,
+            Some(Playing::Live | Playing::Stalled | Playing::Joining)
+        )
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use banyan::notice::Sponsored;
+use banyan::player;
 use banyan::snapshot::{Phase, Snapshot};
 use banyan::trees::{Edge, Node, NodeKind, Trees};
 use banyan_protocol::event::{Capacity, Stats, ViewerStats};
@@ -10,6 +11,7 @@ use banyan_protocol::io::RelayState;
 use banyan_protocol::media::{StripeId, TierId};
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::link::ChannelLink;
+use std::time::Duration;
 
 /// The link of a channel of this title.
 pub fn link(n: u8, title: &str) -> String {
@@ -30,7 +32,11 @@ pub fn empty() -> Model {
 /// Some channels are known.
 pub fn known() -> Model {
     let mut model = Model::default();
-    for (n, title) in [(1, "Garden concert"), (2, "Village council"), (3, "Sunday football")] {
+    for (n, title) in [
+        (1, "Garden concert"),
+        (2, "Village council"),
+        (3, "Sunday football"),
+    ] {
         model.channels.watched(&link(n, title), title);
     }
     model.channels.keep(&link(2, "Village council"), true);
@@ -74,7 +80,8 @@ pub fn watching() -> Watching {
         player: player::State {
             width: 1280,
             height: 720,
-            held_ms: 42_000,
+            held: Duration::from_secs(42),
+            live: true,
             ..player::State::default()
         },
         ..Watching::new(link(1, "Garden concert"), "Garden concert")
@@ -88,6 +95,7 @@ pub fn degraded() -> Watching {
         player: player::State {
             width: 640,
             height: 360,
+            live: true,
             ..player::State::default()
         },
         ..watching()
@@ -230,7 +238,11 @@ pub fn history() -> History {
         let dip = (50..62).contains(&second);
         let mut shot = snapshot(Phase::Live, 1, if dip { 3 } else { 5 });
         shot.up = Bitrate::from_kbps(2_600 + (second * 37 % 11) * 40);
-        shot.down = Bitrate::from_kbps(if dip { 1_900 } else { 3_050 + (second * 29 % 7) * 25 });
+        shot.down = Bitrate::from_kbps(if dip {
+            1_900
+        } else {
+            3_050 + (second * 29 % 7) * 25
+        });
         if let Some(viewer) = &mut shot.stats.viewer {
             viewer.buffer_ms = if dip { 500 } else { 1_400 };
         }
@@ -254,12 +266,22 @@ pub fn trees() -> Trees {
         node(0, NodeKind::Source, 10_000, 9_600),
         node(1, NodeKind::Relay, 40_000, 16_000),
     ];
-    nodes.extend((2..10).map(|n| node(n, NodeKind::Viewer, 640 * u64::from(10 - n), 640 * u64::from((10 - n) / 2))));
+    nodes.extend((2..10).map(|n| {
+        node(
+            n,
+            NodeKind::Viewer,
+            640 * u64::from(10 - n),
+            640 * u64::from((10 - n) / 2),
+        )
+    }));
     let mut edges = Vec::new();
     for stripe in 0..5_u8 {
         let mut edge = |parent: u8, child: u8| {
             edges.push(Edge {
-                stripe: StripeId { tier: TierId(1), index: stripe },
+                stripe: StripeId {
+                    tier: TierId(1),
+                    index: stripe,
+                },
                 parent: id(parent),
                 child: id(child),
             });
@@ -298,7 +320,9 @@ pub fn stalled_model() -> Model {
 pub fn relays_failed() -> Model {
     Model {
         page: Page::Relays,
-        relays: Relays::Failed("Amazon refuses these credentials: they have expired. Log in again with `aws login`.".into()),
+        relays: Relays::Failed(
+            "Amazon refuses these credentials: they have expired. Log in again with `aws login`.".into(),
+        ),
         ..known()
     }
 }
@@ -306,8 +330,17 @@ pub fn relays_failed() -> Model {
 /// Messages of each gravity.
 pub fn with_messages() -> Model {
     let mut model = known();
-    model.say(Gravity::Note, "Port 4600 is taken, so this link names port 4601 and may not stay good.");
-    model.say(Gravity::Warning, "The settings were damaged; they were set aside, and the usual ones are used.");
-    model.say(Gravity::Failure, "The input cannot be opened: film.mkv is no video.");
+    model.say(
+        Gravity::Note,
+        "Port 4600 is taken, so this link names port 4601 and may not stay good.",
+    );
+    model.say(
+        Gravity::Warning,
+        "The settings were damaged; they were set aside, and the usual ones are used.",
+    );
+    model.say(
+        Gravity::Failure,
+        "The input cannot be opened: film.mkv is no video.",
+    );
     model
 }

@@ -39,6 +39,10 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// All of them, with their names.
+    pub const ALL: [(Self, &'static str); 2] =
+        [(Self::Local, Self::Local.title()), (Self::Ec2, Self::Ec2.title())];
+
     /// Its name.
     pub const fn title(self) -> &'static str {
         match self {
@@ -109,7 +113,8 @@ impl Settings {
 
     /// With everything in its range: a file that was edited by hand may say anything.
     pub fn in_range(mut self) -> Self {
-        let within = |value: f32, range: &std::ops::RangeInclusive<f32>, default: f32| match value.is_finite() {
+        let within = |value: f32, range: &std::ops::RangeInclusive<f32>, default: f32| match value.is_finite()
+        {
             true => value.clamp(*range.start(), *range.end()),
             false => default,
         };
@@ -146,7 +151,10 @@ mod tests {
             ..Settings::default()
         };
         let settings = odd.in_range();
-        assert_eq!((settings.scale, settings.buffer_s, settings.volume), (1.0, 8.0, 0.0));
+        assert_eq!(
+            (settings.scale, settings.buffer_s, settings.volume),
+            (1.0, 8.0, 0.0)
+        );
     }
 
     #[test]

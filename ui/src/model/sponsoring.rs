@@ -120,7 +120,10 @@ mod tests {
         request.terms.hours = 2.0;
         request.terms.budget_usd = 1.0;
         let cost = request.cost();
-        assert!(cost.contains("$1.00 in all") && cost.contains("never more than $1.00"), "{cost}");
+        assert!(
+            cost.contains("$1.00 in all") && cost.contains("never more than $1.00"),
+            "{cost}"
+        );
         request.terms.provider = Provider::Local;
         assert!(request.cost().contains("nothing"));
     }

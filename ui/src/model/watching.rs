@@ -1,6 +1,6 @@
 //! The channel that is watched.
 
-use super::player;
+use banyan::player;
 use banyan::snapshot::{Phase, Snapshot};
 use banyan_protocol::event::ViewerStats;
 
@@ -75,7 +75,11 @@ impl Watching {
     /// The quality, in words.
     pub fn quality(&self) -> String {
         let (width, height) = (self.player.width, self.player.height);
-        let size = if height == 0 { String::new() } else { format!(" {width} × {height}") };
+        let size = if height == 0 {
+            String::new()
+        } else {
+            format!(" {width} × {height}")
+        };
         match self.is_degraded() {
             true => format!("Lower quality{size}"),
             false => format!("Full quality{size}"),

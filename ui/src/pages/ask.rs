@@ -2,10 +2,13 @@
 
 use crate::look::{FAR, NEAR, palette};
 use crate::model::{Account, Command, Model, Provider, Reply, Request};
-use crate::widgets::{heading, primary, quiet};
-use eframe::egui::{ComboBox, Id, Modal, RichText, ScrollArea, Slider, TextEdit, Ui};
+use crate::widgets::{field, heading, primary, quiet};
+use eframe::egui::{Id, Modal, RichText, ScrollArea, Slider, Ui};
 
 const WIDTH: f32 = 460.0;
+
+/// Height of the answers, which are seen however little room there is.
+const ANSWERS: f32 = 96.0;
 
 pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     let room = ui.ctx().content_rect();
@@ -15,12 +18,12 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     let mut reply = None;
     Modal::new(Id::unique("sponsor request")).show(ui.ctx(), |ui| {
         ui.set_width(WIDTH.min(room.width() - 64.0));
-        let scroll = ScrollArea::vertical().max_height(room.height() - 96.0);
+        let scroll = ScrollArea::vertical().max_height(room.height() - 96.0 - ANSWERS);
         scroll.show(ui, |ui| {
             question(ui, request);
             terms(ui, request, out);
-            reply = answers(ui, request);
         });
+        reply = answers(ui, request);
     });
     if let Some(reply) = reply {
         out.push(Command::Answer(request.id.clone(), reply));
@@ -37,23 +40,27 @@ fn question(ui: &mut Ui, request: &Request) {
 
 fn terms(ui: &mut Ui, request: &mut Request, out: &mut Vec<Command>) {
     let chosen = &mut request.terms;
-    ComboBox::from_label("Where it runs")
-        .selected_text(chosen.provider.title())
-        .show_ui(ui, |ui| {
-            for provider in [Provider::Local, Provider::Ec2] {
-                ui.selectable_value(&mut chosen.provider, provider, provider.title());
-            }
-        });
-    ui.add(Slider::new(&mut chosen.hours, 0.25..=8.0).step_by(0.25).suffix(" h").text("At most this long"));
+    field::choice(ui, "Where it runs", &mut chosen.provider, &Provider::ALL);
+    let hours = Slider::new(&mut chosen.hours, 0.25..=8.0)
+        .step_by(0.25)
+        .suffix(" h");
+    field::slider(ui, "At most this long", hours);
     if chosen.provider == Provider::Ec2 {
-        ui.add(Slider::new(&mut chosen.budget_usd, 0.05..=20.0).logarithmic(true).prefix("$").fixed_decimals(2).text("At most this much"));
-        let label = ui.label("Region (empty: the nearest)");
-        ui.add(TextEdit::singleline(&mut chosen.region).hint_text("eu-central-1")).labelled_by(label.id);
+        let budget = Slider::new(&mut chosen.budget_usd, 0.05..=20.0).logarithmic(true);
+        field::slider(ui, "At most this much", budget.prefix("$").fixed_decimals(2));
+        field::text(
+            ui,
+            "Region (empty: the nearest)",
+            "eu-central-1",
+            &mut chosen.region,
+        );
         account(ui, &request.account, out);
     }
     ui.add_space(NEAR);
     ui.label(request.cost());
-    ui.label(RichText::new("You can end it at any time. When you leave, you choose whether it runs on.").weak());
+    ui.label(
+        RichText::new("You can end it at any time. When you leave, you choose whether it runs on.").weak(),
+    );
 }
 
 fn account(ui: &mut Ui, account: &Account, out: &mut Vec<Command>) {
@@ -95,6 +102,12 @@ fn answers(ui: &mut Ui, request: &Request) -> Option<Reply> {
             reply = Some(Reply::Never);
         }
     });
-    ui.label(RichText::new(format!("The question is open for {} more seconds.", request.seconds_left)).weak());
+    ui.label(
+        RichText::new(format!(
+            "The question is open for {} more seconds.",
+            request.seconds_left
+        ))
+        .weak(),
+    );
     reply
 }

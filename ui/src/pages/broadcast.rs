@@ -2,9 +2,9 @@
 
 use crate::look::{FAR, NEAR, palette};
 use crate::model::{Broadcasting, Command, Form, Model, Quality, Source};
-use crate::widgets::{card, heading, meter, page, primary, quiet, share};
+use crate::widgets::{card, field, heading, meter, page, primary, quiet, share};
 use banyan_protocol::units::Bitrate;
-use eframe::egui::{ComboBox, RichText, TextEdit, Ui};
+use eframe::egui::{ComboBox, RichText, Ui};
 
 /// A stream of usual quality, to say what an uplink bears before there is one: 720p.
 const USUAL_STREAM: Bitrate = Bitrate(3_000_000);
@@ -46,13 +46,34 @@ fn input(ui: &mut Ui, form: &mut Form, out: &mut Vec<Command>) {
     match form.source {
         Source::Obs => push(ui, &form.push_addresses(), out),
         Source::File => {
-            field(ui, "Path of the file, or drop it on this window", "/home/me/film.mkv", &mut form.input);
+            field::text(
+                ui,
+                "Path of the file, or drop it on this window",
+                "/home/me/film.mkv",
+                &mut form.input,
+            );
             ui.checkbox(&mut form.looped, "Begin again when it ends");
         }
         Source::Camera => camera(ui, form),
-        Source::Screen => field(ui, "Which display (empty: the first)", ":0.0", &mut form.input),
-        Source::Address => field(ui, "Address that FFmpeg opens", "rtsp://camera.local/stream", &mut form.input),
-        Source::Tuner => field(ui, "UDP port that the tuner sends to (empty: 1234)", "1234", &mut form.input),
+        Source::Screen => {
+            field::text(ui, "Which display (empty: the first)", ":0.0", &mut form.input);
+        }
+        Source::Address => {
+            field::text(
+                ui,
+                "Address that FFmpeg opens",
+                "rtsp://camera.local/stream",
+                &mut form.input,
+            );
+        }
+        Source::Tuner => {
+            field::text(
+                ui,
+                "UDP port that the tuner sends to (empty: 1234)",
+                "1234",
+                &mut form.input,
+            );
+        }
         Source::Test => {
             ui.label("A moving pattern and a tone, to try things out.");
         }
@@ -80,31 +101,32 @@ fn camera(ui: &mut Ui, form: &mut Form) {
         );
         return;
     }
-    let chosen = if form.input.is_empty() { "Choose one" } else { &form.input };
-    ComboBox::from_label("Camera").selected_text(chosen.to_string()).show_ui(ui, |ui| {
-        for camera in &form.cameras {
-            ui.selectable_value(&mut form.input, camera.clone(), camera);
-        }
-    });
-}
-
-fn field(ui: &mut Ui, name: &str, hint: &str, text: &mut String) {
-    let label = ui.label(name);
-    let field = TextEdit::singleline(text).hint_text(hint).desired_width(f32::INFINITY);
-    ui.add(field).labelled_by(label.id);
+    let chosen = if form.input.is_empty() {
+        "Choose one"
+    } else {
+        &form.input
+    };
+    let label = ui.label("Camera");
+    let list = ComboBox::from_id_salt("camera")
+        .selected_text(chosen.to_string())
+        .show_ui(ui, |ui| {
+            for camera in &form.cameras {
+                ui.selectable_value(&mut form.input, camera.clone(), camera);
+            }
+        });
+    list.response.labelled_by(label.id);
 }
 
 fn channel(ui: &mut Ui, form: &mut Form) {
     heading(ui, "The channel");
-    field(ui, "Title", "Garden concert", &mut form.title);
-    ComboBox::from_label("Quality")
-        .selected_text(quality(form.quality))
-        .show_ui(ui, |ui| {
-            for choice in [Quality::Auto, Quality::Encode, Quality::Copy] {
-                ui.selectable_value(&mut form.quality, choice, quality(choice));
-            }
-        });
-    field(ui, "Your uplink in Mbit/s (empty: it is measured)", "10", &mut form.uplink_mbps);
+    field::text(ui, "Title", "Garden concert", &mut form.title);
+    field::choice(ui, "Quality", &mut form.quality, &QUALITIES);
+    field::text(
+        ui,
+        "Your uplink in Mbit/s (empty: it is measured)",
+        "10",
+        &mut form.uplink_mbps,
+    );
     match form.uplink() {
         Err(complaint) => {
             ui.colored_label(palette(ui.ctx()).bad, complaint);
@@ -118,13 +140,12 @@ fn channel(ui: &mut Ui, form: &mut Form) {
     ui.checkbox(&mut form.private, "Private: only who has the link may join");
 }
 
-const fn quality(choice: Quality) -> &'static str {
-    match choice {
-        Quality::Auto => "As it comes, and a low quality beside it",
-        Quality::Encode => "Encoded anew",
-        Quality::Copy => "As it comes, nothing beside it",
-    }
-}
+/// How it can be sent on.
+const QUALITIES: [(Quality, &str); 3] = [
+    (Quality::Auto, "As it comes, and a low quality beside it"),
+    (Quality::Encode, "Encoded anew"),
+    (Quality::Copy, "As it comes, nothing beside it"),
+];
 
 fn live(ui: &mut Ui, on_air: &Broadcasting, out: &mut Vec<Command>) {
     let colours = palette(ui.ctx());
@@ -136,7 +157,10 @@ fn live(ui: &mut Ui, on_air: &Broadcasting, out: &mut Vec<Command>) {
         }
     });
     if let Some(why) = &on_air.input_paused {
-        ui.colored_label(colours.warn, format!("Nothing comes in: {why} Viewers wait; they see the picture when it is back."));
+        ui.colored_label(
+            colours.warn,
+            format!("Nothing comes in: {why} Viewers wait; they see the picture when it is back."),
+        );
     }
     if !on_air.push.is_empty() {
         card(ui, |ui| push(ui, &on_air.push, out));
@@ -155,13 +179,21 @@ fn capacity(ui: &mut Ui, on_air: &Broadcasting) {
     heading(ui, "Who watches");
     ui.label(on_air.capacity());
     if let Some(capacity) = &on_air.snapshot.capacity {
-        meter(ui, "Uplinks in use", capacity.slots_used as f64, capacity.slots_total as f64);
+        meter(
+            ui,
+            "Uplinks in use",
+            capacity.slots_used as f64,
+            capacity.slots_total as f64,
+        );
         let relays = match capacity.relays {
             0 => String::new(),
             1 => ", 1 relay among them".into(),
             relays => format!(", {relays} relays among them"),
         };
-        let text = format!("{} of {} slots of all uplinks are in use{relays}.", capacity.slots_used, capacity.slots_total);
+        let text = format!(
+            "{} of {} slots of all uplinks are in use{relays}.",
+            capacity.slots_used, capacity.slots_total
+        );
         ui.label(RichText::new(text).weak());
     }
     ui.label(RichText::new(format!("You send {}.", on_air.snapshot.up)).weak());

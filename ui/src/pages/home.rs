@@ -2,9 +2,9 @@
 
 use crate::look::{FAR, palette};
 use crate::model::{Channel, Command, Model};
-use crate::widgets::{card, heading, page, primary, quiet};
+use crate::widgets::{card, field, heading, page, primary, quiet};
 use banyan_protocol::wire::link::ChannelLink;
-use eframe::egui::{Align, Key, Layout, RichText, TextEdit, Ui};
+use eframe::egui::{Align, Key, Layout, RichText, Ui};
 
 pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     page(ui, "Watch a channel", |ui| {
@@ -19,18 +19,25 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
 }
 
 fn by_link(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
-    let label = ui.label("Paste the link that the broadcaster gave you");
-    let field = TextEdit::singleline(&mut model.link)
-        .hint_text("banyan://…")
-        .desired_width(f32::INFINITY);
-    let field = ui.add(field).labelled_by(label.id);
+    let field = field::text(
+        ui,
+        "Paste the link that the broadcaster gave you",
+        "banyan://…",
+        &mut model.link,
+    );
     let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     let typed = model.link.trim().to_string();
     let parsed = typed.parse::<ChannelLink>();
     if let (false, Err(error)) = (typed.is_empty(), &parsed) {
-        ui.colored_label(palette(ui.ctx()).bad, format!("This is no channel link: {error}."));
+        ui.colored_label(
+            palette(ui.ctx()).bad,
+            format!("This is no channel link: {error}."),
+        );
     }
-    let clicked = ui.add_enabled_ui(parsed.is_ok(), |ui| primary(ui, "Watch")).inner.clicked();
+    let clicked = ui
+        .add_enabled_ui(parsed.is_ok(), |ui| primary(ui, "Join"))
+        .inner
+        .clicked();
     if parsed.is_ok() && (clicked || entered) {
         model.link.clear();
         out.push(Command::Watch(typed));

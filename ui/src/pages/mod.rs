@@ -11,7 +11,7 @@ mod watch;
 use crate::look::{NARROW, NEAR, palette};
 use crate::model::{Command, Model, Page};
 use crate::widgets;
-use eframe::egui::{CentralPanel, Frame, Panel, RichText, Ui, Vec2};
+use eframe::egui::{CentralPanel, Frame, Panel, RichText, TextStyle, Ui, Vec2};
 
 /// What draws the picture of a channel: the app's player, or a still for tests.
 pub type Screen<'a> = dyn FnMut(&mut Ui) + 'a;
@@ -40,30 +40,43 @@ pub fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut V
 fn navigation(ui: &mut Ui, model: &mut Model) {
     let margin = Frame::side_top_panel(ui.style()).inner_margin(NEAR * 1.5);
     if ui.available_width() < NARROW {
-        Panel::bottom("navigation").resizable(false).frame(margin).show(ui, |ui| {
-            ui.horizontal_wrapped(|ui| {
-                ui.spacing_mut().button_padding = Vec2::new(8.0, 7.0);
-                pages(ui, model);
+        Panel::bottom("navigation")
+            .resizable(false)
+            .frame(margin)
+            .show(ui, |ui| {
+                ui.horizontal_wrapped(|ui| {
+                    ui.spacing_mut().button_padding = Vec2::new(7.0, 7.0);
+                    ui.spacing_mut().item_spacing.x = 2.0;
+                    ui.style_mut().override_text_style = Some(TextStyle::Small);
+                    pages(ui, model);
+                });
             });
-        });
     } else {
-        Panel::left("navigation").resizable(false).exact_size(150.0).frame(margin).show(ui, |ui| {
-            ui.add_space(NEAR);
-            ui.label(RichText::new("Banyan").strong().size(20.0).color(palette(ui.ctx()).accent));
-            ui.add_space(NEAR * 2.0);
-            ui.vertical_centered_justified(|ui| pages(ui, model));
-        });
+        Panel::left("navigation")
+            .resizable(false)
+            .exact_size(150.0)
+            .frame(margin)
+            .show(ui, |ui| {
+                ui.add_space(NEAR);
+                ui.label(
+                    RichText::new("Banyan")
+                        .strong()
+                        .size(20.0)
+                        .color(palette(ui.ctx()).accent),
+                );
+                ui.add_space(NEAR * 2.0);
+                ui.vertical_centered_justified(|ui| pages(ui, model));
+            });
     }
 }
 
 fn pages(ui: &mut Ui, model: &mut Model) {
     for page in Page::ALL {
-        let mark = match page {
-            Page::Broadcast if model.broadcasting.is_some() => " (on air)",
-            Page::Relays if model.relays.orphans() > 0 => " (!)",
-            _ => "",
+        let text = match page {
+            Page::Broadcast if model.broadcasting.is_some() => "On air",
+            Page::Relays if model.relays.orphans() > 0 => "Relays (!)",
+            _ => page.title(),
         };
-        let text = format!("{}{mark}", page.title());
         if ui.selectable_label(model.page == page, text).clicked() {
             model.page = page;
         }

@@ -28,7 +28,9 @@ fn forest(ui: &mut Ui, known: &Trees) {
     heading(ui, "Who feeds whom");
     let about = match known.whole {
         true => "Each colour is one stripe of the stream, with a tree of its own.",
-        false => "You see your own neighbours: who sends to you, and to whom you pass on. Each colour is one stripe.",
+        false => {
+            "You see your own neighbours: who sends to you, and to whom you pass on. Each colour is one stripe."
+        }
     };
     ui.label(RichText::new(about).weak());
     let stripes = trees::stripes(known);
@@ -38,7 +40,11 @@ fn forest(ui: &mut Ui, known: &Trees) {
         ui.selectable_value(&mut only, None, "All stripes");
         for (n, stripe) in stripes.iter().enumerate() {
             let colour = trees::colour(n, ui.visuals().dark_mode);
-            ui.selectable_value(&mut only, Some(n), RichText::new(format!("Stripe {stripe}")).color(colour));
+            ui.selectable_value(
+                &mut only,
+                Some(n),
+                RichText::new(format!("Stripe {stripe}")).color(colour),
+            );
         }
     });
     ui.data_mut(|data| data.insert_temp(id, only));

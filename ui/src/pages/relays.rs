@@ -12,7 +12,10 @@ const GB: f64 = 1e9;
 
 pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     page(ui, "Relays and spending", |ui| {
-        let mine = model.watching.iter().flat_map(|watching| &watching.snapshot.relays);
+        let mine = model
+            .watching
+            .iter()
+            .flat_map(|watching| &watching.snapshot.relays);
         for relay in mine {
             card(ui, |ui| serving(ui, relay));
             ui.add_space(NEAR);
@@ -33,7 +36,11 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
 fn serving(ui: &mut Ui, relay: &Sponsored) {
     let colours = palette(ui.ctx());
     ui.horizontal_wrapped(|ui| {
-        ui.label(RichText::new(format!("Relay {}", relay.relay)).strong().color(colours.relay));
+        ui.label(
+            RichText::new(format!("Relay {}", relay.relay))
+                .strong()
+                .color(colours.relay),
+        );
         ui.label(state(relay.state));
     });
     let peers = match relay.serves {
@@ -44,7 +51,10 @@ fn serving(ui: &mut Ui, relay: &Sponsored) {
     ui.label(peers);
     let (sent, budget) = (relay.bytes_sent as f64 / GB, relay.bytes_budget as f64 / GB);
     meter(ui, "Bytes of the budget", sent, budget);
-    ui.label(format!("${:.2} spent · {sent:.2} of {budget:.1} GB sent", relay.spent_usd));
+    ui.label(format!(
+        "${:.2} spent · {sent:.2} of {budget:.1} GB sent",
+        relay.spent_usd
+    ));
 }
 
 const fn state(state: RelayState) -> &'static str {
@@ -90,11 +100,18 @@ fn one(ui: &mut Ui, relay: &Found, out: &mut Vec<Command>) {
         ui.label(RichText::new(&relay.lease).monospace().strong());
         ui.label(format!("{} in {}", relay.provider, relay.place));
     });
-    let left = relay.minutes_left.map_or("past its lease".into(), |left| format!("{left} min left"));
-    let spent = relay.spent_usd.map_or(String::new(), |usd| format!(" · ${usd:.2} so far"));
+    let left = relay
+        .minutes_left
+        .map_or("past its lease".into(), |left| format!("{left} min left"));
+    let spent = relay
+        .spent_usd
+        .map_or(String::new(), |usd| format!(" · ${usd:.2} so far"));
     ui.label(format!("{left}{spent}"));
     if let Some(why) = &relay.orphaned {
-        ui.colored_label(palette(ui.ctx()).warn, format!("It should not run any more: {why}."));
+        ui.colored_label(
+            palette(ui.ctx()).warn,
+            format!("It should not run any more: {why}."),
+        );
     }
     ui.horizontal(|ui| {
         if quiet(ui, "Stop now").on_hover_text(&relay.lease).clicked() {

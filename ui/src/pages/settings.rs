@@ -2,8 +2,8 @@
 
 use crate::look::{NEAR, palette};
 use crate::model::{Command, Look, Model, Provider, Settings, SponsorWish};
-use crate::widgets::{card, heading, page};
-use eframe::egui::{ComboBox, RichText, Slider, TextEdit, Ui};
+use crate::widgets::{card, field, heading, page};
+use eframe::egui::{RichText, Slider, Ui};
 
 pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     let before = model.settings.clone();
@@ -24,38 +24,67 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
 
 fn you(ui: &mut Ui, settings: &mut Settings) {
     heading(ui, "You");
-    field(ui, "Name", "what your channel is called if it has no title", &mut settings.name);
-    field(ui, "Uplink that may be given, in Mbit/s (empty: measured)", "10", &mut settings.uplink_mbps);
+    field::text(
+        ui,
+        "Name",
+        "what your channel is called if it has no title",
+        &mut settings.name,
+    );
+    field::text(
+        ui,
+        "Uplink that may be given, in Mbit/s (empty: measured)",
+        "10",
+        &mut settings.uplink_mbps,
+    );
     if let Some(complaint) = settings.complaint() {
         ui.colored_label(palette(ui.ctx()).bad, complaint);
     }
-    ui.checkbox(&mut settings.relay_only, "Show my address to relays and the broadcaster only");
-    ui.label(RichText::new("Then other viewers can't send to you directly, and there may be room for you less often.").weak());
+    ui.checkbox(
+        &mut settings.relay_only,
+        "Show my address to relays and the broadcaster only",
+    );
+    ui.label(
+        RichText::new(
+            "Then other viewers can't send to you directly, and there may be room for you less often.",
+        )
+        .weak(),
+    );
 }
 
 fn picture(ui: &mut Ui, settings: &mut Settings) {
     heading(ui, "Picture");
-    let buffer = Slider::new(&mut settings.buffer_s, Settings::BUFFER).step_by(0.5).suffix(" s");
-    ui.add(buffer.text("Play this far behind capture"));
-    ui.label(RichText::new("More hides longer failures; less is closer to live. It counts from the next channel on.").weak());
+    let buffer = Slider::new(&mut settings.buffer_s, Settings::BUFFER)
+        .step_by(0.5)
+        .suffix(" s");
+    field::slider(ui, "Play this far behind capture", buffer);
+    ui.label(
+        RichText::new(
+            "More hides longer failures; less is closer to live. It counts from the next channel on.",
+        )
+        .weak(),
+    );
 }
 
 fn sponsoring(ui: &mut Ui, settings: &mut Settings) {
     heading(ui, "Sponsoring");
     let mut may_ask = settings.sponsor == SponsorWish::Ask;
-    ui.checkbox(&mut may_ask, "I may be asked to sponsor a relay when a channel needs one");
-    settings.sponsor = if may_ask { SponsorWish::Ask } else { SponsorWish::Never };
+    ui.checkbox(
+        &mut may_ask,
+        "I may be asked to sponsor a relay when a channel needs one",
+    );
+    settings.sponsor = if may_ask {
+        SponsorWish::Ask
+    } else {
+        SponsorWish::Never
+    };
     ui.add_enabled_ui(may_ask, |ui| {
-        ComboBox::from_label("Where relays run")
-            .selected_text(settings.provider.title())
-            .show_ui(ui, |ui| {
-                for provider in [Provider::Local, Provider::Ec2] {
-                    ui.selectable_value(&mut settings.provider, provider, provider.title());
-                }
-            });
-        ui.add(Slider::new(&mut settings.hours, 0.25..=8.0).step_by(0.25).suffix(" h").text("Propose this long"));
+        field::choice(ui, "Where relays run", &mut settings.provider, &Provider::ALL);
+        let hours = Slider::new(&mut settings.hours, 0.25..=8.0)
+            .step_by(0.25)
+            .suffix(" h");
+        field::slider(ui, "Propose this long", hours);
         let budget = Slider::new(&mut settings.budget_usd, 0.05..=20.0).logarithmic(true);
-        ui.add(budget.prefix("$").fixed_decimals(2).text("Propose at most"));
+        field::slider(ui, "Propose at most", budget.prefix("$").fixed_decimals(2));
     });
     ui.label(RichText::new("Nothing is ever started without your answer.").weak());
 }
@@ -63,17 +92,18 @@ fn sponsoring(ui: &mut Ui, settings: &mut Settings) {
 fn window(ui: &mut Ui, settings: &mut Settings) {
     heading(ui, "Window");
     ui.horizontal_wrapped(|ui| {
-        for (look, name) in [(Look::System, "As the system"), (Look::Light, "Light"), (Look::Dark, "Dark")] {
+        for (look, name) in [
+            (Look::System, "As the system"),
+            (Look::Light, "Light"),
+            (Look::Dark, "Dark"),
+        ] {
             ui.selectable_value(&mut settings.look, look, name);
         }
     });
-    // Applied when it is let go: what moves under the pointer can't be aimed at.
-    let scale = Slider::new(&mut settings.scale, Settings::SCALE).step_by(0.05).custom_formatter(|scale, _| format!("{:.0} %", scale * 100.0));
-    ui.add(scale.text("Size"));
-}
-
-fn field(ui: &mut Ui, name: &str, hint: &str, text: &mut String) {
-    let label = ui.label(name);
-    let field = TextEdit::singleline(text).hint_text(hint).desired_width(f32::INFINITY);
-    ui.add(field).labelled_by(label.id);
+    let scale = Slider::new(&mut settings.scale, Settings::SCALE).step_by(0.05);
+    field::slider(
+        ui,
+        "Size",
+        scale.custom_formatter(|scale, _| format!("{:.0} %", scale * 100.0)),
+    );
 }

@@ -1,22 +1,26 @@
 //! The channel that is watched: the picture, what can be done with it, and how it is.
 
 use super::Screen;
-use crate::look::{FAR, NEAR, palette};
+use crate::look::{FAR, NARROW, NEAR, palette};
 use crate::model::{Command, Model, PlayerOrder, Playing, Watching};
 use crate::widgets::{primary, quiet};
 use eframe::egui::{
-    Align, Align2, Color32, Context, CornerRadius, FontId, Frame, Key, Layout, Rect, RichText, Slider, Ui, UiBuilder, WidgetInfo,
-    Role, vec2,
+    Align, Align2, Color32, Context, CornerRadius, FontId, Frame, Key, Layout, Rect, RichText, Role, Slider,
+    Ui, UiBuilder, WidgetInfo, vec2,
 };
+use std::time::Duration;
 
 /// What a click on "Back" goes back by, in seconds.
 const STEP_S: u32 = 10;
 
-/// Behind the live edge by less than this, it is live.
-const LIVE_MS: u64 = 1_500;
+/// Further behind the live edge than this is said.
+const BEHIND: Duration = Duration::from_secs(2);
 
-/// Height of what stands below the picture.
-const CONTROLS: f32 = 84.0;
+/// Height of what stands below the picture, in wide and in narrow windows, where it takes more lines.
+const CONTROLS: [f32; 2] = [72.0, 148.0];
+
+/// Height of a sentence about trouble.
+const TROUBLE: f32 = 60.0;
 
 pub(super) fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
     let Some(watching) = model.watching.clone() else {
@@ -24,7 +28,9 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out:
     };
     keys(ui.ctx(), &watching, model, out);
     title(ui, &watching, out);
-    let height = (ui.available_height() - CONTROLS).max(120.0);
+    let below = CONTROLS[usize::from(ui.available_width() < NARROW)];
+    let trouble_height = if watching.trouble().is_some() { TROUBLE } else { 0.0 };
+    let height = (ui.available_height() - below - trouble_height).max(120.0);
     picture(ui, height, &watching, model, screen, out);
     trouble(ui, &watching);
     controls(ui, &watching, model, out);
@@ -109,7 +115,7 @@ fn picture(
         Playing::Ended => ended(ui, rect, watching, out),
         Playing::Joining => say(ui, rect, "Joining the channel …"),
         _ => {
-            ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| screen(ui));
+            screen(&mut ui.new_child(UiBuilder::new().max_rect(rect)));
             if let Some(error) = &watching.player.error {
                 say(ui, rect, error);
             } else if watching.playing() == Playing::Stalled {
@@ -135,8 +141,8 @@ fn say(ui: &Ui, rect: Rect, text: &str) {
 fn ended(ui: &mut Ui, rect: Rect, watching: &Watching, out: &mut Vec<Command>) {
     let why = watching.ended.as_deref().unwrap_or("The channel has ended.");
     let inner = Rect::from_center_size(rect.center(), vec2((rect.width() - 48.0).min(520.0), 140.0));
-    ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
-        ui.vertical_centered(|ui| {
+    ui.new_child(UiBuilder::new().max_rect(inner))
+        .vertical_centered(|ui| {
             ui.label(RichText::new(why).size(17.0).color(Color32::WHITE));
             ui.add_space(FAR / 2.0);
             if primary(ui, "Try again").clicked() {
@@ -146,7 +152,6 @@ fn ended(ui: &mut Ui, rect: Rect, watching: &Watching, out: &mut Vec<Command>) {
                 out.push(Command::Leave);
             }
         });
-    });
 }
 
 fn trouble(ui: &mut Ui, watching: &Watching) {
@@ -179,18 +184,18 @@ fn transport(ui: &mut Ui, watching: &Watching, out: &mut Vec<Command>) {
         out.push(pause_or_resume(watching));
     }
     let back = format!("Back {STEP_S} s");
-    let can = watching.player.held_ms > 1_000;
+    let can = watching.player.held > Duration::from_secs(1);
     if ui.add_enabled_ui(can, |ui| quiet(ui, &back)).inner.clicked() {
         out.push(Command::Player(PlayerOrder::Back(STEP_S)));
     }
-    let behind = watching.player.behind_live_ms;
-    if behind < LIVE_MS && !watching.player.paused {
+    let behind = watching.player.behind_live;
+    if watching.player.live && !watching.player.paused {
         ui.label(RichText::new("LIVE").strong().color(palette(ui.ctx()).bad));
     } else if quiet(ui, "Jump to live").on_hover_text("L").clicked() {
         out.push(Command::Player(PlayerOrder::Live));
     }
-    if behind >= LIVE_MS {
-        ui.label(RichText::new(format!("{} s behind", behind / 1000)).weak());
+    if behind >= BEHIND {
+        ui.label(RichText::new(format!("{} s behind", behind.as_secs())).weak());
     }
 }
 
@@ -199,6 +204,7 @@ fn sound(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     if quiet(ui, name).on_hover_text("M").clicked() {
         mute(model, out);
     }
+    ui.spacing_mut().slider_width = 90.0;
     let label = ui.label("Volume");
     let slider = Slider::new(&mut model.settings.volume, 0.0..=1.0).show_value(false);
     let slider = ui.add(slider).labelled_by(label.id);
@@ -215,8 +221,14 @@ fn status(ui: &mut Ui, watching: &Watching) {
     ui.label(weak(watching.quality()));
     let shot = &watching.snapshot;
     if let Some(stats) = watching.stats() {
-        ui.label(weak(format!("· {} of {} stripes", stats.stripes_receiving, shot.stripes)));
-        ui.label(weak(format!("· {:.1} s behind capture", stats.latency_ms as f64 / 1e3)));
+        ui.label(weak(format!(
+            "· {} of {} stripes",
+            stats.stripes_receiving, shot.stripes
+        )));
+        ui.label(weak(format!(
+            "· {:.1} s behind capture",
+            stats.latency_ms as f64 / 1e3
+        )));
     }
     ui.label(weak(format!("· receiving {}", shot.down)));
     let children = match shot.stats.children {

@@ -2,7 +2,7 @@
 
 use crate::look::palette;
 use crate::model::{Gravity, Message};
-use eframe::egui::{Align, Button, Color32, CornerRadius, Frame, Layout, Margin, RichText, Ui};
+use eframe::egui::{Button, Color32, CornerRadius, Frame, Margin, RichText, Ui};
 
 /// Shows all messages; those that are put away go.
 pub fn banners(ui: &mut Ui, messages: &mut Vec<Message>) {
@@ -19,13 +19,10 @@ fn banner(ui: &mut Ui, message: &Message) -> bool {
         .outer_margin(Margin::symmetric(8, 3));
     frame
         .show(ui, |ui| {
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let away = ui.add(Button::new("Dismiss").frame(false));
-                ui.with_layout(Layout::left_to_right(Align::Center).with_main_wrap(true), |ui| {
-                    ui.label(RichText::new(what).color(colour).strong());
-                    ui.label(&message.text);
-                });
-                away.clicked()
+            ui.horizontal_wrapped(|ui| {
+                ui.label(RichText::new(what).color(colour).strong());
+                ui.label(&message.text);
+                ui.add(Button::new("Dismiss").frame(false)).clicked()
             })
             .inner
         })

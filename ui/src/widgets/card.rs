@@ -28,7 +28,7 @@ pub fn page<R>(ui: &mut Ui, title: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
             let side = ((ui.available_width() - COLUMN) / 2.0).clamp(look::NEAR, 200.0);
             let margin = Margin::symmetric(side as i8, 12);
             Frame::new().inner_margin(margin).show(ui, |ui| {
-                ui.set_max_width(COLUMN);
+                ui.set_max_width(COLUMN.min(ui.available_width()));
                 ui.heading(title);
                 ui.add_space(FAR / 2.0);
                 add(ui)

@@ -3,7 +3,7 @@
 use super::{heading, primary};
 use crate::look::FAR;
 use crate::model::Command;
-use eframe::egui::{Color32, Rect, Response, RichText, Sense, Ui, WidgetInfo, Role, vec2};
+use eframe::egui::{Color32, Rect, Response, RichText, Role, Sense, Ui, WidgetInfo, vec2};
 use qrcode::{Color, EcLevel, QrCode};
 
 /// Modules of white that scanners need around a code (ISO/IEC 18004).
@@ -35,7 +35,10 @@ fn draw(ui: &mut Ui, code: &QrCode) -> Response {
     let module = SIDE / (modules + 2 * QUIET_ZONE) as f32;
     for (n, colour) in code.to_colors().into_iter().enumerate() {
         if colour == Color::Dark {
-            let at = vec2((n % modules + QUIET_ZONE) as f32, (n / modules + QUIET_ZONE) as f32);
+            let at = vec2(
+                (n % modules + QUIET_ZONE) as f32,
+                (n / modules + QUIET_ZONE) as f32,
+            );
             let square = Rect::from_min_size(rect.min + at * module, vec2(module, module));
             painter.rect_filled(square, 0.0, Color32::BLACK);
         }

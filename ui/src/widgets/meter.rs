@@ -1,13 +1,17 @@
 //! How much of something is used.
 
 use crate::look::palette;
-use eframe::egui::{CornerRadius, Rect, Response, Sense, Ui, WidgetInfo, Role, vec2};
+use eframe::egui::{CornerRadius, Rect, Response, Role, Sense, Ui, WidgetInfo, vec2};
 
 const HEIGHT: f32 = 10.0;
 
 /// A bar of `used` of `total`, which a screen reader reads as `name` and a share. Above nine tenths it warns.
 pub fn meter(ui: &mut Ui, name: &str, used: f64, total: f64) -> Response {
-    let share = if total > 0.0 { (used / total).clamp(0.0, 1.0) } else { 0.0 };
+    let share = if total > 0.0 {
+        (used / total).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
     let size = vec2(ui.available_width(), HEIGHT);
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     let palette = palette(ui.ctx());

@@ -2,6 +2,7 @@
 
 mod banner;
 mod card;
+pub mod field;
 mod key;
 mod link;
 mod meter;
@@ -14,4 +15,3 @@ pub use key::{primary, quiet};
 pub use link::share;
 pub use meter::meter;
 pub use plots::plots;
-

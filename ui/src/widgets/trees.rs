@@ -1,14 +1,15 @@
 //! The trees, drawn: layers by distance from the source, a colour for each stripe.
 
 use crate::look::{NARROW, Palette, palette};
-use place::{Placed, place};
 use banyan::trees::{Edge, Node, NodeKind, Trees};
 use banyan_protocol::id::PeerId;
 use banyan_protocol::media::StripeId;
 use eframe::egui::epaint::CubicBezierShape;
 use eframe::egui::{
-    Align2, Color32, FontId, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, WidgetInfo, Role, ecolor::Hsva, pos2, vec2,
+    Align2, Color32, FontId, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
+    ecolor::Hsva, pos2, vec2,
 };
+use place::{Placed, place};
 
 mod place;
 
@@ -24,12 +25,20 @@ const SPREAD: f32 = 5.0;
 /// Draws `trees`; of `only`, if that is given.
 pub fn draw(ui: &mut Ui, trees: &Trees, only: Option<StripeId>) -> Response {
     let placed = place(trees);
-    let layers = placed.iter().map(|node| node.layer).max().map_or(0, |last| last + 1);
+    let layers = placed
+        .iter()
+        .map(|node| node.layer)
+        .max()
+        .map_or(0, |last| last + 1);
     let size = vec2(ui.available_width().max(280.0), LAYER * layers as f32);
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     let spots: Vec<(PeerId, Pos2)> = placed.iter().map(|node| (node.peer, spot(node, rect))).collect();
     let stripes = stripes(trees);
-    for edge in trees.edges.iter().filter(|edge| only.is_none_or(|stripe| edge.stripe == stripe)) {
+    for edge in trees
+        .edges
+        .iter()
+        .filter(|edge| only.is_none_or(|stripe| edge.stripe == stripe))
+    {
         line(ui, edge, &spots, &stripes);
     }
     let small = rect.width() < NARROW;
@@ -64,11 +73,19 @@ fn spot(node: &Placed, rect: Rect) -> Pos2 {
 }
 
 fn line(ui: &Ui, edge: &Edge, spots: &[(PeerId, Pos2)], stripes: &[StripeId]) {
-    let find = |peer: PeerId| spots.iter().find(|(known, _)| *known == peer).map(|(_, spot)| *spot);
+    let find = |peer: PeerId| {
+        spots
+            .iter()
+            .find(|(known, _)| *known == peer)
+            .map(|(_, spot)| *spot)
+    };
     let (Some(from), Some(to)) = (find(edge.parent), find(edge.child)) else {
         return;
     };
-    let n = stripes.iter().position(|stripe| *stripe == edge.stripe).unwrap_or(0);
+    let n = stripes
+        .iter()
+        .position(|stripe| *stripe == edge.stripe)
+        .unwrap_or(0);
     let aside = (n as f32 - (stripes.len() as f32 - 1.0) / 2.0) * SPREAD;
     let (start, end) = (
         from + vec2(aside, NODE[1] / 2.0),
@@ -77,20 +94,32 @@ fn line(ui: &Ui, edge: &Edge, spots: &[(PeerId, Pos2)], stripes: &[StripeId]) {
     let bend = vec2(0.0, (end.y - start.y).abs().max(LAYER) * 0.45);
     let stroke = Stroke::new(1.6, colour(n, ui.visuals().dark_mode));
     let points = [start, start + bend, end - bend, end];
-    ui.painter()
-        .add(CubicBezierShape::from_points_stroke(points, false, Color32::TRANSPARENT, stroke));
+    ui.painter().add(CubicBezierShape::from_points_stroke(
+        points,
+        false,
+        Color32::TRANSPARENT,
+        stroke,
+    ));
 }
 
 fn node_box(ui: &Ui, node: &Node, at: Pos2, small: bool) {
     let palette = palette(ui.ctx());
-    let size = if small { vec2(NODE[0] * 0.7, NODE[1]) } else { NODE.into() };
+    let size = if small {
+        vec2(NODE[0] * 0.7, NODE[1])
+    } else {
+        NODE.into()
+    };
     let rect = Rect::from_center_size(at, size);
     let colour = face(node, &palette);
     let painter = ui.painter();
     painter.rect_filled(rect, 8.0, palette.card);
     let width = if node.is_me { 3.0 } else { 1.5 };
     painter.rect_stroke(rect, 8.0, Stroke::new(width, colour), StrokeKind::Inside);
-    let name = if node.is_me { "you".into() } else { name(node, small) };
+    let name = if node.is_me {
+        "you".into()
+    } else {
+        name(node, small)
+    };
     painter.text(
         at - vec2(0.0, 3.0),
         Align2::CENTER_CENTER,
@@ -101,7 +130,10 @@ fn node_box(ui: &Ui, node: &Node, at: Pos2, small: bool) {
     let total = node.uplink.as_bps();
     if total > 0 {
         let share = (node.used.as_bps() as f32 / total as f32).clamp(0.0, 1.0);
-        let bar = Rect::from_min_size(rect.left_bottom() + vec2(8.0, -9.0), vec2(rect.width() - 16.0, 3.0));
+        let bar = Rect::from_min_size(
+            rect.left_bottom() + vec2(8.0, -9.0),
+            vec2(rect.width() - 16.0, 3.0),
+        );
         painter.rect_filled(bar, 1.5, palette.faint.gamma_multiply(0.3));
         painter.rect_filled(bar.with_max_x(bar.left() + bar.width() * share), 1.5, colour);
     }
@@ -117,7 +149,12 @@ fn face(node: &Node, palette: &Palette) -> Color32 {
 }
 
 fn name(node: &Node, small: bool) -> String {
-    let id: String = node.peer.to_string().chars().take(if small { 4 } else { 6 }).collect();
+    let id: String = node
+        .peer
+        .to_string()
+        .chars()
+        .take(if small { 4 } else { 6 })
+        .collect();
     match node.kind {
         NodeKind::Source if small => "source".into(),
         NodeKind::Source => "broadcaster".into(),
@@ -128,8 +165,16 @@ fn name(node: &Node, small: bool) -> String {
 
 /// For those who hear it.
 fn words(trees: &Trees) -> String {
-    let relays = trees.nodes.iter().filter(|node| node.kind == NodeKind::Relay).count();
-    let viewers = trees.nodes.iter().filter(|node| node.kind == NodeKind::Viewer).count();
+    let relays = trees
+        .nodes
+        .iter()
+        .filter(|node| node.kind == NodeKind::Relay)
+        .count();
+    let viewers = trees
+        .nodes
+        .iter()
+        .filter(|node| node.kind == NodeKind::Viewer)
+        .count();
     let me = trees.nodes.iter().find(|node| node.is_me);
     let fed = |of: fn(&Edge) -> PeerId| {
         let mine = me.map(|me| trees.edges.iter().filter(move |edge| of(edge) == me.peer));

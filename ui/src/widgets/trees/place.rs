@@ -94,7 +94,10 @@ mod tests {
         let trees = samples::trees();
         let placed = place(&trees);
         assert_eq!(placed.len(), trees.nodes.len());
-        assert_eq!((placed[0].peer, placed[0].layer, placed[0].of), (trees.nodes[0].peer, 0, 1));
+        assert_eq!(
+            (placed[0].peer, placed[0].layer, placed[0].of),
+            (trees.nodes[0].peer, 0, 1)
+        );
         for edge in &trees.edges {
             let layer = |peer| placed.iter().find(|node| node.peer == peer).unwrap().layer;
             assert!(layer(edge.child) <= layer(edge.parent) + 1);
@@ -107,7 +110,13 @@ mod tests {
         let source = trees.nodes[0].peer;
         trees.edges.retain(|edge| edge.parent != source);
         let placed = place(&trees);
-        let layer = |n: usize| placed.iter().find(|node| node.peer == trees.nodes[n].peer).unwrap().layer;
+        let layer = |n: usize| {
+            placed
+                .iter()
+                .find(|node| node.peer == trees.nodes[n].peer)
+                .unwrap()
+                .layer
+        };
         assert_eq!(layer(0), 0);
         assert_eq!(layer(1), 1);
         assert!(layer(8) > 1);
