@@ -14,7 +14,9 @@ use crate::report::{Report, Style};
 use crate::session::{self, Order, Session};
 use crate::start_time::process_began;
 use clap::CommandFactory;
+use clap::Parser;
 use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
@@ -110,6 +112,33 @@ fn own_parts(wished: &str) -> String {
         .chain(own)
         .collect::<Vec<_>>()
         .join(",")
+}
+
+/// The whole program, as the process's command line says; errors of its commands are told on standard error.
+///
+/// # Errors
+/// If the system gives no threads.
+pub fn program() -> io::Result<ExitCode> {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(log_filter(&args.command))
+        .with_writer(io::stderr)
+        .init();
+    let runtime = runtime(&args.command)?;
+    Ok(match runtime.block_on(run(args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("banyan: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    })
+}
+
+/// Whether the process was started by another of this program to do a part of its work: the cloud's, for one. A program
+/// that contains this one then is to be nothing but [`program`].
+pub fn is_part() -> bool {
+    let part = std::env::args_os().nth(1);
+    part.is_some_and(|part| part == "cloud-child" || part == "detach")
 }
 
 /// The runtime for a command: one thread where one core is measured, else one a core.

@@ -4,9 +4,11 @@ use crate::backend::Backend;
 use crate::look;
 use crate::model::{Command, Form, Gravity, Look, Model, News, Page, PlayerOrder, Watching};
 use crate::pages;
+use crate::playing::Playing;
 use crate::store::{Kept, Store};
+use crate::video;
 use banyan::folders::Folders;
-use banyan::player::Player;
+use eframe::CreationContext;
 use eframe::egui::{self, Context, Ui, ViewportCommand};
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ pub struct App {
     store: Store,
     commands: Vec<Command>,
     /// What plays the channel that is watched.
-    player: Option<Player>,
+    playing: Option<Playing>,
 }
 
 impl App {
@@ -28,8 +30,16 @@ impl App {
     ///
     /// # Errors
     /// If the system gives no threads.
-    pub fn new(ctx: &Context, folders: Folders, link: Option<String>) -> std::io::Result<Self> {
+    pub fn new(
+        creation: &CreationContext<'_>,
+        folders: Folders,
+        link: Option<String>,
+    ) -> std::io::Result<Self> {
+        let ctx = &creation.egui_ctx;
         look::dress(ctx);
+        if let Some(state) = &creation.wgpu_render_state {
+            video::install(state);
+        }
         let config = folders
             .config_file
             .parent()
@@ -53,7 +63,7 @@ impl App {
             backend,
             store,
             commands: link.map(Command::Watch).into_iter().collect(),
-            player: None,
+            playing: None,
         })
     }
 
@@ -96,24 +106,25 @@ impl App {
         let title = known.map_or(String::new(), |channel| channel.title.clone());
         self.model.watching = Some(Watching::new(link.clone(), title));
         self.model.page = Page::Watch;
-        let player = Player::new();
-        let woken = ctx.clone();
-        player.on_change(move || woken.request_repaint());
-        player.set_volume(self.model.settings.volume);
-        player.mute(self.model.settings.muted);
-        self.player = Some(player.clone());
-        self.backend.watch(link, player);
+        let playing = Playing::begin(ctx, &self.model.settings);
+        self.backend.watch(link, playing.player().clone());
+        self.playing = Some(playing);
     }
 
     fn play(&self, order: PlayerOrder) {
-        let Some(player) = &self.player else { return };
-        match order {
-            PlayerOrder::Pause => player.pause(),
-            PlayerOrder::Resume => player.resume(),
-            PlayerOrder::Back(seconds) => player.back(Duration::from_secs(u64::from(seconds))),
-            PlayerOrder::Live => player.live(),
-            PlayerOrder::Volume(volume) => player.set_volume(volume),
-            PlayerOrder::Mute(muted) => player.mute(muted),
+        if let Some(playing) = &self.playing {
+            playing.obey(order);
+        }
+    }
+
+    fn follow_the_player(&mut self) {
+        let (Some(playing), Some(watching)) = (&mut self.playing, &mut self.model.watching) else {
+            self.playing = None;
+            return;
+        };
+        watching.player = playing.player().state();
+        if let Some(trouble) = playing.new_trouble() {
+            self.model.say(Gravity::Warning, trouble);
         }
     }
 
@@ -151,10 +162,7 @@ impl eframe::App for App {
         for news in news {
             self.model.take(news);
         }
-        match (&self.player, &mut self.model.watching) {
-            (Some(player), Some(watching)) => watching.player = player.state(),
-            _ => self.player = None,
-        }
+        self.follow_the_player();
         for command in std::mem::take(&mut self.commands) {
             self.obey(ctx, command);
         }
@@ -162,7 +170,12 @@ impl eframe::App for App {
     }
 
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
-        let mut screen = |_: &mut Ui| {};
+        let playing = self.playing.as_ref();
+        let mut screen = |ui: &mut Ui| {
+            if let Some(playing) = playing {
+                playing.show(ui);
+            }
+        };
         pages::show(ui, &mut self.model, &mut screen, &mut self.commands);
         if !self.commands.is_empty() {
             ui.ctx().request_repaint();

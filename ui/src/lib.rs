@@ -10,5 +10,8 @@ pub mod backend;
 pub mod look;
 pub mod model;
 pub mod pages;
+mod playing;
+pub mod sound;
 pub mod store;
+pub mod video;
 pub mod widgets;

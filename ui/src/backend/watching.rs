@@ -23,7 +23,8 @@ impl Worker {
     }
 
     async fn join(&self, link: &str, player: Player) -> Result<Running, Error> {
-        let mut config = config::Watch::resolve(watch_args(link, &self.settings), file::Watch::default())?;
+        let args = watch_args(link, &self.settings);
+        let mut config = config::Watch::resolve(args, file::Watch::default(), file::Cloud::default())?;
         config.player = Some(player);
         let session = banyan::session::watch::start(config, &self.folders, Instant::now()).await?;
         Ok(Running::follow(session, VIEWER, self.tell.clone()))

@@ -29,7 +29,11 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out:
     keys(ui.ctx(), &watching, model, out);
     title(ui, &watching, out);
     let below = CONTROLS[usize::from(ui.available_width() < NARROW)];
-    let trouble_height = if watching.trouble().is_some() { TROUBLE } else { 0.0 };
+    let trouble_height = if watching.trouble().is_some() {
+        TROUBLE
+    } else {
+        0.0
+    };
     let height = (ui.available_height() - below - trouble_height).max(120.0);
     picture(ui, height, &watching, model, screen, out);
     trouble(ui, &watching);
