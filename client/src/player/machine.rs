@@ -145,7 +145,7 @@ impl Machine {
             Phase::Waiting => self.begin(),
             Phase::Buffering if !self.paused && self.is_ready(now) => self.run(now),
             Phase::Playing if self.clock.is_at_limit(now) => self.run_out(self.clock.at(now)),
-            Phase::Playing if self.is_far_behind(now) => self.to_live(),
+            Phase::Playing if self.is_far_behind(now) => self.go_live(),
             Phase::Buffering | Phase::Playing => {}
         }
         self.sounds.pass(self.clock.at(now));
@@ -236,12 +236,12 @@ impl Machine {
         self.paused = false;
         self.live = true;
         if self.phase != Phase::Waiting && !follows {
-            self.to_live();
+            self.go_live();
         }
         self.tick(now);
     }
 
-    fn to_live(&mut self) {
+    fn go_live(&mut self) {
         self.seek(self.timeline.edge() - self.margin.wished());
     }
 
