@@ -2,16 +2,19 @@
 //! nobody sees or hears.
 #![allow(clippy::unwrap_used)]
 
-use banyan::player::Planes;
-use banyan::player::{Phase, Player};
+use banyan::player::{Phase, Picture, Planes, Player};
 use banyan_media::ingest::{IngestEvent, Options};
 use banyan_protocol::io::{Play, TierSetup};
 use banyan_protocol::media::Packet;
 use banyan_tv::sound::{self, Null};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+/// A second of the line.
+const SECOND: i64 = 90_000;
 
 /// A block of the protocol: packets come in such bursts.
 const BLOCK: Duration = Duration::from_millis(100);
@@ -24,15 +27,22 @@ const FLASH_AND_BEEP: &str = "-f lavfi -i color=c=black:s=1280x720:r=30,drawbox=
 const MOVING: &str =
     "-f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=440:sample_rate=48000";
 
+/// Longer than any of these tests waits for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A clip of H.264 and AAC that goes away with its owner.
 struct Clip(PathBuf);
 
 impl Clip {
     fn make(input: &str, seconds: u32) -> Self {
-        let thread = std::thread::current();
-        let name = thread.name().unwrap().replace("::", "-");
-        let path = std::env::temp_dir().join(format!("banyan-tv-{}-{name}.mp4", std::process::id()));
-        let coded = format!("-t {seconds} -c:v libx264 -preset veryfast -bf 2 -g 30 -b:v 2500k -c:a aac");
+        Self::coded(input, seconds, "-c:v libx264 -bf 2 -b:v 2500k")
+    }
+
+    fn coded(input: &str, seconds: u32, coder: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("banyan-tv-{}-{number}.mp4", std::process::id()));
+        let coded = format!("-t {seconds} {coder} -preset veryfast -g 30 -c:a aac");
         let words = input.split_whitespace().chain(coded.split_whitespace());
         let status = Command::new("ffmpeg")
             .args(["-nostdin", "-v", "error", "-y"])
@@ -95,7 +105,7 @@ fn feed(player: &Player, plays: Vec<Play>) -> std::thread::JoinHandle<()> {
 }
 
 /// Whether the middle of a picture is white.
-fn is_white(picture: &banyan::player::Picture) -> bool {
+fn is_white(picture: &Picture) -> bool {
     let (Planes::Three([luma, ..]) | Planes::Two([luma, _])) = &picture.planes;
     luma.data[luma.stride * (luma.height as usize / 2) + luma.width as usize / 2] > 128
 }
@@ -221,4 +231,76 @@ fn software_decoding_of_720p30_takes_less_than_60_percent_of_a_core() {
         state.phase == Phase::Playing && pictures >= 200,
         "{pictures} pictures, {state:?}"
     );
+}
+
+/// Looks as a window does until `enough` of a picture.
+fn look_until(player: &Player, mut enough: impl FnMut(&Picture) -> bool) {
+    let begin = Instant::now();
+    loop {
+        let now = Instant::now();
+        if player.picture(now).is_some_and(|picture| enough(&picture)) {
+            return;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{:?}", player.state());
+        let next = player.next_change(now).unwrap_or(now + Duration::from_millis(2));
+        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+}
+
+#[test]
+fn another_tier_is_shown_where_it_begins_and_going_back_shows_the_old_one() {
+    let (large, small) = (
+        Clip::make(MOVING, 2),
+        Clip::make(&MOVING.replace("1280x720", "640x360"), 2),
+    );
+    let player = Player::new();
+    let _device = Null::open(&player, |_, _| {});
+    let plays = large.plays().into_iter().chain(small.plays());
+    plays.for_each(|play| player.push(play));
+    let (mut heights, mut last) = (Vec::new(), -1);
+    look_until(&player, |picture| {
+        assert!(picture.pts >= last, "the line only grows");
+        last = picture.pts;
+        heights.push(picture.height);
+        picture.height == 360 && picture.pts > 3 * SECOND
+    });
+    heights.dedup();
+    assert_eq!(heights, [720, 360]);
+    player.back(Duration::from_secs(2));
+    look_until(&player, |picture| picture.height == 720);
+    let state = player.state();
+    assert!(!state.live && state.error.is_none(), "{state:?}");
+    let shown = player.picture(Instant::now()).unwrap().pts;
+    assert!(
+        (last - 2 * SECOND - shown).abs() < SECOND / 2,
+        "{shown} after {last}"
+    );
+}
+
+#[test]
+fn a_picture_that_cannot_be_shown_is_told_in_words_and_sound_goes_on() {
+    let clip = Clip::coded(MOVING, 3, "-c:v libx264rgb");
+    let player = Player::new();
+    let loud = Arc::new(AtomicU32::new(0));
+    let heard = loud.clone();
+    let _device = Null::open(&player, move |samples, _| {
+        let is_loud = samples.iter().any(|sample| sample.abs() > 0.05);
+        heard.fetch_add(u32::from(is_loud), Ordering::Relaxed);
+    });
+    clip.plays().into_iter().for_each(|play| player.push(play));
+    let begin = Instant::now();
+    // A hundred times 10 ms.
+    while loud.load(Ordering::Relaxed) < 100 {
+        assert!(begin.elapsed() < PATIENCE, "{:?}", player.state());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let state = player.state();
+    assert!(
+        state
+            .error
+            .as_ref()
+            .is_some_and(|why| why.contains("cannot show")),
+        "{state:?}"
+    );
+    assert!(player.picture(Instant::now()).is_none());
 }
