@@ -7,7 +7,7 @@
 pub mod args;
 pub mod bench;
 mod channel;
-mod cloud;
+pub mod cloud;
 pub mod config;
 pub mod error;
 pub mod file;

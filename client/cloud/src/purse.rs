@@ -21,6 +21,11 @@ impl Purse {
         }
     }
 
+    /// The budget is another from now on; what has been spent and put aside stays so.
+    pub const fn allow(&mut self, budget: Usd) {
+        self.budget = budget;
+    }
+
     /// What nobody has spent or reserved.
     pub fn left(&self) -> Usd {
         let taken = self
@@ -55,6 +60,18 @@ impl Purse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_budget_counts_what_was_spent_before() {
+        let mut purse = Purse::new(cents(100));
+        purse.reserve(1);
+        purse.plan(1, cents(80));
+        purse.settle(1, cents(60));
+        purse.allow(cents(200));
+        assert_eq!(purse.left(), cents(140));
+        purse.allow(cents(50));
+        assert_eq!(purse.left(), Usd::ZERO);
+    }
 
     const fn cents(cents: u64) -> Usd {
         Usd::from_cents(cents)

@@ -140,7 +140,8 @@ fn region(account: &Account) -> Result<Option<Region>, Error> {
     config::region(Some(&account.region))
 }
 
-async fn look(
+/// Looks at an account by dry runs, and plans the relay that a viewer is proposed.
+pub(super) async fn look(
     account: &Account,
     site: &file::Cloud,
     folders: &Folders,

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod child;
 mod courier;
+pub mod desk;
 pub(crate) mod extend;
 pub(crate) mod rein;
 pub(crate) mod relays;

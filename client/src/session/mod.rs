@@ -6,6 +6,7 @@ mod sponsor;
 mod teller;
 pub mod watch;
 
+use crate::config::Sponsoring;
 use crate::error::{Error, Finish};
 use crate::notice::Notice;
 use crate::snapshot::Snapshot;
@@ -23,7 +24,7 @@ use tokio::task::JoinHandle;
 const ORDERS_MAX: usize = 8;
 
 /// What the person wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Order {
     /// End cleanly.
     Leave,
@@ -34,6 +35,8 @@ pub enum Order {
         /// Whether to sponsor.
         yes: bool,
     },
+    /// What relays of this session may be from now on: those that run stay as they are.
+    Allow(Box<Sponsoring>),
     /// Make the lease of a relay of this person's longer.
     Extend {
         /// Which.

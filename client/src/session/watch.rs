@@ -212,6 +212,7 @@ impl TunedIn {
         match order {
             Order::Leave => self.leave(Ok(Finish::Left)).await,
             Order::Answer { id, yes } => self.answer(id, yes).await,
+            Order::Allow(sponsoring) => self.sponsor.allow(*sponsoring),
             Order::Extend { lease, time, budget } => self.sponsor.extend(lease, Wish { time, budget }),
         }
     }

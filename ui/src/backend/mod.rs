@@ -1,9 +1,10 @@
 //! Runs the sessions on threads of its own, and tells what happens.
 
+mod relays;
 mod running;
 mod watching;
 
-use crate::model::{Command, Gravity, News, RelayOrder, Relays, Reply, Settings};
+use crate::model::{Command, News, Reply, Settings};
 use banyan::folders::Folders;
 use banyan::player::Player;
 use banyan::session::Order;
@@ -161,9 +162,9 @@ impl Worker {
             Command::GoLive(form) => self.go_live(*form),
             Command::EndBroadcast => self.off_air().await,
             Command::Answer(id, reply) => self.answer(id, reply).await,
-            Command::Relay(order) => self.relays(order).await,
+            Command::Relay(order) => self.relays(order),
             Command::Keep(settings) => self.settings = *settings,
-            Command::CheckAccount => self.check_account().await,
+            Command::CheckAccount(region) => self.check_account(region),
             // The window's own affair.
             Command::Watch(_)
             | Command::Player(_)
@@ -188,18 +189,11 @@ impl Worker {
 
     async fn answer(&mut self, id: String, reply: Reply) {
         let Some(viewer) = &self.viewer else { return };
+        if let Reply::Sponsor(terms) = &reply {
+            let allowed = terms.sponsoring();
+            viewer.order(Order::Allow(Box::new(allowed))).await;
+        }
         let yes = matches!(reply, Reply::Sponsor(_));
         viewer.order(Order::Answer { id: Some(id), yes }).await;
-    }
-
-    async fn relays(&mut self, _order: RelayOrder) {
-        self.tell.tell(News::Relays(Relays::Found(Vec::new())));
-    }
-
-    async fn check_account(&mut self) {
-        self.tell.tell(News::Say(
-            Gravity::Note,
-            "`banyan cloud check` says what is missing.".into(),
-        ));
     }
 }

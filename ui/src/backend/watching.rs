@@ -2,12 +2,13 @@
 
 use super::Worker;
 use super::running::{BROADCASTER, Running, VIEWER};
-use crate::model::{Form, Gravity, News, Provider, Quality, Settings, SponsorWish};
+use crate::model::{Form, Gravity, News, Provider, Quality, Settings, SponsorWish, Terms};
 use banyan::args;
 use banyan::config::{self, Picture};
 use banyan::error::Error;
 use banyan::file;
 use banyan::player::Player;
+use banyan_cloud::money::Usd;
 use std::time::Instant;
 
 impl Worker {
@@ -53,11 +54,41 @@ impl Worker {
     }
 }
 
-fn watch_args(link: &str, settings: &Settings) -> args::Watch {
-    let provider = match settings.provider {
+impl Terms {
+    /// As a session takes it.
+    pub(super) fn sponsoring(&self) -> config::Sponsoring {
+        config::Sponsoring {
+            mode: args::Sponsor::Ask,
+            provider: provider(self.provider),
+            region: self.region().ok().flatten(),
+            hours: duration(self.hours * 3600.0),
+            budget: dollars(self.budget_usd),
+            relay_uplink: None,
+            when_leaving: when_leaving(self.runs_on),
+            cloud: file::Cloud::default(),
+        }
+    }
+}
+
+fn provider(provider: Provider) -> args::Provider {
+    match provider {
         Provider::Local => args::Provider::Local,
         Provider::Ec2 => args::Provider::Ec2,
-    };
+    }
+}
+
+fn when_leaving(runs_on: bool) -> args::WhenLeaving {
+    match runs_on {
+        true => args::WhenLeaving::Keep,
+        false => args::WhenLeaving::Stop,
+    }
+}
+
+fn dollars(usd: f32) -> Usd {
+    Usd::from_cents((usd * 100.0).round() as u64)
+}
+
+fn watch_args(link: &str, settings: &Settings) -> args::Watch {
     let sponsor = match settings.sponsor {
         SponsorWish::Ask => args::Sponsor::Ask,
         SponsorWish::Never => args::Sponsor::Never,
@@ -68,12 +99,10 @@ fn watch_args(link: &str, settings: &Settings) -> args::Watch {
         buffer: Some(duration(settings.buffer_s)),
         relay_only: settings.relay_only,
         sponsor: Some(sponsor),
-        provider: Some(provider),
-        region: (!settings.region.is_empty()).then(|| settings.region.clone()),
+        provider: Some(provider(settings.provider)),
+        when_leaving: Some(when_leaving(settings.runs_on)),
         hours: Some(duration(settings.hours * 3600.0)),
-        budget: Some(banyan_cloud::money::Usd::from_cents(
-            (settings.budget_usd * 100.0).round() as u64,
-        )),
+        budget: Some(dollars(settings.budget_usd)),
         ..args::Watch::default()
     }
 }

@@ -23,8 +23,8 @@ pub enum Command {
     Answer(String, Reply),
     /// To a relay, or about them.
     Relay(RelayOrder),
-    /// See whether the cloud account is ready.
-    CheckAccount,
+    /// See whether the cloud account is ready in this region; empty: the nearest.
+    CheckAccount(String),
     /// Keep these settings.
     Keep(Box<Settings>),
     /// Keep the channels as they are now.

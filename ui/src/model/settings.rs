@@ -74,6 +74,8 @@ pub struct Settings {
     pub hours: f32,
     /// US dollars that are proposed at most.
     pub budget_usd: f32,
+    /// Whether relays run on to the end of their lease when this person leaves; else they end then.
+    pub runs_on: bool,
     /// Light or dark.
     pub look: Look,
     /// How large everything is; 1 is as designed.
@@ -96,6 +98,7 @@ impl Default for Settings {
             region: String::new(),
             hours: 1.0,
             budget_usd: 1.0,
+            runs_on: false,
             look: Look::System,
             scale: 1.0,
             volume: 1.0,

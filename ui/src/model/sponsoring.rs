@@ -1,6 +1,8 @@
 //! The question whether somebody sponsors a relay, and what the answer would mean.
 
 use super::settings::{Provider, Settings};
+use banyan_cloud::price::PriceList;
+use banyan_cloud::region::Region;
 
 /// A question that is open.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +34,8 @@ pub struct Terms {
     pub hours: f32,
     /// The most, in US dollars.
     pub budget_usd: f32,
+    /// Whether it runs on when this person leaves.
+    pub runs_on: bool,
 }
 
 impl Terms {
@@ -42,16 +46,24 @@ impl Terms {
             region: settings.region.clone(),
             hours: settings.hours,
             budget_usd: settings.budget_usd,
+            runs_on: settings.runs_on,
         }
     }
 
-    /// Where it would run, in words.
-    pub fn place(&self) -> &str {
-        match (self.provider, self.region.as_str()) {
-            (Provider::Local, _) => "on this computer",
-            (Provider::Ec2, "") => "in the nearest region",
-            (Provider::Ec2, region) => region,
+    /// The region; `None`: the nearest.
+    ///
+    /// # Errors
+    /// If what was typed is none: a relay elsewhere than the person thinks would be no agreement.
+    pub fn region(&self) -> Result<Option<Region>, String> {
+        let typed = self.region.trim();
+        if typed.is_empty() || self.provider == Provider::Local {
+            return Ok(None);
         }
+        let known = PriceList::built_in()
+            .regions()
+            .find(|region| region.as_str() == typed);
+        let unknown = || format!("“{typed}” is no region whose prices are known, such as eu-central-1.");
+        known.cloned().map(Some).ok_or_else(unknown)
     }
 }
 
@@ -126,6 +138,16 @@ mod tests {
         );
         request.terms.provider = Provider::Local;
         assert!(request.cost().contains("nothing"));
+    }
+
+    #[test]
+    fn a_region_that_is_none_is_not_agreed_to() {
+        let mut terms = samples::request().terms;
+        assert!(terms.region().unwrap().is_some());
+        terms.region = "eu-centrall-1".into();
+        assert!(terms.region().unwrap_err().contains("no region"));
+        terms.region = " ".into();
+        assert_eq!(terms.region(), Ok(None));
     }
 
     #[test]

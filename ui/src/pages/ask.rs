@@ -54,21 +54,27 @@ fn terms(ui: &mut Ui, request: &mut Request, out: &mut Vec<Command>) {
             "eu-central-1",
             &mut chosen.region,
         );
-        account(ui, &request.account, out);
+        account(ui, request, out);
+    }
+    if let Err(complaint) = request.terms.region() {
+        ui.colored_label(palette(ui.ctx()).bad, complaint);
     }
     ui.add_space(NEAR);
     ui.label(request.cost());
-    ui.label(
-        RichText::new("You can end it at any time. When you leave, you choose whether it runs on.").weak(),
-    );
+    let leaving = match request.terms.runs_on {
+        true => "You can end it at any time. When you leave, it runs on to its end.",
+        false => "You can end it at any time. When you leave, it hands over and ends.",
+    };
+    ui.label(RichText::new(leaving).weak());
 }
 
-fn account(ui: &mut Ui, account: &Account, out: &mut Vec<Command>) {
+fn account(ui: &mut Ui, request: &mut Request, out: &mut Vec<Command>) {
     let palette = palette(ui.ctx());
-    match account {
+    match &request.account {
         Account::Unknown => {
             if quiet(ui, "Check my account").clicked() {
-                out.push(Command::CheckAccount);
+                out.push(Command::CheckAccount(request.terms.region.clone()));
+                request.account = Account::Checking;
             }
         }
         Account::Checking => {
@@ -92,7 +98,12 @@ fn answers(ui: &mut Ui, request: &Request) -> Option<Reply> {
     let mut reply = None;
     ui.add_space(FAR / 2.0);
     ui.horizontal_wrapped(|ui| {
-        if primary(ui, "Sponsor").clicked() {
+        let can = request.terms.region().is_ok();
+        if ui
+            .add_enabled_ui(can, |ui| primary(ui, "Sponsor"))
+            .inner
+            .clicked()
+        {
             reply = Some(Reply::Sponsor(request.terms.clone()));
         }
         if quiet(ui, "Not now").clicked() {

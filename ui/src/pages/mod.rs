@@ -9,7 +9,7 @@ mod settings;
 mod watch;
 
 use crate::look::{NARROW, NEAR, palette};
-use crate::model::{Command, Model, Page};
+use crate::model::{Command, Model, Page, RelayOrder};
 use crate::widgets;
 use eframe::egui::{CentralPanel, Frame, Panel, RichText, TextStyle, Ui, Vec2};
 
@@ -22,7 +22,7 @@ pub fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut V
         CentralPanel::no_frame().show(ui, |ui| watch::full_screen(ui, model, screen, out));
         return;
     }
-    navigation(ui, model);
+    navigation(ui, model, out);
     CentralPanel::default().show(ui, |ui| {
         widgets::banners(ui, &mut model.messages);
         match model.page {
@@ -37,7 +37,7 @@ pub fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut V
     ask::show(ui, model, out);
 }
 
-fn navigation(ui: &mut Ui, model: &mut Model) {
+fn navigation(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     let margin = Frame::side_top_panel(ui.style()).inner_margin(NEAR * 1.5);
     if ui.available_width() < NARROW {
         Panel::bottom("navigation")
@@ -48,7 +48,7 @@ fn navigation(ui: &mut Ui, model: &mut Model) {
                     ui.spacing_mut().button_padding = Vec2::new(7.0, 7.0);
                     ui.spacing_mut().item_spacing.x = 2.0;
                     ui.style_mut().override_text_style = Some(TextStyle::Small);
-                    pages(ui, model);
+                    pages(ui, model, out);
                 });
             });
     } else {
@@ -65,12 +65,12 @@ fn navigation(ui: &mut Ui, model: &mut Model) {
                         .color(palette(ui.ctx()).accent),
                 );
                 ui.add_space(NEAR * 2.0);
-                ui.vertical_centered_justified(|ui| pages(ui, model));
+                ui.vertical_centered_justified(|ui| pages(ui, model, out));
             });
     }
 }
 
-fn pages(ui: &mut Ui, model: &mut Model) {
+fn pages(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     for page in Page::ALL {
         let text = match page {
             Page::Broadcast if model.broadcasting.is_some() => "On air",
@@ -79,6 +79,9 @@ fn pages(ui: &mut Ui, model: &mut Model) {
         };
         if ui.selectable_label(model.page == page, text).clicked() {
             model.page = page;
+            if page == Page::Relays {
+                out.push(Command::Relay(RelayOrder::Look));
+            }
         }
     }
 }

@@ -86,7 +86,13 @@ fn sponsoring(ui: &mut Ui, settings: &mut Settings) {
         let budget = Slider::new(&mut settings.budget_usd, 0.05..=20.0).logarithmic(true);
         field::slider(ui, "Propose at most", budget.prefix("$").fixed_decimals(2));
     });
-    ui.label(RichText::new("Nothing is ever started without your answer.").weak());
+    ui.checkbox(
+        &mut settings.runs_on,
+        "When I leave a channel, let my relays run to the end of their lease",
+    );
+    ui.label(
+        RichText::new("Else they hand over and end. Nothing is ever started without your answer.").weak(),
+    );
 }
 
 fn window(ui: &mut Ui, settings: &mut Settings) {

@@ -118,6 +118,13 @@ pub(super) struct Outcome {
 }
 
 impl Sponsor {
+    /// What relays may be from now on. What has been spent and what runs count against the new budget.
+    pub(super) fn allow(&mut self, config: Sponsoring) {
+        self.purse.allow(config.budget);
+        self.until = None;
+        self.config = config;
+    }
+
     pub(super) fn new(config: Sponsoring, folders: Folders, who: Who) -> Self {
         let (say, said) = mpsc::channel(TOLD_MAX);
         Self {

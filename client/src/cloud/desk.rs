@@ -1,0 +1,88 @@
+//! What a program with a window asks of this person's cloud: what runs, whether an account is ready, and the end of relays.
+
+use super::extend::{self, Wish};
+use super::{account, child};
+use crate::args::{Account, Provider};
+use crate::error::Error;
+use crate::file;
+use crate::folders::Folders;
+use banyan_cloud::child::Cloud;
+use banyan_cloud::child::message::{Listed, Target};
+use banyan_cloud::ec2::Finding;
+use banyan_cloud::extension::Extension;
+use banyan_cloud::failure::Failure;
+use banyan_cloud::reaper::Verdict;
+use banyan_protocol::wire::lease::LeaseId;
+use std::time::Duration;
+
+/// What runs in this person's name, wherever the ledger knows of, and what could not be looked at.
+///
+/// # Errors
+/// If nothing could be looked at.
+pub async fn list(folders: &Folders) -> Result<(Vec<Listed>, Vec<Failure>), Error> {
+    let cloud = child::start(folders, false)?;
+    let listed = cloud.list(None, Vec::new()).await;
+    cloud.close().await;
+    let (relays, _, unseen) = listed?;
+    Ok((relays, unseen))
+}
+
+/// Ends the relay of this lease.
+///
+/// # Errors
+/// If it may be running all the same.
+pub async fn stop(folders: &Folders, lease: LeaseId) -> Result<(), Error> {
+    let cloud = child::start(folders, false)?;
+    let ended = cloud.terminate(Target::Lease(lease), "asked").await;
+    cloud.close().await;
+    Ok(ended?)
+}
+
+/// Makes the lease longer by `time`; its machine's time is paid for, and no more bytes.
+///
+/// # Errors
+/// If the relay does not obey; nothing has changed then.
+pub async fn extend(folders: &Folders, lease: LeaseId, time: Duration) -> Result<Extension, Error> {
+    let cloud = child::start(folders, false)?;
+    let wish = Wish { time, budget: None };
+    let extended = extend::extend(&cloud, &folders.data, lease, wish).await;
+    cloud.close().await;
+    Ok(extended?)
+}
+
+/// Ends what is past its lease or dead. Says how many were ended.
+///
+/// # Errors
+/// The first that may be running all the same.
+pub async fn sweep(folders: &Folders) -> Result<usize, Error> {
+    let cloud = child::start(folders, false)?;
+    let swept = end_the_dead(&cloud).await;
+    cloud.close().await;
+    swept
+}
+
+async fn end_the_dead(cloud: &Cloud) -> Result<usize, Error> {
+    let (relays, _, _) = cloud.list(None, Vec::new()).await?;
+    let doomed = relays.iter().filter(|relay| relay.verdict != Verdict::Keep);
+    let mut ended = 0;
+    for relay in doomed {
+        let machine = Target::Machine(Box::new(relay.found.clone()));
+        cloud.terminate(machine, &relay.verdict.to_string()).await?;
+        ended += 1;
+    }
+    Ok(ended)
+}
+
+/// Whether the EC2 account is ready for a relay in `region` (`auto`: the nearest), finding by finding.
+///
+/// # Errors
+/// If it could not be looked at.
+pub async fn check(folders: &Folders, region: &str) -> Result<Vec<Finding>, Error> {
+    let account = Account {
+        provider: Provider::Ec2,
+        region: region.into(),
+        json: false,
+    };
+    let (_, findings) = account::look(&account, &file::Cloud::default(), folders).await?;
+    Ok(findings)
+}

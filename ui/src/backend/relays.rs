@@ -1,0 +1,104 @@
+//! What runs in this person's name: looked for, ended, made longer. Each takes seconds, so the rest goes on meanwhile.
+
+use super::{Tell, Worker};
+use crate::model::{Account, Found, Gravity, News, RelayOrder, Relays};
+use banyan::cloud::desk;
+use banyan::error::Error;
+use banyan::folders::Folders;
+use banyan_cloud::child::message::Listed;
+use banyan_cloud::reaper::Verdict;
+use banyan_protocol::wire::lease::LeaseId;
+use std::time::Duration;
+
+impl Worker {
+    /// Does it, and looks again.
+    pub(super) fn relays(&self, order: RelayOrder) {
+        let (folders, tell) = (self.folders.clone(), self.tell.clone());
+        tell.tell(News::Relays(Relays::Looking));
+        tokio::spawn(async move {
+            if let Err(error) = obey(order, &folders, &tell).await {
+                tell.tell(News::Say(Gravity::Failure, error.to_string()));
+            }
+            tell.tell(News::Relays(look(&folders).await));
+        });
+    }
+
+    /// Looks at the account by dry runs.
+    pub(super) fn check_account(&self, region: String) {
+        let (folders, tell) = (self.folders.clone(), self.tell.clone());
+        let region = if region.is_empty() { "auto".into() } else { region };
+        tokio::spawn(async move {
+            tell.tell(News::Account(account(&folders, &region).await));
+        });
+    }
+}
+
+async fn obey(order: RelayOrder, folders: &Folders, tell: &Tell) -> Result<(), Error> {
+    match order {
+        RelayOrder::Look => Ok(()),
+        RelayOrder::Stop(lease) => desk::stop(folders, named(&lease)?).await,
+        RelayOrder::Extend(lease, hours) => {
+            let time = Duration::from_secs(3600 * u64::from(hours));
+            let extended = desk::extend(folders, named(&lease)?, time).await?;
+            let text = format!(
+                "It runs {hours} h longer; its machine costs {} more.",
+                extended.machine
+            );
+            tell.tell(News::Say(Gravity::Note, text));
+            Ok(())
+        }
+        RelayOrder::Sweep => {
+            let ended = desk::sweep(folders).await?;
+            tell.tell(News::Say(Gravity::Note, format!("{ended} relays were ended.")));
+            Ok(())
+        }
+    }
+}
+
+fn named(lease: &str) -> Result<LeaseId, Error> {
+    let unknown = |_| Error::Usage(format!("“{lease}” is no relay"));
+    lease.parse().map_err(unknown)
+}
+
+async fn look(folders: &Folders) -> Relays {
+    match desk::list(folders).await {
+        Err(error) => Relays::Failed(error.to_string()),
+        Ok((relays, unseen)) => match unseen.first() {
+            Some(failure) if relays.is_empty() => Relays::Failed(failure.to_string()),
+            _ => Relays::Found(relays.iter().map(found).collect()),
+        },
+    }
+}
+
+fn found(relay: &Listed) -> Found {
+    let now = banyan_cloud::clock::now();
+    let machine = &relay.found;
+    let place = machine.region.as_ref().map(ToString::to_string);
+    let left = machine.ends.map(|ends| ends.since(now).as_secs() / 60);
+    Found {
+        lease: machine
+            .lease
+            .map_or_else(|| machine.handle.clone(), |lease| lease.to_string()),
+        provider: machine.provider.to_string(),
+        place: place.unwrap_or_else(|| "this computer".into()),
+        minutes_left: left.filter(|left| *left > 0),
+        spent_usd: relay
+            .hourly
+            .map(|hourly| hourly.for_hours(now.since(machine.launched)).as_dollars()),
+        orphaned: (relay.verdict != Verdict::Keep).then(|| relay.verdict.to_string()),
+    }
+}
+
+async fn account(folders: &Folders, region: &str) -> Account {
+    match desk::check(folders, region).await {
+        Err(error) => Account::Missing(vec![error.to_string()]),
+        Ok(findings) => {
+            let missing = findings.into_iter().filter(|finding| finding.good == Some(false));
+            let missing: Vec<String> = missing.map(|finding| finding.sentence).collect();
+            match missing.is_empty() {
+                true => Account::Ready,
+                false => Account::Missing(missing),
+            }
+        }
+    }
+}
