@@ -3,9 +3,11 @@
 
 use anyhow::Result;
 use banyan_cloud::child::message::Listed;
+use banyan_protocol::media::schedule::wire::mean_of;
+use banyan_protocol::units::Bitrate;
 use cloud_rig::Fault;
 use cloud_rig::channel::{Channel, PATIENCE, Watch, in_own_network, number};
-use cloud_rig::machine::Body;
+use cloud_rig::machine::{Body, net};
 use cloud_rig::program::Event;
 use cloud_rig::rig::{KEY_ID, REGION, SECRET_KEY, built};
 use std::time::{Duration, Instant};
@@ -320,6 +322,94 @@ fn a_machine_that_goes_while_it_boots_is_no_success() -> Result<()> {
         let said = sponsor.program.errors();
         assert_eq!(ended.code(), Some(6), "{said}");
         assert!(said.contains("while it booted"), "{said}");
+        assert!(is_empty(&channel).await?);
+        Ok(())
+    })
+}
+
+/// How long children are held: a short form of ten minutes.
+const HELD: Duration = Duration::from_secs(60);
+
+/// How many stripes of the full quality a viewer gets from `relay`, as it says next.
+async fn stripes_from(rider: &mut Watch, relay: &str) -> Result<u64> {
+    rider.program.catch_up().await?;
+    let is_full = |event: &Event| event.fields["tier"] == 1 && !event.fields["parents"].is_null();
+    let stats = rider.program.wait("stats", PATIENCE, is_full).await?;
+    let parents = stats.fields["parents"].as_object();
+    let of_relay = parents.map_or(0, |parents| parents.values().filter(|by| *by == relay).count());
+    Ok(of_relay as u64)
+}
+
+#[test]
+fn a_relay_sends_what_its_children_were_reckoned_at() -> Result<()> {
+    in_own_network(async {
+        let mut channel = Channel::open("sponsors-estimate", process()?).await?;
+        let is_known = |event: &Event| event.fields["slot_bps"].as_u64() > Some(0);
+        let slot = channel.broadcast.wait("capacity", PATIENCE, is_known).await?;
+        let mut sponsor = channel.sponsor("sponsor", "1", &[]).await?;
+        let joined = channel.broadcast.wait("relay-joined", PATIENCE, |_| true).await?;
+        let mut riders = Vec::new();
+        for name in ["one", "two", "three"] {
+            riders.push(Watch::start(&channel, name).await?);
+        }
+        for rider in &mut riders {
+            rider.fed_by(joined.text("relay"), PATIENCE).await?;
+        }
+        sponsor.program.catch_up().await?;
+        let first = sponsor.state("serving", PATIENCE).await?;
+        let mut stripes = 0;
+        for rider in &mut riders {
+            stripes += stripes_from(rider, joined.text("relay")).await?;
+        }
+        let is_last = |event: &Event| event.at - first.at >= HELD;
+        let last = sponsor.program.wait("sponsoring", HELD * 2, is_last).await?;
+        let sent = number(&last, "bytes_sent") - number(&first, "bytes_sent");
+        // As the person is told before saying yes.
+        let rate = mean_of(Bitrate(number(&slot, "slot_bps") * stripes)).as_bps() as f64 / 8.0;
+        let ratio = rate * (last.at - first.at).as_secs_f64() / sent as f64;
+        println!("{stripes} stripes, {sent} bytes sent, reckoned at {ratio:.3} times that");
+        assert!((0.9..=1.1).contains(&ratio), "{ratio}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_relay_stops_within_its_bytes() -> Result<()> {
+    in_own_network(async {
+        let channel = Channel::open("sponsors-bytes", process()?).await?;
+        net::count(1)?;
+        // Hardly more than the least that is sold, so that it is soon spent.
+        let limits = ["--hours", "0.1", "--budget", "0.0147", "--region", REGION];
+        let keys = [
+            ("AWS_ACCESS_KEY_ID", KEY_ID),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ];
+        let mut sponsor = channel.sponsor_with("sponsor", &limits, &keys).await?;
+        let serving = sponsor.state("serving", PATIENCE).await?;
+        let budget = number(&serving, "bytes_budget");
+        assert!((90_000_000..120_000_000).contains(&budget), "{budget}");
+        let mut riders = Vec::new();
+        for name in ["one", "two", "three", "four", "five", "six"] {
+            riders.push(Watch::start(&channel, name).await?);
+        }
+        channel
+            .machines()
+            .until_running(0, Duration::from_secs(180))
+            .await?;
+        let sent = net::counted(1)?;
+        println!(
+            "{sent} of {budget} bytes sent: {:.4}",
+            sent as f64 / budget as f64
+        );
+        assert!(sent as f64 <= budget as f64 * 1.01, "{sent} of {budget}");
+        // It says farewell five seconds before the last byte, and those below it move meanwhile.
+        assert!(sent as f64 >= budget as f64 * 0.75, "{sent} of {budget}");
+        assert!(channel.machines().console().join("").contains("bytes-spent"));
+        assert!(
+            sponsor.program.ended(PATIENCE).await?.success(),
+            "{}",
+            sponsor.program.errors()
+        );
         assert!(is_empty(&channel).await?);
         Ok(())
     })

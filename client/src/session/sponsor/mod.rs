@@ -23,6 +23,7 @@ use banyan_cloud::purse::Purse;
 use banyan_cloud::random;
 use banyan_protocol::id::{PeerId, SecretKey};
 use banyan_protocol::io::{CloudNews, CloudOrder, EndReason, RelayState};
+use banyan_protocol::media::schedule::wire;
 use banyan_protocol::role::relay::boot::Boot;
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::lease::{Lease, LeaseId};
@@ -162,7 +163,7 @@ impl Sponsor {
         };
         let plan = region
             .map(|region| Plan::paid(PriceList::built_in(), &region, &kinds, ec2::DISK_GIB, wish.limits));
-        let bytes = missing.as_bps() / 8 * 3600;
+        let bytes = wire::mean_of(missing).as_bps() / 8 * 3600;
         let plan = plan.and_then(Result::ok);
         plan.map_or(0.0, |plan| plan.per_hour(bytes).as_dollars())
     }

@@ -34,6 +34,12 @@ pub const fn slot(rate: Bitrate, stripes: u8) -> Bitrate {
     Bitrate(wire * 8 * (Duration::from_secs(1).as_micros() / TICK.as_micros()) as u64)
 }
 
+/// What is sent in the mean where these slots are used: slots are reckoned at the peak. What uplink must have is slots; what
+/// bytes cost is this.
+pub const fn mean_of(slots: Bitrate) -> Bitrate {
+    Bitrate((slots.0 as u128 * 100 / PEAK_PERCENT as u128) as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

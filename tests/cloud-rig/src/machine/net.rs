@@ -27,6 +27,48 @@ pub fn enter() -> Result<()> {
     ip(&format!("address add {HOST}/32 dev lo"))
 }
 
+/// What has come from the machine of this number since [`count`], in wire bytes, Ethernet to QUIC.
+///
+/// # Errors
+/// If it is not counted.
+pub fn counted(number: u8) -> Result<u64> {
+    let listed = run("nft", &format!("list counter inet rig {}", counter(number)))?;
+    let after = |word: &str| {
+        let mut words = listed.split_whitespace().skip_while(|other| *other != word);
+        words.nth(1).and_then(|number| number.parse::<u64>().ok())
+    };
+    let (packets, bytes) = after("packets").zip(after("bytes")).context("nft counts both")?;
+    Ok(bytes + ETHERNET * packets)
+}
+
+/// Counts what comes from the machine of this number from now on: in the kernel, each datagram by itself.
+///
+/// # Errors
+/// If nftables is not installed.
+pub fn count(number: u8) -> Result<()> {
+    // Else many datagrams would pass as one, with one header.
+    ip("link set dev lo gso_max_segs 1")?;
+    let (name, from) = (counter(number), address(number));
+    run("nft", "add table inet rig")?;
+    run("nft", &format!("add counter inet rig {name}"))?;
+    run(
+        "nft",
+        "add chain inet rig in { type filter hook input priority 0 ; }",
+    )?;
+    run(
+        "nft",
+        &format!("add rule inet rig in ip saddr {from} meta l4proto udp counter name {name}"),
+    )?;
+    Ok(())
+}
+
+/// The header that the kernel does not count.
+const ETHERNET: u64 = 14;
+
+fn counter(number: u8) -> String {
+    format!("vm{number}")
+}
+
 /// Gives the machine of this number an address on this machine.
 pub(crate) fn local(number: u8) -> Result<()> {
     ip(&format!("address replace {}/32 dev lo", address(number)))
@@ -42,11 +84,13 @@ pub(crate) fn wire(number: u8) -> Result<String> {
 }
 
 fn ip(words: &str) -> Result<()> {
-    let output = Command::new("ip")
-        .args(words.split(' '))
-        .output()
-        .context("cannot run ip")?;
+    run("ip", words).map(drop)
+}
+
+fn run(program: &str, words: &str) -> Result<String> {
+    let output = Command::new(program).args(words.split(' ')).output();
+    let output = output.with_context(|| format!("cannot run {program}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "ip {words}: {}", said.trim());
-    Ok(())
+    ensure!(output.status.success(), "{program} {words}: {}", said.trim());
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
