@@ -55,23 +55,15 @@ pub fn parse(text: &[u8]) -> Result<Boot, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use banyan_protocol::id::{PeerId, key_text};
+    use banyan_protocol::id::PeerId;
 
-    const SECRET: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75e";
+    const SECRET: &str = "03030303030303030303030303030303";
 
+    /// What a sponsor's client writes.
     fn text() -> String {
-        let key = |byte| key_text(&PeerId([byte; 32]));
-        format!(
-            concat!(
-                r#"{{"banyan":1,"channel":"{}","sponsor":"{}","#,
-                r#""lease":{{"id":"{}","ends":1800003600,"bytes":11000000000}},"#,
-                r#""enrol":{{"secret":"{}","until":1800000600}},"listen":"[::]:4600","uplink_bps":null}}"#
-            ),
-            key(1),
-            key(2),
-            "04".repeat(16),
-            SECRET
-        )
+        include_str!("../../protocol/tests/golden/boot-data.json")
+            .trim()
+            .to_owned()
     }
 
     fn refused(text: &str) -> String {

@@ -98,6 +98,16 @@ impl Channel {
         self.start(name, self.rig.command_with(&text(&words), settings)?)
     }
 
+    /// `banyan sponsor` on this machine.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub async fn sponsor_here(&self, name: &str) -> Result<Sponsor> {
+        let limits = ["--hours", "1", "--budget", "0", "--relay-uplink", "20M", "--json"];
+        let words = [&["sponsor", &self.link, "--provider", "local"], &limits[..]].concat();
+        self.start(name, self.rig.command(&words)?)
+    }
+
     fn words(&self, limits: &[&str]) -> Result<Vec<String>> {
         let config = self.rig.data.join("config.toml");
         let config = config.to_str().context("it is text")?;

@@ -207,16 +207,28 @@ fn a_lease_is_made_longer_by_the_command_and_by_the_client_itself() -> Result<()
     })
 }
 
-/// How a sponsor's client ends that cannot have a relay, and what it says last.
-async fn refused(
-    channel: &Channel,
-    limits: &[&str],
-    settings: &[(&str, &str)],
-) -> Result<(Option<i32>, String)> {
-    let mut sponsor = channel.sponsor_with("refused", limits, settings).await?;
+/// An account that cannot be used: what becomes of a sponsor's client there.
+struct Refusal<'a> {
+    limits: &'a [&'a str],
+    settings: &'a [(&'a str, &'a str)],
+    faults: Vec<Fault>,
+    /// The exit code, and what standard error says last.
+    ends: (i32, &'a str),
+}
+
+async fn check(channel: &Channel, refusal: Refusal<'_>) -> Result<()> {
+    channel.rig.proxy.script("DescribeSubnets", refusal.faults);
+    let mut sponsor = channel
+        .sponsor_with("refused", refusal.limits, refusal.settings)
+        .await?;
     let ended = sponsor.program.ended(Duration::from_secs(120)).await?;
+    channel.rig.proxy.script("DescribeSubnets", []);
     let said = sponsor.program.errors();
-    Ok((ended.code(), said.lines().last().unwrap_or_default().to_owned()))
+    let last = said.lines().last().unwrap_or_default();
+    assert_eq!(ended.code(), Some(refusal.ends.0), "{last}");
+    assert!(last.contains(refusal.ends.1), "{last}");
+    assert!(is_empty(channel).await?, "{last}");
+    Ok(())
 }
 
 #[test]
@@ -231,59 +243,30 @@ fn what_cannot_be_sponsored_ends_with_a_sentence_and_nothing_runs() -> Result<()
             ["--hours", "1", "--budget", budget, "--region", region]
         };
         let usual = limits("1", REGION);
-        let hang = || vec![Fault::Hang; 20];
-        let cases: [(&str, &[&str], &[(&str, &str)], Vec<Fault>, i32, &str); 6] = [
-            ("no credentials", &usual, &[], vec![], 6, "aws login"),
-            (
-                "a region that cannot be",
-                &limits("1", "Mars!"),
-                &keys,
-                vec![],
-                2,
-                "--region",
-            ),
-            (
-                "a region without prices",
-                &limits("1", "mars-north-1"),
-                &keys,
-                vec![],
-                6,
-                "not known",
-            ),
-            (
-                "too little for an hour",
-                &limits("0.001", REGION),
-                &keys,
-                vec![],
-                6,
-                "--budget",
-            ),
-            (
-                "a wrong clock",
-                &usual,
-                &keys,
-                vec![Fault::Skewed("AuthFailure")],
-                6,
-                "clock",
-            ),
-            (
-                "a provider that hangs",
-                &usual,
-                &keys,
-                hang(),
-                6,
-                "does not answer",
-            ),
-        ];
-        for (what, limits, settings, faults, code, says) in cases {
-            channel.rig.proxy.script("DescribeSubnets", faults);
-            let (ended, said) = refused(&channel, limits, settings).await?;
-            channel.rig.proxy.script("DescribeSubnets", []);
-            assert_eq!(ended, Some(code), "{what}: {said}");
-            assert!(said.contains(says), "{what}: {said}");
-            assert!(is_empty(&channel).await?, "{what}");
+        let with = |faults, ends| Refusal {
+            limits: &usual,
+            settings: &keys,
+            faults,
+            ends,
+        };
+        let without = Refusal {
+            settings: &[],
+            ..with(vec![], (6, "aws login"))
+        };
+        check(&channel, without).await?;
+        for (limits, ends) in [
+            (limits("1", "Mars!"), (2, "--region")),
+            (limits("1", "mars-north-1"), (6, "not known")),
+            (limits("0.001", REGION), (6, "--budget")),
+        ] {
+            let limited = Refusal {
+                limits: &limits,
+                ..with(vec![], ends)
+            };
+            check(&channel, limited).await?;
         }
-        Ok(())
+        check(&channel, with(vec![Fault::Skewed("AuthFailure")], (6, "clock"))).await?;
+        check(&channel, with(vec![Fault::Hang; 20], (6, "does not answer"))).await
     })
 }
 
@@ -411,6 +394,88 @@ fn a_relay_stops_within_its_bytes() -> Result<()> {
             sponsor.program.errors()
         );
         assert!(is_empty(&channel).await?);
+        Ok(())
+    })
+}
+
+/// When a sponsor of a relay on this machine goes: before it has joined, while it launches, enrols, and serves.
+const MOMENTS_MS: [u64; 8] = [0, 60, 120, 200, 300, 500, 900, 1_800];
+
+/// What `banyan relays` says of relays on this machine.
+async fn listed_here(channel: &Channel) -> Result<usize> {
+    let words = ["relays", "list", "--provider", "local", "--json"];
+    let listed = channel.rig.banyan(&words, "").await?;
+    assert!(listed.status.success(), "{listed:?}");
+    Ok(String::from_utf8_lossy(&listed.stdout).lines().count())
+}
+
+#[test]
+fn a_relay_on_this_machine_goes_with_a_sponsor_that_leaves_at_any_moment() -> Result<()> {
+    in_own_network(async {
+        let channel = Channel::open("sponsors-here", process()?).await?;
+        for moment in MOMENTS_MS {
+            let mut sponsor = channel.sponsor_here("leaves").await?;
+            tokio::time::sleep(Duration::from_millis(moment)).await;
+            sponsor.program.interrupt().await?;
+            // Before it hears signals, one ends it as it is.
+            sponsor.program.ended(PATIENCE).await?;
+            children_gone(&channel).await?;
+            assert_eq!(
+                net::processes("banyan-relay"),
+                [0u32; 0],
+                "left after {moment} ms"
+            );
+            assert_eq!(listed_here(&channel).await?, 0, "left after {moment} ms");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_relay_on_this_machine_whose_sponsor_is_killed_is_one_at_most_and_swept() -> Result<()> {
+    in_own_network(async {
+        let channel = Channel::open("sponsors-killed-here", process()?).await?;
+        for moment in MOMENTS_MS {
+            let mut sponsor = channel.sponsor_here("killed").await?;
+            tokio::time::sleep(Duration::from_millis(moment)).await;
+            sponsor.program.kill().await?;
+            children_gone(&channel).await?;
+            let running = listed_here(&channel).await?;
+            assert!(running <= 1, "killed after {moment} ms: {running} relays");
+            let swept = channel.rig.banyan(&["relays", "sweep", "--all"], "y\n").await?;
+            assert!(swept.status.success(), "killed after {moment} ms: {swept:?}");
+            assert_eq!(
+                net::processes("banyan-relay"),
+                [0u32; 0],
+                "killed after {moment} ms"
+            );
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_relay_on_this_machine_is_extended_too() -> Result<()> {
+    in_own_network(async {
+        let channel = Channel::open("sponsors-extend-here", process()?).await?;
+        let mut sponsor = channel.sponsor_here("sponsor").await?;
+        let serving = sponsor.state("serving", PATIENCE).await?;
+        let (lease, ends) = (serving.text("relay").to_owned(), number(&serving, "ends_at"));
+        let extended = channel
+            .rig
+            .banyan(&["relays", "extend", &lease, "--hours", "1"], "")
+            .await?;
+        assert!(extended.status.success(), "{extended:?}");
+        let is_longer = |event: &Event| event.fields["ends_at"] == ends + 3600;
+        sponsor.program.wait("sponsoring", PATIENCE, is_longer).await?;
+        sponsor.program.interrupt().await?;
+        assert!(sponsor.program.ended(PATIENCE).await?.success());
+        assert_eq!(net::processes("banyan-relay"), [0u32; 0]);
+        let over = channel
+            .rig
+            .banyan(&["relays", "extend", &lease, "--hours", "1"], "")
+            .await?;
+        assert_eq!(over.status.code(), Some(6), "{over:?}");
         Ok(())
     })
 }

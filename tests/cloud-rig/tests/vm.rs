@@ -64,6 +64,8 @@ fn a_vm_that_is_reset_powers_off_and_is_terminated() -> Result<()> {
     in_own_network(async {
         let (channel, _rider, mut sponsor, _) = sponsored("vm-reset", "1").await?;
         sponsor.state("serving", BOOTS).await?;
+        // It would end it as well.
+        sponsor.program.kill().await?;
         channel.machines().reset().await?;
         channel.machines().until_running(0, BOOTS).await?;
         let console = channel.machines().console().join("\n");

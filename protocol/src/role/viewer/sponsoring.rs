@@ -293,14 +293,17 @@ impl Viewer {
             return true;
         };
         let (peer, address) = (*peer, *address);
+        // Of whatever version: the proof alone says that it is ours.
         let proved = match Message::parse(frame) {
-            Ok(Message::Enrol { version, proof }) if version == VERSION => {
-                launched.secret.is_proved(binding, &peer, &proof)
+            Ok(Message::Enrol { version, proof }) if launched.secret.is_proved(binding, &peer, &proof) => {
+                Some(version)
             }
-            _ => false,
+            _ => None,
         };
-        if proved {
+        if proved == Some(VERSION) {
             self.pin(now, at, link, (peer, address), out);
+        } else if proved.is_some() {
+            self.lose_relay(now, at, Some(EndReason::Version), out);
         } else {
             out.event(Event::PeerBlamed {
                 peer,

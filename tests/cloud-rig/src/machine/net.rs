@@ -69,6 +69,18 @@ fn counter(number: u8) -> String {
     format!("vm{number}")
 }
 
+/// The processes in this network that have this name.
+pub fn processes(name: &str) -> Vec<u32> {
+    let here = std::fs::read_link("/proc/thread-self/ns/net").ok();
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_one = |pid: &u32| {
+        let named = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        named.trim() == name && std::fs::read_link(format!("/proc/{pid}/ns/net")).ok() == here
+    };
+    pids.filter(is_one).collect()
+}
+
 /// Gives the machine of this number an address on this machine.
 pub(crate) fn local(number: u8) -> Result<()> {
     ip(&format!("address replace {}/32 dev lo", address(number)))

@@ -250,3 +250,22 @@ fn a_longer_lease_is_told_to_the_coordinator() {
         .collect();
     assert_eq!(offered, [lease(), longer], "once, and never a shorter one");
 }
+
+#[test]
+fn a_relay_of_another_version_that_proves_itself_is_ended_at_once() {
+    let mut stage = chosen();
+    launched(&mut stage);
+    let link = stage.any_dials.pop().expect("the relay is dialled");
+    stage.links.insert(link, RELAY);
+    stage.input(Input::Linked {
+        link,
+        peer: RELAY,
+        address: address(77),
+        side: Side::Dialler,
+        binding: BINDING,
+    });
+    let (version, proof) = (crate::limits::VERSION + 1, SECRET.proof(&BINDING, &RELAY));
+    stage.pending(link, Lane::Control, Message::Enrol { version, proof }.frame());
+    let (relay, why) = (1, EndReason::Version);
+    assert_eq!(stage.orders.last(), Some(&CloudOrder::Terminate { relay, why }));
+}
