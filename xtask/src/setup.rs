@@ -28,6 +28,9 @@ const PACKAGES: &[&str] = &[
     "procps",
     "python3-venv",
     "util-linux",
+    "xclip",
+    "xdotool",
+    "xvfb",
 ];
 
 /// Installs what is missing, after saying what that is; sudo is used only then.

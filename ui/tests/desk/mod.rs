@@ -1,0 +1,296 @@
+//! A desk of its own for a test: a screen without a monitor, a home folder, and programs that end with it.
+
+mod picture;
+mod spot;
+
+pub(crate) use picture::Picture;
+pub(crate) use spot::{SIZE, Spot};
+
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How often something that is waited for is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// A program that is ended with the test: asked first, so that it leaves cleanly.
+pub(crate) struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let asked = Instant::now();
+        while asked.elapsed() < Duration::from_secs(10) {
+            if matches!(self.0.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A screen, a home folder, and what runs there.
+pub(crate) struct Desk {
+    home: PathBuf,
+    display: String,
+    broadcast: std::cell::RefCell<Option<Program>>,
+    _screen: Program,
+}
+
+impl Desk {
+    /// An empty one. Needs Xvfb.
+    pub(crate) fn new(name: &str) -> Self {
+        let home = std::env::temp_dir().join(format!("banyan-tv-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&home);
+        fs::create_dir_all(home.join("run")).expect("a temporary folder can be made");
+        let [width, height] = SIZE;
+        let mut screen = Command::new("Xvfb")
+            .args([
+                "-displayfd",
+                "1",
+                "-nolisten",
+                "tcp",
+                "-screen",
+                "0",
+                &format!("{width}x{height}x24"),
+            ])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb is installed");
+        let mut number = String::new();
+        let told = screen.stdout.take().expect("its output is a pipe");
+        BufReader::new(told)
+            .read_line(&mut number)
+            .expect("it tells its number");
+        Self {
+            display: format!(":{}", number.trim()),
+            home,
+            broadcast: None.into(),
+            _screen: Program(screen),
+        }
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let app = Path::new(env!("CARGO_BIN_EXE_banyan-tv"));
+        let mut command = match program.starts_with("banyan") {
+            true => Command::new(app.with_file_name(program)),
+            false => Command::new(program),
+        };
+        command
+            .env("HOME", &self.home)
+            .env("XDG_RUNTIME_DIR", self.home.join("run"))
+            .env("DISPLAY", &self.display)
+            .env_remove("WAYLAND_DISPLAY")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn log(&self, name: &str) -> File {
+        File::create(self.home.join(name)).expect("a file can be made in a temporary folder")
+    }
+
+    /// Goes on the air without a window; returns the link.
+    pub(crate) fn broadcast(&self, args: &[&str]) -> String {
+        let mut command = self.command("banyan");
+        command
+            .arg("broadcast")
+            .args(args)
+            .args(["--listen", "127.0.0.1:0", "--json"]);
+        command
+            .stdout(self.log("broadcast.json"))
+            .stderr(self.log("broadcast.err"));
+        let program = Program(command.spawn().expect("banyan is built"));
+        *self.broadcast.borrow_mut() = Some(program);
+        let ready = self.told("ready", Duration::from_secs(20));
+        ready["link"].as_str().expect("a link is text").to_owned()
+    }
+
+    /// Waits until the broadcaster has told an event, and returns it.
+    pub(crate) fn told(&self, event: &str, within: Duration) -> Value {
+        self.event("broadcast.json", event, within)
+    }
+
+    fn event(&self, log: &str, event: &str, within: Duration) -> Value {
+        let path = self.home.join(log);
+        wait(&format!("the event {event} in {log}"), within, || {
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let events = text
+                .lines()
+                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            events.into_iter().find(|told| told["event"] == event)
+        })
+    }
+
+    /// Watches without a window, and plays.
+    pub(crate) fn viewer(&self, link: &str, args: &[&str]) -> Program {
+        let mut command = self.command("banyan");
+        command
+            .args(["watch", link, "--json", "--sponsor", "never"])
+            .args(args);
+        command
+            .stdout(self.log("viewer.json"))
+            .stderr(self.log("viewer.err"));
+        let program = Program(command.spawn().expect("banyan is built"));
+        self.event("viewer.json", "playing", Duration::from_secs(20));
+        program
+    }
+
+    /// Somebody without a window sees what is on the air.
+    pub(crate) fn watches(&self, link: &str, within: Duration) {
+        let began = Instant::now();
+        drop(self.viewer(link, &[]));
+        assert!(
+            began.elapsed() < within + Duration::from_secs(10),
+            "it took {:?}",
+            began.elapsed()
+        );
+    }
+
+    /// Opens the window, and waits until it is there.
+    pub(crate) fn app(&self, args: &[&str]) -> Program {
+        let mut command = self.command("banyan-tv");
+        command
+            .args(args)
+            .stdout(Stdio::null())
+            .stderr(self.log("app.err"));
+        let program = Program(command.spawn().expect("the app is built"));
+        self.see("the window", Duration::from_secs(20), |picture| {
+            !picture.is_black()
+        });
+        program
+    }
+
+    /// A film of half a minute.
+    pub(crate) fn film(&self) -> String {
+        let film = self.home.join("film.mp4");
+        let made = Command::new("ffmpeg")
+            .args([
+                "-v",
+                "error",
+                "-f",
+                "lavfi",
+                "-i",
+                "testsrc=size=320x240:rate=25:duration=30",
+            ])
+            .args([
+                "-f",
+                "lavfi",
+                "-i",
+                "sine=duration=30",
+                "-c:v",
+                "libx264",
+                "-g",
+                "25",
+                "-c:a",
+                "aac",
+            ])
+            .arg(&film)
+            .status();
+        assert!(made.expect("ffmpeg is installed").success());
+        film.to_string_lossy().into_owned()
+    }
+
+    /// What the screen shows.
+    pub(crate) fn look(&self) -> Picture {
+        let [width, height] = SIZE;
+        let mut grab = Command::new("ffmpeg")
+            .args([
+                "-v",
+                "error",
+                "-f",
+                "x11grab",
+                "-video_size",
+                &format!("{width}x{height}"),
+                "-draw_mouse",
+                "0",
+            ])
+            .args([
+                "-i",
+                &self.display,
+                "-frames:v",
+                "1",
+                "-f",
+                "rawvideo",
+                "-pix_fmt",
+                "rgb24",
+                "-",
+            ])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("ffmpeg is installed");
+        let mut bytes = Vec::new();
+        let mut output = grab.stdout.take().expect("its output is a pipe");
+        output.read_to_end(&mut bytes).expect("a pipe can be read");
+        assert!(grab.wait().expect("it was started").success());
+        Picture::new(bytes)
+    }
+
+    /// Waits until the screen shows something.
+    pub(crate) fn see(&self, what: &str, within: Duration, shows: impl Fn(&Picture) -> bool) {
+        wait(what, within, || shows(&self.look()).then_some(()));
+    }
+
+    /// Clicks there.
+    pub(crate) fn click(&self, spot: Spot) {
+        let [x, y] = spot.pixel();
+        self.xdotool(&["mousemove", &x.to_string(), &y.to_string(), "click", "1"]);
+        // The next frame takes it in, and the one after shows it.
+        self.see("what was clicked", Duration::from_secs(5), |_| true);
+    }
+
+    /// Waits for the one button that stands out, and clicks it.
+    pub(crate) fn click_primary(&self, name: &str) {
+        let spot = wait(name, Duration::from_secs(30), || self.look().primary());
+        self.click(spot);
+    }
+
+    /// Types into what has the focus.
+    pub(crate) fn type_text(&self, text: &str) {
+        self.xdotool(&["type", "--delay", "20", text]);
+    }
+
+    /// Waits for such a text on the clipboard.
+    pub(crate) fn clipboard(&self, within: Duration, is_it: impl Fn(&str) -> bool) -> String {
+        wait("the clipboard's text", within, || {
+            let output = self
+                .command("xclip")
+                .args(["-o", "-selection", "clipboard"])
+                .output();
+            let text = String::from_utf8(output.expect("xclip is installed").stdout).unwrap_or_default();
+            is_it(&text).then_some(text)
+        })
+    }
+
+    fn xdotool(&self, words: &[&str]) {
+        let done = self.command("xdotool").args(words).status();
+        assert!(done.expect("xdotool is installed").success());
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        *self.broadcast.borrow_mut() = None;
+        // What was told stays when the test has failed.
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.home);
+        }
+    }
+}
+
+/// What `look` finds, once it does.
+fn wait<T>(what: &str, within: Duration, look: impl Fn() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < within, "{what} was not there within {within:?}");
+        std::thread::sleep(LOOK_EVERY);
+    }
+}

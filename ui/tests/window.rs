@@ -1,0 +1,73 @@
+//! The real window, on a screen of its own (Xvfb), used as a person does: looked at, clicked, typed into.
+
+mod desk;
+
+use banyan_tv::model::{Command, Model, Page, Source};
+use desk::{Desk, Spot};
+use std::time::Duration;
+
+/// The test pattern's bars, left to right.
+const BARS: [[u8; 3]; 6] = [
+    [255, 0, 0],
+    [0, 255, 0],
+    [255, 255, 0],
+    [0, 0, 255],
+    [255, 0, 255],
+    [0, 255, 255],
+];
+
+/// How long a window may take to show what is looked for: joining takes two seconds, and CI does other things, too.
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn it_plays_a_broadcast() {
+    let desk = Desk::new("plays");
+    let link = desk.broadcast(&["test:", "--uplink", "20M"]);
+    let _app = desk.app(&[&link]);
+    desk.see("the test pattern", SOON, |picture| picture.has_bars(&BARS));
+    let first = desk.look();
+    // The frame counter stands in the picture's upper left corner; the bars beside it stay.
+    desk.see("another frame", SOON, |picture| {
+        picture.has_bars(&BARS) && picture.differs_from(&first)
+    });
+}
+
+#[test]
+fn it_broadcasts_a_file_that_others_watch() {
+    let desk = Desk::new("broadcasts");
+    let film = desk.film();
+    let _app = desk.app(&[]);
+    let mut model = Model::default();
+    desk.click(Spot::of(&mut model, "Broadcast"));
+    model.page = Page::Broadcast;
+    desk.click(Spot::of(&mut model, Source::File.title()));
+    model.form.source = Source::File;
+    desk.click(Spot::of(
+        &mut model,
+        "Path of the file, or drop it on this window",
+    ));
+    desk.type_text(&film);
+    desk.click_primary("Go live");
+    desk.click_primary("Copy link");
+    let link = desk.clipboard(SOON, |text| text.starts_with("banyan://"));
+    desk.watches(&link, SOON);
+}
+
+#[test]
+fn it_sponsors_a_relay_by_a_click() {
+    let desk = Desk::new("sponsors");
+    let link = desk.broadcast(&["test:", "--uplink", "3M"]);
+    let _first = desk.viewer(&link, &["--uplink", "0"]);
+    let _app = desk.app(&[&link]);
+    desk.click_primary("Sponsor");
+    desk.told("relay-joined", Duration::from_secs(30));
+}
+
+/// What the tests click on is what the pages draw: a command comes of it there, too.
+#[test]
+fn spots_are_where_the_pages_draw() {
+    let mut model = Model::default();
+    let spot = Spot::of(&mut model, "Network");
+    assert_eq!(spot.clicked(&mut model), Vec::<Command>::new());
+    assert_eq!(model.page, Page::Network);
+}
