@@ -40,6 +40,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Take the app's pictures anew: those of the README, which tests compare with.
+    Screenshots,
     /// Make the packages: a `.deb` and a tarball.
     Dist {
         /// Install the package on a fresh Debian, and start what is in it.
@@ -72,6 +74,7 @@ fn main() -> Result<()> {
         Task::Setup => setup::run(),
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Check => check::run(),
+        Task::Screenshots => test::screenshots(),
         Task::Dist { check } => dist::run(check),
         Task::Image { check: true } => image::check(),
         Task::Image { check: false } => image::build(),

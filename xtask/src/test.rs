@@ -37,6 +37,13 @@ fn seeds() -> Result<()> {
     shell::run(Command::new(simulator).args(["--suite", "quick"]))
 }
 
+/// Takes the pictures that the app's tests compare with.
+pub(crate) fn screenshots() -> Result<()> {
+    setup::run()?;
+    let mut tests = runner(&["--workspace", "--test", "pictures"]);
+    shell::run(tests.env("UPDATE_SNAPSHOTS", "force"))
+}
+
 /// Runs a suite of the simulator: `ci`, `quick` or `speed`.
 pub(crate) fn simulate(suite: &str, options: &[String]) -> Result<()> {
     let command = ["run", "--package", "banyan-sim", "--", "--suite", suite];

@@ -82,7 +82,7 @@ impl Short {
             last = last.max(full_after(viewer, yes)?.at - yes);
         }
         self.verdict
-            .at_most("yes to all whole ms", last.as_millis() as u64, WHOLE_MS);
+            .wish_at_most("yes to all whole ms", last.as_millis() as u64, WHOLE_MS);
         Ok(())
     }
 
@@ -94,10 +94,10 @@ impl Short {
     /// Nobody stalled, and nothing was lost.
     pub fn check_unharmed(&mut self, viewers: &[&Viewer]) {
         for viewer in viewers {
-            self.verdict.check(viewer.check_unharmed());
+            self.verdict.check(viewer.check_lost_nothing());
             let stalls = viewer.watch.program.events().all("stall").len();
             self.verdict
-                .at_most(&format!("stalls of {}", viewer.name()), stalls, 0);
+                .wish_at_most(&format!("stalls of {}", viewer.name()), stalls, 0);
         }
     }
 }

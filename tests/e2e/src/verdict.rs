@@ -30,9 +30,9 @@ impl Verdict {
         }
     }
 
-    /// Notes `complaint` unless `holds`, where that depends on how fast this machine is and what else it does: the long form
-    /// fails by it, the short form tells it.
-    pub fn promise(&mut self, holds: bool, complaint: impl FnOnce() -> String) {
+    /// Tells `complaint` unless `holds`, where SPECIFICATION.md says that the promise is not kept yet: the long form fails by it, the
+    /// short form does not.
+    pub fn wish(&mut self, holds: bool, complaint: impl FnOnce() -> String) {
         if !holds && !is_long() {
             println!("{:<10} FALLS SHORT: {}", self.scenario, complaint());
         } else {
@@ -47,17 +47,18 @@ impl Verdict {
             .ok()
     }
 
-    /// Notes what went wrong, if it did, where that depends on how fast this machine is; see [`promise`](Self::promise).
-    pub fn check_promise<T>(&mut self, result: Result<T>) -> Option<T> {
-        result
-            .inspect_err(|error| self.promise(false, || format!("{error:#}")))
-            .ok()
-    }
-
     /// Keeps a figure, and promises that it is not above `most`.
     pub fn at_most<N: PartialOrd + Display>(&mut self, what: &str, value: N, most: N) {
         self.keep(what, &value, &format!("at most {most}"));
-        self.promise(value <= most, || {
+        self.expect(value <= most, || {
+            format!("{what} is {value}, at most {most} is promised")
+        });
+    }
+
+    /// Keeps a figure, and wishes that it is not above `most`; see [`wish`](Self::wish).
+    pub fn wish_at_most<N: PartialOrd + Display>(&mut self, what: &str, value: N, most: N) {
+        self.keep(what, &value, &format!("at most {most}"));
+        self.wish(value <= most, || {
             format!("{what} is {value}, at most {most} is promised")
         });
     }
@@ -68,13 +69,6 @@ impl Verdict {
             Some(p95) => self.at_most(&format!("{what} p95 of {}", values.len()), p95, most),
             None => self.broken.push(format!("{what}: nothing was measured")),
         }
-    }
-
-    /// The same, where runs beside other work hold it too: the short form fails by it as well.
-    pub fn p95_gate(&mut self, what: &str, values: &[u64], most: u64) {
-        self.p95_at_most(what, values, most);
-        let held = percentile(values, 95).is_none_or(|p95| p95 <= most);
-        self.expect(held || is_long(), || format!("{what}: p95 is above {most}"));
     }
 
     /// Keeps a figure that nothing was promised about.
@@ -118,10 +112,9 @@ mod tests {
         verdict.check(Err::<(), _>(anyhow::anyhow!("second")));
         verdict.at_most("third", 2, 2);
         verdict.p95_at_most("fourth", &[], 2);
-        verdict.p95_gate("fifth", &[1, 3], 2);
         let error = verdict.close().unwrap_err().to_string();
         assert!(
-            error.contains("4 promises") && error.contains("first") && error.contains("second"),
+            error.contains("3 promises") && error.contains("first") && error.contains("second"),
             "{error}"
         );
         assert!(Verdict::of("test").close().is_ok());

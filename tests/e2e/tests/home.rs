@@ -34,7 +34,7 @@ fn join_all(scene: &Scene, verdict: &mut Verdict) -> Result<Vec<Viewer>> {
         verdict.check(viewer.settled(PLAYS));
         viewers.push(viewer);
     }
-    verdict.p95_gate("startup_ms", &startups, 1_000);
+    verdict.p95_at_most("startup_ms", &startups, 1_000);
     Ok(viewers)
 }
 
@@ -71,7 +71,7 @@ fn check_calm(scene: &Scene, viewers: &[Viewer], verdict: &mut Verdict) -> Resul
         let arrival = viewer.watch.stats()?.number("arrival_ms_p99");
         verdict.at_most(&format!("arrival_ms_p99 of {}", viewer.name()), arrival, 1_200);
         let repaired = viewer.watch.program.events().all("repaired");
-        verdict.promise(repaired.is_empty(), || {
+        verdict.expect(repaired.is_empty(), || {
             format!("{}: {} `repaired`", viewer.name(), repaired.len())
         });
     }

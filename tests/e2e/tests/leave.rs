@@ -38,7 +38,7 @@ fn strong_newcomers_displace_and_leave_again() -> Result<()> {
 
 fn settle(viewers: &[Viewer], verdict: &mut Verdict) {
     for viewer in viewers {
-        verdict.check_promise(viewer.full_again(Duration::from_secs(15)));
+        verdict.check(viewer.full_again(Duration::from_secs(15)));
     }
 }
 
@@ -51,7 +51,7 @@ fn come(scene: &Scene, staying: &[Viewer], round: usize, verdict: &mut Verdict) 
     let newcomer = scene.viewer(&format!("strong{round}"), STRONG)?;
     newcomer.watch.playing(PLAYS)?;
     let feeds = |stats: &rig::Event| stats.number("children") > 0;
-    verdict.check_promise(
+    verdict.check(
         newcomer
             .watch
             .program
@@ -60,7 +60,7 @@ fn come(scene: &Scene, staying: &[Viewer], round: usize, verdict: &mut Verdict) 
     settle(staying, verdict);
     for (viewer, mark) in staying.iter().zip(marks) {
         let moved = most_moves_of_a_stripe(viewer, mark);
-        verdict.promise(moved <= 1, || {
+        verdict.expect(moved <= 1, || {
             format!("round {round}: a stripe of {} moved {moved} times", viewer.name())
         });
     }

@@ -50,7 +50,7 @@ fn a_restarted_broadcaster_keeps_link_viewers_and_trees() -> Result<()> {
         .into_iter()
         .filter(|moved| ids.contains(&moved.from))
         .collect();
-    verdict.promise(moved.is_empty(), || format!("moved: {moved:?}"));
+    verdict.wish(moved.is_empty(), || format!("moved: {moved:?}"));
     let come_back = |event: &Event| event.number("viewers") == SLOTS.len() as u64;
     verdict.check(
         scene

@@ -7,6 +7,7 @@ pub(crate) use picture::Picture;
 pub(crate) use spot::{SIZE, Spot};
 
 use serde_json::Value;
+use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -38,7 +39,9 @@ impl Drop for Program {
 pub(crate) struct Desk {
     home: PathBuf,
     display: String,
-    broadcast: std::cell::RefCell<Option<Program>>,
+    broadcast: RefCell<Option<Program>>,
+    /// The last button that stood out and was clicked.
+    clicked: Cell<Option<Spot>>,
     _screen: Program,
 }
 
@@ -72,6 +75,7 @@ impl Desk {
             display: format!(":{}", number.trim()),
             home,
             broadcast: None.into(),
+            clicked: None.into(),
             _screen: Program(screen),
         }
     }
@@ -244,9 +248,12 @@ impl Desk {
         self.see("what was clicked", Duration::from_secs(5), |_| true);
     }
 
-    /// Waits for the one button that stands out, and clicks it.
+    /// Waits for the one button that stands out, if it is another than the last, and clicks it.
     pub(crate) fn click_primary(&self, name: &str) {
-        let spot = wait(name, Duration::from_secs(30), || self.look().primary());
+        let last = self.clicked.get();
+        let other = || self.look().primary().filter(|spot| Some(*spot) != last);
+        let spot = wait(name, Duration::from_secs(30), other);
+        self.clicked.set(Some(spot));
         self.click(spot);
     }
 
