@@ -3,9 +3,11 @@
 use banyan_tv::look;
 use banyan_tv::model::{Command, Model, Page, PlayerOrder, RelayOrder, Reply, Source, samples};
 use banyan_tv::pages;
-use eframe::egui::{Key, Role, Ui, Vec2};
+use eframe::egui::{DroppedFile, Key, Role, Ui, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
+use std::path::Path;
+use std::sync::Arc;
 
 /// A window on a model, and what came of it.
 struct Shown {
@@ -159,6 +161,30 @@ fn the_form_goes_on_the_air_with_what_was_typed() {
         (form.source.clone(), form.title.as_str()),
         (Source::Test, "Film night")
     );
+}
+
+/// A file that comes from another window.
+#[derive(Debug)]
+struct Film;
+
+impl DroppedFile for Film {
+    fn path(&self) -> &Path {
+        Path::new("/tmp/film.mkv")
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("nobody reads it here".into())
+    }
+}
+
+#[test]
+fn a_dropped_file_is_the_input() {
+    let mut model = on(Page::Broadcast, samples::empty());
+    model.form.source = Source::File;
+    let mut harness = show(model);
+    harness.input_mut().dropped_files.push(Arc::new(Film));
+    harness.run_steps(2);
+    assert_eq!(harness.state().model.form.input, "/tmp/film.mkv");
 }
 
 #[test]

@@ -23,7 +23,7 @@ const SOON: Duration = Duration::from_secs(20);
 fn it_plays_a_broadcast() {
     let desk = Desk::new("plays");
     let link = desk.broadcast(&["test:", "--uplink", "20M"]);
-    let _app = desk.app(&[&link]);
+    desk.app(&[&link]);
     desk.see("the test pattern", SOON, |picture| picture.has_bars(&BARS));
     let first = desk.look();
     // The frame counter stands in the picture's upper left corner; the bars beside it stay.
@@ -36,7 +36,7 @@ fn it_plays_a_broadcast() {
 fn it_broadcasts_a_file_that_others_watch() {
     let desk = Desk::new("broadcasts");
     let film = desk.film();
-    let _app = desk.app(&[]);
+    desk.app(&[]);
     let mut model = Model::default();
     desk.click(Spot::of(&mut model, "Broadcast"));
     model.page = Page::Broadcast;
@@ -58,7 +58,7 @@ fn it_sponsors_a_relay_by_a_click() {
     let desk = Desk::new("sponsors");
     let link = desk.broadcast(&["test:", "--uplink", "3M"]);
     let _first = desk.viewer(&link, &["--uplink", "0"]);
-    let _app = desk.app(&[&link]);
+    desk.app(&[&link]);
     desk.click_primary("Sponsor");
     desk.told("relay-joined", Duration::from_secs(30));
 }

@@ -46,6 +46,7 @@ fn input(ui: &mut Ui, form: &mut Form, out: &mut Vec<Command>) {
     match form.source {
         Source::Obs => push(ui, &form.push_addresses(), out),
         Source::File => {
+            dropped(ui, form);
             field::text(
                 ui,
                 "Path of the file, or drop it on this window",
@@ -77,6 +78,14 @@ fn input(ui: &mut Ui, form: &mut Form, out: &mut Vec<Command>) {
         Source::Test => {
             ui.label("A moving pattern and a tone, to try things out.");
         }
+    }
+}
+
+/// A file that was dropped on the window is the input.
+fn dropped(ui: &Ui, form: &mut Form) {
+    let file = ui.input(|input| input.raw.dropped_files.first().cloned());
+    if let Some(file) = file {
+        form.input = file.path().to_string_lossy().into_owned();
     }
 }
 

@@ -39,7 +39,7 @@ impl Drop for Program {
 pub(crate) struct Desk {
     home: PathBuf,
     display: String,
-    broadcast: RefCell<Option<Program>>,
+    running: RefCell<Vec<Program>>,
     /// The last button that stood out and was clicked.
     clicked: Cell<Option<Spot>>,
     _screen: Program,
@@ -74,7 +74,7 @@ impl Desk {
         Self {
             display: format!(":{}", number.trim()),
             home,
-            broadcast: None.into(),
+            running: Vec::new().into(),
             clicked: None.into(),
             _screen: Program(screen),
         }
@@ -110,7 +110,7 @@ impl Desk {
             .stdout(self.log("broadcast.json"))
             .stderr(self.log("broadcast.err"));
         let program = Program(command.spawn().expect("banyan is built"));
-        *self.broadcast.borrow_mut() = Some(program);
+        self.running.borrow_mut().push(program);
         let ready = self.told("ready", Duration::from_secs(20));
         ready["link"].as_str().expect("a link is text").to_owned()
     }
@@ -157,17 +157,19 @@ impl Desk {
     }
 
     /// Opens the window, and waits until it is there.
-    pub(crate) fn app(&self, args: &[&str]) -> Program {
+    pub(crate) fn app(&self, args: &[&str]) {
         let mut command = self.command("banyan-tv");
         command
             .args(args)
             .stdout(Stdio::null())
             .stderr(self.log("app.err"));
         let program = Program(command.spawn().expect("the app is built"));
+        self.running.borrow_mut().push(program);
         self.see("the window", Duration::from_secs(20), |picture| {
             !picture.is_black()
         });
-        program
+        // There is no window manager that gives it the keyboard.
+        self.xdotool(&["search", "--onlyvisible", "--name", "Banyan", "windowfocus"]);
     }
 
     /// A film of half a minute.
@@ -282,8 +284,14 @@ impl Desk {
 
 impl Drop for Desk {
     fn drop(&mut self) {
-        *self.broadcast.borrow_mut() = None;
-        // What was told stays when the test has failed.
+        if std::thread::panicking() {
+            // What was told and shown stays when the test has failed.
+            let _ = fs::write(self.home.join("screen.ppm"), self.look().ppm());
+        }
+        // The app first, so that it leaves a channel that is still there.
+        while let Some(program) = self.running.borrow_mut().pop() {
+            drop(program);
+        }
         if !std::thread::panicking() {
             let _ = fs::remove_dir_all(&self.home);
         }

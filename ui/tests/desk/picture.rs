@@ -21,6 +21,12 @@ impl Picture {
         Self(bytes)
     }
 
+    /// As a file that image viewers open.
+    pub(crate) fn ppm(&self) -> Vec<u8> {
+        let head = format!("P6 {} {} 255\n", SIZE[0], SIZE[1]);
+        [head.as_bytes(), &self.0].concat()
+    }
+
     fn at(&self, x: usize, y: usize) -> [u8; 3] {
         let at = (y * SIZE[0] + x) * 3;
         [self.0[at], self.0[at + 1], self.0[at + 2]]
