@@ -263,9 +263,10 @@ impl Forwarder {
     }
 
     /// How long a link's round trips take; see [`Input::RoundTrip`](crate::io::Input::RoundTrip).
-    pub fn round_trip(&mut self, link: LinkId, time: Duration) {
+    pub fn round_trip(&mut self, now: Instant, link: LinkId, time: Duration) {
+        self.now = now;
         if let Some(index) = self.children.find(link) {
-            self.schedule.round_trip(index, time);
+            self.schedule.round_trip(now, index, time);
         }
     }
 
@@ -273,6 +274,11 @@ impl Forwarder {
     pub fn wire_sent(&mut self, now: Instant, total: u64) {
         self.now = now;
         self.schedule.wire_sent(now, total);
+    }
+
+    /// Wire bytes sent beside what children are, since the start; nothing without an uplink that was named.
+    pub fn sent_beside(&self) -> u64 {
+        self.schedule.beside()
     }
 
     /// Does what is due, and sends what may be sent. `at` is the channel time now.

@@ -10,6 +10,7 @@ mod lateness;
 mod line;
 mod round_trip;
 mod tokens;
+mod uplink;
 pub mod wire;
 
 pub use bucket::Bucket;
@@ -28,9 +29,6 @@ use alloc::vec::Vec;
 /// A chunk that a child is owed and that has waited this long for uplink is a sign of overload: a viewer has two seconds
 /// in all, for some hops.
 const OVERLOAD_WAIT: Duration = Duration::from_secs(1);
-
-/// So many children who take slowly what they are sent do not have slow lines each.
-const SLOW_MIN: usize = 2;
 
 /// Shares out the uplink. Lines are named by small indices, which the owner gives.
 #[derive(Debug)]
@@ -183,8 +181,13 @@ impl Schedule {
     }
 
     /// How long a link's round trips take now.
-    pub fn round_trip(&mut self, index: u32, time: Duration) {
-        self.line_mut(index).note_round_trip(time);
+    pub fn round_trip(&mut self, now: Instant, index: u32, time: Duration) {
+        self.line_mut(index).note_round_trip(now, time);
+    }
+
+    /// Wire bytes sent beside chunks, since the start; see [`Bucket::unforeseen`].
+    pub fn beside(&self) -> u64 {
+        self.bucket.unforeseen()
     }
 
     /// The transport's total of wire bytes sent; see [`Bucket::wire_sent`].
@@ -232,27 +235,6 @@ impl Schedule {
     fn active_for(&self, now: Instant, wait: Duration) -> &[u32] {
         let some = self.oldest.is_some_and(|oldest| now.since(oldest) > wait);
         if some { &self.active } else { &[] }
-    }
-
-    /// Whether children got their chunks in time over the last second; see [`Lateness`]. Children that do not take what they are
-    /// sent, for they are dead, do not count; nor does a single one that takes it slowly, for that is its own line. Where
-    /// several do, or what others are sent waits on its way too, it is our uplink.
-    pub fn in_time(&self, now: Instant) -> bool {
-        let waiting = self.active.iter().map(|index| self.line(*index));
-        let (held_up, free): (Vec<&Line>, Vec<&Line>) = waiting.partition(|line| line.is_held_up());
-        let slow: Vec<&Line> = held_up.into_iter().filter(|line| line.takes(now)).collect();
-        let is_ours = self.is_our_uplink(&slow);
-        let ours = free.iter().chain(slow.iter().filter(|_| is_ours));
-        let late = ours.map(|line| line.late(now)).sum();
-        self.lateness.in_time(now, late)
-    }
-
-    /// Whether our uplink makes these children take slowly what they are sent. A transport that takes turns serves those well who have
-    /// few stripes, and only who has more falls behind: but the queue is in the way of all.
-    fn is_our_uplink(&self, slow: &[&Line]) -> bool {
-        let seated = || self.lines.iter().flatten().filter(|line| line.is_seated());
-        let queued = || seated().filter(|line| line.is_queued_for()).count();
-        slow.len() >= SLOW_MIN.min(seated().count()) || (!slow.is_empty() && queued() >= SLOW_MIN)
     }
 
     /// The longest that a live chunk waited in a line, over the last second.

@@ -24,8 +24,8 @@ pub struct Room {
 /// After lateness, an uplink whose cap is known is not raised again for so long: longer than a moment's congestion.
 const CALM_AFTER_LATE: Duration = Duration::from_secs(5);
 
-/// Cuts within so long are in a row: each doubles the time until the next try, for seats that are given and taken to and fro cost
-/// more than a few slots bring.
+/// Cuts within so long of what the last one delayed are in a row: each doubles the time until the next try, for seats that are given and
+/// taken to and fro cost more than a few slots bring.
 const CUTS_IN_A_ROW: Duration = Duration::from_secs(60);
 
 /// That time is doubled so often at most.
@@ -57,10 +57,11 @@ fn is_stretched(member: &Member) -> bool {
     member.cap.is_some() && member.used * 4 >= member.granted
 }
 
-/// How long a member with a cap is left with what it was cut to.
+/// How long a member is left with what it was cut to.
 fn calm_of(member: &Member) -> Duration {
     let again = member.cuts.map_or(0, |(_, cuts)| cuts.saturating_sub(1));
-    CALM_AFTER_LATE * (1 << again.min(DOUBLED_MAX))
+    let calm = member.cap.map_or(CALM_UNKNOWN, |_| CALM_AFTER_LATE);
+    calm * (1 << again.min(DOUBLED_MAX))
 }
 
 impl Overlay {
@@ -72,12 +73,7 @@ impl Overlay {
         let scarce = self.room().free < 2 * self.stripes.top_len() as u64;
         for index in self.present().collect::<alloc::vec::Vec<_>>() {
             let member = self.member(index);
-            let wait = if member.cap.is_some() {
-                calm_of(member)
-            } else {
-                CALM_UNKNOWN
-            };
-            let calm = member.late.is_none_or(|late| now.since(late) > wait);
+            let calm = member.late.is_none_or(|late| now.since(late) > calm_of(member));
             let well_used = member.used * 4 >= member.granted * 3 && member.is_interior();
             let tried = (wanted && member.free() < slot) || ((wanted || scarce) && is_stretched(member));
             let recovers = member.late.is_some() && member.cap.is_some();
@@ -94,12 +90,15 @@ impl Overlay {
     }
 
     /// A member's children get their chunks too late while it sends at `sending`: it is granted less than it has in use,
-    /// half at least, and no more than it sends if that is all it can. Returns whether it has more children now than that.
+    /// half at least, the source each stripe once, and no more than it sends if that is all it can. Returns whether it has more children now than that.
     pub fn cut_grant(&mut self, now: Instant, index: MemberIndex, sending: Bitrate) -> bool {
-        let slot = self.stripes.top_slot();
+        let least = match index {
+            MemberIndex::SOURCE => self.stripes.all().map(|stripe| self.stripes.slot(stripe)).sum(),
+            _ => self.stripes.top_slot(),
+        };
         let member = self.member_mut(index);
         let half = Bitrate(member.used.0 / 2);
-        let proven = if member.cap.is_none() {
+        let proven = if member.cap.is_none() && index != MemberIndex::SOURCE {
             sending.percent(90)
         } else {
             member.used
@@ -111,7 +110,7 @@ impl Overlay {
         member.granted = proven
             .min(member.used.percent(85))
             .max(half)
-            .max(slot)
+            .max(least)
             .min(member.granted);
         member.used > member.granted
     }

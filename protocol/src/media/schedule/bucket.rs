@@ -25,6 +25,8 @@ pub struct Bucket {
     /// Charged, and not yet seen on the wire.
     ahead: u64,
     seen: Option<u64>,
+    /// What was seen on the wire and never charged, all of it.
+    unforeseen: u64,
 }
 
 impl Bucket {
@@ -34,6 +36,7 @@ impl Bucket {
             tokens: uplink.map(|rate| Tokens::new(bytes_a_second(rate), BURST)),
             ahead: 0,
             seen: None,
+            unforeseen: 0,
         }
     }
 
@@ -68,6 +71,11 @@ impl Bucket {
         })
     }
 
+    /// Wire bytes that nobody charged, since the start: what goes out beside chunks. Without a rate nobody counts.
+    pub fn unforeseen(&self) -> u64 {
+        self.unforeseen
+    }
+
     /// Counts `bytes` as sent.
     pub fn charge(&mut self, now: Instant, bytes: u64) {
         if let Some(tokens) = &mut self.tokens {
@@ -82,7 +90,9 @@ impl Bucket {
         let before = self.seen.replace(total).unwrap_or(total);
         let Some(tokens) = &mut self.tokens else { return };
         let sent = total.saturating_sub(before);
-        tokens.take(now, sent.saturating_sub(self.ahead));
+        let unforeseen = sent.saturating_sub(self.ahead);
+        self.unforeseen += unforeseen;
+        tokens.take(now, unforeseen);
         tokens.forgive_beyond(DEBT_MAX);
         let ahead_max = tokens.rate() * AHEAD.as_millis() as u64 / 1000;
         self.ahead = self.ahead.saturating_sub(sent).min(ahead_max);
@@ -138,7 +148,9 @@ mod tests {
         bucket.charge(at(0), 10_000);
         bucket.wire_sent(at(0), 500 + 10_000);
         assert!(bucket.carries(at(0), 10_000));
+        assert_eq!(bucket.unforeseen(), 0);
         bucket.wire_sent(at(0), 500 + 10_000 + 4_000);
+        assert_eq!(bucket.unforeseen(), 4_000);
         assert!(!bucket.carries(at(0), 6_001));
         assert!(bucket.carries(at(0), 6_000));
         assert_eq!(bucket.carries_at(at(0), 9_000), at(4));

@@ -98,7 +98,7 @@ pub struct Line {
     pub(super) outstanding: u64,
     /// When it took some last.
     took: Instant,
-    round_trip: RoundTrip,
+    pub(super) round_trip: RoundTrip,
 }
 
 impl Line {
@@ -336,8 +336,8 @@ impl Line {
     }
 
     /// How long the child's transport takes there and back now.
-    pub(super) fn note_round_trip(&mut self, time: Duration) {
-        self.round_trip.note(time);
+    pub(super) fn note_round_trip(&mut self, now: Instant, time: Duration) {
+        self.round_trip.note(now, time);
     }
 
     /// Whether what is sent to it waits on the way, for its round trips take longer than they have to.

@@ -1,6 +1,7 @@
 //! What a link's round trips say of the queues on the way.
 
-use crate::time::Duration;
+use super::lateness::LATE;
+use crate::time::{Duration, Instant};
 
 /// A round trip that takes so much longer than the least has a queue in it: more than jitter and a moment's burst do, and a third of
 /// what home routers hold.
@@ -10,18 +11,36 @@ const SWOLLEN: Duration = Duration::from_millis(100);
 /// what it takes.
 const CREEP: Duration = Duration::from_millis(2);
 
+/// A queue that has stood for so long is no burst of chunks that somebody pulled.
+const STANDS: Duration = Duration::from_secs(1);
+
 /// How long round trips on a link take, and how long at least.
 #[derive(Debug, Default)]
 pub(super) struct RoundTrip {
     present: Duration,
     least: Option<Duration>,
+    /// Since when the queue on the way makes late whatever goes through it.
+    late_since: Option<Instant>,
 }
 
 impl RoundTrip {
     /// It was measured.
-    pub(super) fn note(&mut self, time: Duration) {
+    pub(super) fn note(&mut self, now: Instant, time: Duration) {
+        let least = self.least.map_or(time, |least| (least + CREEP).min(time));
         self.present = time;
-        self.least = Some(self.least.map_or(time, |least| (least + CREEP).min(time)));
+        self.least = Some(least);
+        let since = self.late_since.unwrap_or(now);
+        self.late_since = (time > least + LATE).then_some(since);
+    }
+
+    /// Whether it was ever measured.
+    pub(super) fn is_known(&self) -> bool {
+        self.least.is_some()
+    }
+
+    /// Whether a queue stands on the way in which what is sent becomes late.
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        self.late_since.is_some_and(|since| now.since(since) >= STANDS)
     }
 
     /// Whether something waits in a queue on the way.
@@ -40,7 +59,7 @@ mod tests {
         assert!(!round_trip.is_swollen(), "nothing is known");
         let mut after = |ms: u64, times: usize| {
             for _ in 0..times {
-                round_trip.note(Duration::from_millis(ms));
+                round_trip.note(Instant::ZERO, Duration::from_millis(ms));
             }
             round_trip.is_swollen()
         };
@@ -51,5 +70,19 @@ mod tests {
         assert!(!after(40, 1));
         assert!(after(200, 20), "it still waits");
         assert!(!after(200, 60), "the path is longer now");
+    }
+
+    #[test]
+    fn what_goes_through_a_long_queue_is_late_once_the_queue_stands() {
+        let at = |ms: u64| Instant::from_micros(ms * 1000);
+        let mut round_trip = RoundTrip::default();
+        let mut note = |ms, time| {
+            round_trip.note(at(ms), Duration::from_millis(time));
+            round_trip.is_late(at(ms))
+        };
+        assert!(!note(0, 40) && !note(1000, 300), "a burst");
+        assert!(!note(1500, 50) && !note(2000, 300), "another");
+        assert!(note(3000, 290));
+        assert!(!note(4000, 230), "long, and not so long that chunks are late");
     }
 }

@@ -292,7 +292,7 @@ fn one_child_that_takes_slowly_has_a_slow_line_unless_others_wait_for_our_uplink
     rig.schedule = Schedule::new(None);
     for line in 0..3 {
         rig.open(line, Class::Leaf, 1);
-        rig.schedule.round_trip(line, Duration::from_millis(30));
+        rig.schedule.round_trip(ms(0), line, Duration::from_millis(30));
     }
     let bytes = chunk(0, 0).frame().len() as u64;
     for block in 0..30 {
@@ -312,10 +312,33 @@ fn one_child_that_takes_slowly_has_a_slow_line_unless_others_wait_for_our_uplink
     }
     let now = ms(2_900);
     assert!(rig.blocks_of(0).len() < 25 && rig.blocks_of(1).len() == 30);
-    let swell = |rig: &mut Rig, line| rig.schedule.round_trip(line, Duration::from_millis(250));
+    let swell = |rig: &mut Rig, line| rig.schedule.round_trip(now, line, Duration::from_millis(220));
     assert!(rig.schedule.in_time(now), "it is its own line");
     swell(&mut rig, 0);
     assert!(rig.schedule.in_time(now), "whose queue may be its own");
     swell(&mut rig, 2);
     assert!(!rig.schedule.in_time(now), "the queue is in the way of others");
+}
+
+#[test]
+fn what_stands_in_a_queue_behind_us_is_late_whoever_takes_all_that_it_is_sent() {
+    let mut rig = Rig::new(0);
+    rig.schedule = Schedule::new(None);
+    for line in 0..4 {
+        rig.open(line, Class::Leaf, u64::from(line < 2));
+        rig.schedule.round_trip(ms(0), line, Duration::from_millis(30));
+    }
+    let swell = |rig: &mut Rig, at, lines: core::ops::Range<u32>| {
+        lines.for_each(|line| rig.schedule.round_trip(at, line, Duration::from_millis(300)));
+        rig.schedule.in_time(at)
+    };
+    assert!(
+        swell(&mut rig, ms(1_000), 0..2) && swell(&mut rig, ms(2_000), 0..2),
+        "their own queues"
+    );
+    assert!(swell(&mut rig, ms(2_500), 0..3), "a moment's burst");
+    assert!(
+        !swell(&mut rig, ms(3_500), 0..3),
+        "most links wait, and not only to children"
+    );
 }

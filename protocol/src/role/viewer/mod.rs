@@ -190,7 +190,7 @@ impl Viewer {
             Input::Broken { link } => self.close_link(now, link, CloseCode::Malformed, out),
             Input::Drained { link, bytes } => self.forwarder.drained(now, link, bytes),
             Input::RoundTrip { link, time } => {
-                self.forwarder.round_trip(link, time);
+                self.forwarder.round_trip(now, link, time);
                 if let Some(link) = self.links.get_mut(link) {
                     link.round_trip = Some(time);
                     self.feeds.changed = true;
