@@ -60,6 +60,8 @@ pub struct Playout {
     /// How far behind time the screen is; nothing when it is [in time](Self::is_in_time).
     lag: Duration,
     started: bool,
+    /// Whether the last chunk began or completed a block.
+    news: bool,
     stats: PlayoutStats,
     events: Vec<PlayoutEvent>,
 }
@@ -76,6 +78,7 @@ impl Playout {
             stall: None,
             lag: Duration::ZERO,
             started: false,
+            news: false,
             stats: PlayoutStats::default(),
             events: Vec::new(),
         }
@@ -139,12 +142,26 @@ impl Playout {
         self.runs.back().map(Run::epoch)
     }
 
+    /// The tier that is shown, if any is.
+    pub fn shown_tier(&self) -> Option<TierId> {
+        self.shown.as_ref().map(|shown| shown.tier)
+    }
+
+    /// Whether the last chunk may have changed what is due: it was the first of its block, or the last, or else it is still to be
+    /// seen where playing begins.
+    pub fn has_news(&self) -> bool {
+        let settled = self.shown.is_some() && self.switch.is_none() && self.runs.len() == 1;
+        self.news || !settled
+    }
+
     /// Takes in a chunk that was verified.
     pub fn insert(&mut self, now: ChannelTime, chunk: &Chunk) -> Inserted {
         let epoch = chunk.header.epoch;
         let newest = self.epoch();
+        self.news = false;
+        let news = &mut self.news;
         match self.runs.iter_mut().find(|run| run.epoch() == epoch) {
-            Some(run) => run.insert(now, chunk),
+            Some(run) => run.insert(now, chunk, news),
             None if newest.is_some_and(|newest| newest > epoch) => Inserted::TooOld,
             None => Inserted::UnknownLayout,
         }
@@ -206,7 +223,7 @@ impl Playout {
     /// What playing is like at `now`.
     pub fn stats(&self, now: ChannelTime) -> PlayoutStats {
         let run = self.runs.front();
-        let tier = self.shown.as_ref().map(|shown| shown.tier);
+        let tier = self.shown_tier();
         let intake = run.and_then(|run| run.intake(tier.unwrap_or(run.wanted)));
         let ahead = intake.map_or(0, |intake| {
             let next = self

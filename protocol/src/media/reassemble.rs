@@ -204,6 +204,11 @@ impl Reassembler {
         Inserted::New
     }
 
+    /// Whether anything of `block` is there.
+    pub fn is_begun(&self, block: u64) -> bool {
+        self.slot(block).is_some_and(|slot| slot.header.is_some())
+    }
+
     /// Whether all of `block` is there, or can be made of what is.
     pub fn is_complete(&self, block: u64) -> bool {
         self.slot(block).is_some_and(Slot::is_complete)

@@ -44,9 +44,9 @@ impl Arrivals {
     pub(super) fn p99(&self, now: ChannelTime) -> Duration {
         let recent = self.samples.iter().filter(|(at, _)| now.since(*at) <= SPAN);
         let mut times: Vec<Duration> = recent.map(|(_, time)| *time).collect();
-        times.sort_unstable();
         let rank = (times.len() * 99).div_ceil(100);
-        rank.checked_sub(1).map_or(Duration::ZERO, |index| times[index])
+        rank.checked_sub(1)
+            .map_or(Duration::ZERO, |index| *times.select_nth_unstable(index).1)
     }
 }
 

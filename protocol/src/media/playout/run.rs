@@ -104,8 +104,8 @@ impl Run {
         intake.map(|intake| &mut intake.ring)
     }
 
-    /// Takes in a verified chunk of this epoch.
-    pub(super) fn insert(&mut self, now: ChannelTime, chunk: &Chunk) -> Inserted {
+    /// Takes in a verified chunk of this epoch. `news`: whether it began or completed a block.
+    pub(super) fn insert(&mut self, now: ChannelTime, chunk: &Chunk, news: &mut bool) -> Inserted {
         let header = &chunk.header;
         let Ok(place) = self
             .layouts
@@ -125,12 +125,15 @@ impl Run {
             return Inserted::Refused;
         };
         let was_complete = intake.ring.is_complete(header.block);
+        let was_begun = intake.ring.is_begun(header.block);
         let inserted = intake.ring.insert(chunk, tier);
         if inserted == Inserted::New {
             intake.arrivals.chunk(now);
-            if !was_complete && intake.ring.is_complete(header.block) {
+            let is_completed = !was_complete && intake.ring.is_complete(header.block);
+            if is_completed {
                 intake.arrivals.complete(now, header.captured);
             }
+            *news = is_completed || !was_begun;
         }
         inserted
     }

@@ -7,6 +7,7 @@ use super::Viewer;
 use super::feed::Feed;
 use crate::io::{LinkId, Outbox};
 use crate::media::StripeId;
+use crate::media::playout::Missing;
 use crate::time::{ChannelTime, Duration, Instant, TICK};
 use crate::wire::control::{Message, Pull};
 use alloc::vec::Vec;
@@ -54,7 +55,7 @@ impl Viewer {
         }
         self.pulls.check = now + EVERY;
         self.pulls.reckon(now);
-        self.pulls.sparing = !self.screen.has_begun(self.at(now));
+        self.pulls.sparing = !self.screen.has_begun();
         let mut wanted: Vec<Wanted> = Vec::new();
         for at in 0..self.feeds.len() {
             self.want(now, at, &mut wanted);
@@ -91,7 +92,7 @@ impl Viewer {
         let overdue = self.at(now).before(OVERDUE_MAX);
         let stripe = feed.stripe;
         let there = self.live_edge(now).saturating_sub(SPREAD);
-        for missing in self.screen.missing(stripe, from.min(there)) {
+        for missing in self.missing(now, feed, from.min(there)) {
             let by = if missing.block < passed { hole } else { near };
             let is_due = missing.due.is_some_and(|due| due <= by);
             let is_over = missing.due.is_some_and(|due| due <= overdue);
@@ -104,6 +105,30 @@ impl Viewer {
                 }
             }
         }
+    }
+
+    /// What a feed lacks up to the newest block that has come, and in any case what comes before `until`. Of a tier that is not shown here, what children
+    /// lack: all below would be without it, and would have nobody to ask.
+    fn missing(&self, now: Instant, feed: &Feed, until: u64) -> Vec<Missing> {
+        let stripe = feed.stripe;
+        if self.screen.wants(stripe.tier) {
+            return self.screen.missing(stripe, until).collect();
+        }
+        let store = self.forwarder.store();
+        let (Some(newest), true) = (store.newest(stripe), self.forwarder.is_interior(stripe)) else {
+            return Vec::new();
+        };
+        let edge = self.live_edge(now);
+        let due =
+            |block| (self.at(now) + self.config.buffer).before(TICK * edge.saturating_sub(block) as u32);
+        let played = edge.saturating_sub((self.config.buffer.as_micros() / TICK.as_micros()) as u64);
+        let blocks =
+            (feed.base.max(played)..newest.max(until)).filter(|block| store.get(stripe, *block).is_none());
+        let missing = blocks.map(|block| Missing {
+            block,
+            due: Some(due(block)),
+        });
+        missing.collect()
     }
 
     /// Until when a chunk must be due that the sender has not come to yet; never, as long as it sends.

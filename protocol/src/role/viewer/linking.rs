@@ -269,8 +269,7 @@ impl Viewer {
     /// A repair must not wait for a handshake. But first of all comes the picture: on a thin uplink, each handshake takes as long as
     /// ten chunks take to be acknowledged.
     pub(super) fn warm_spares(&mut self, now: Instant, out: &mut Outbox) {
-        let at = self.at(now);
-        let is_new = now.since(self.since) < START_MAX && !self.screen.has_begun(at);
+        let is_new = now.since(self.since) < START_MAX && !self.screen.has_begun();
         if !self.is_live() || is_new {
             return;
         }

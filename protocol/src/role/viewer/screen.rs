@@ -20,7 +20,7 @@ pub(super) struct Screen {
     target: Option<(TierId, TierReason)>,
     plays: Vec<Play>,
     wake: Option<ChannelTime>,
-    /// Whether something came that may have changed what is due.
+    /// Whether something came that may have changed what is due: most chunks neither begin nor complete a block.
     stirred: bool,
 }
 
@@ -43,7 +43,7 @@ impl Screen {
     pub(super) fn insert(&mut self, at: ChannelTime, chunk: &Chunk) {
         if self.playout.wants(chunk.header.stripe.tier) {
             self.playout.insert(at, chunk);
-            self.stirred = true;
+            self.stirred |= self.playout.has_news();
         }
     }
 
@@ -70,8 +70,8 @@ impl Screen {
     }
 
     /// Whether it shows anything yet.
-    pub(super) fn has_begun(&self, at: ChannelTime) -> bool {
-        self.playout.stats(at).tier.is_some()
+    pub(super) fn has_begun(&self) -> bool {
+        self.playout.shown_tier().is_some()
     }
 
     /// Whether all that came has been played.

@@ -38,14 +38,14 @@ impl<W: Watch, A> World<W, A> {
             entry.contacted.insert(*address, now);
         }
         let nearest = self.nearest(node, &addresses);
-        let dialling = Dialling {
+        let dialling = Box::new(Dialling {
             node,
             id,
             peer,
             addresses,
             began: now,
             again: false,
-        };
+        });
         self.queue.push(now + nearest, Happening::DialArrives(dialling));
     }
 
@@ -56,14 +56,14 @@ impl<W: Watch, A> World<W, A> {
         found.map_or(0, |address| self.delay(from, *address))
     }
 
-    pub(super) fn dial_arrives(&mut self, mut dialling: Dialling) {
+    pub(super) fn dial_arrives(&mut self, mut dialling: Box<Dialling>) {
         if !self.node(dialling.node).is_here() {
             return;
         }
         if let Some(target) = self.answering(dialling.node, &dialling.addresses) {
             self.answer(&dialling, target);
         } else if dialling.again {
-            let Dialling { node, id, began, .. } = dialling;
+            let Dialling { node, id, began, .. } = *dialling;
             let why = LinkEnd::TimedOut;
             self.queue
                 .push(began + DIAL_TIMEOUT, Happening::DialFails { node, id, why });

@@ -75,7 +75,8 @@ enum Happening<A> {
     Wake(NodeIndex),
     Report(NodeIndex),
     Arrive(Parcel),
-    DialArrives(Dialling),
+    /// In a box: there are few, and the others are moved in and out of the queue all the time.
+    DialArrives(Box<Dialling>),
     DialFails {
         node: NodeIndex,
         id: LinkId,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::rng::Rng;
-use crate::wire::control::{Accusation, DetachReason, Orphaned};
+use crate::wire::control::{Accusation, Attach, DetachReason, Orphaned};
 
 fn orphaned(stage: &Stage) -> Vec<Orphaned> {
     let told = stage.told_to(CHANNEL).filter_map(|message| match message {
@@ -95,6 +95,31 @@ fn what_an_ordered_lane_passed_over_is_pulled_in_time() {
     stage.run(3000);
     stage.assert_seamless();
     let pulled = stage.pulled(stripe_of(1, 0));
+    assert!((2..=3).contains(&pulled.len()), "each once: {pulled:?}");
+}
+
+#[test]
+fn holes_in_what_is_only_carried_are_pulled_for_those_below() {
+    let mut stage = Stage::playing(Some(4));
+    let carried = stripe_of(0, 0);
+    let shown = (0..3).map(|i| (stripe_of(1, i), 100, 1 + i, Some(4)));
+    let grants: Vec<_> = shown.chain([(carried, 100, 5, Some(4))]).collect();
+    stage.assign(1, &grants);
+    stage.run(1000);
+    let link = stage.accept(peer(60));
+    let attach = Attach {
+        ticket: Some(
+            stage
+                .ticket(peer(60), &[(carried, 200, 50, None)])
+                .seal(&Quick(CHANNEL)),
+        ),
+        stripes: vec![(carried, stage.station.next)],
+    };
+    stage.pending(link, Lane::Control, Message::Attach(attach).frame());
+    stage.told.clear();
+    stage.mood(5, Mood::Skipping);
+    stage.run(3000);
+    let pulled = stage.pulled(carried);
     assert!((2..=3).contains(&pulled.len()), "each once: {pulled:?}");
 }
 
