@@ -8,7 +8,10 @@
 //!
 //! What an exchange is worth is the sum of two edges' worth, so that the best of a pair of parents is the best child of each.
 //! Every exchange makes that sum greater, so they come to an end; and levels count only while the trees are deeper than need
-//! be, for each move costs tickets.
+//! be, for each move costs tickets. For levels nobody is moved oftener than others join; for a slot everybody may be, for somebody
+//! who sees less than the full stream waits for it.
+
+mod worth;
 
 use crate::overlay::Overlay;
 use crate::overlay::member::MemberIndex;
@@ -16,6 +19,7 @@ use crate::overlay::stripes::StripeIndex;
 use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
 use alloc::vec::Vec;
+use worth::Sizes;
 
 /// A newcomer has caught up with the live edge by then, and has proven that it stays.
 const SETTLED_AFTER: Duration = Duration::from_secs(5);
@@ -23,17 +27,17 @@ const SETTLED_AFTER: Duration = Duration::from_secs(5);
 /// Who was moved is left where it is for so long.
 const REST: Duration = Duration::from_secs(10);
 
-/// What a move must bring at least, in levels summed over all receivers below: each costs a ticket or two.
-const WORTH_LEAST: i64 = 4;
-
-/// Trees no deeper than so many hundredths of the least are left alone.
-const DEEP_PERCENT: u64 = 120;
-
-/// What a slot is worth in the same measure: more than any move brings levels, for serving comes before depth.
-const SLOT_WORTH: i64 = 100_000;
-
 /// Parents that are looked at in one go, so that it takes milliseconds with thousands of viewers too.
 const PARENTS_MAX: usize = 256;
+
+/// What exchanges are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    /// Slots that come free where fewer carry what they do not show.
+    Slots,
+    /// Whatever makes the trees better.
+    Levels,
+}
 
 /// A child that goes from one parent to another on a stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,42 +66,19 @@ impl Exchange {
     }
 }
 
-/// How many receive each stripe below each member, itself counted.
-struct Sizes(Vec<Vec<u32>>);
-
-impl Sizes {
-    fn of(overlay: &Overlay) -> Self {
-        let mut sizes = alloc::vec![Vec::new(); overlay.stripes.len()];
-        for stripe in overlay.stripes.all() {
-            let mut below = alloc::vec![0; overlay.members.len()];
-            let mut order = alloc::vec![MemberIndex::SOURCE];
-            let mut next = 0;
-            while let Some(member) = order.get(next).copied() {
-                next += 1;
-                order.extend(overlay.children(member, stripe));
-            }
-            for member in order.into_iter().rev() {
-                let children = overlay.children(member, stripe).iter();
-                below[member.get()] = 1 + children.map(|child| below[child.get()]).sum::<u32>();
-            }
-            sizes[stripe.get()] = below;
-        }
-        Self(sizes)
-    }
-
-    fn below(&self, member: MemberIndex, stripe: StripeIndex) -> i64 {
-        self.0[stripe.get()][member.get()].into()
-    }
-}
-
 impl Overlay {
     /// Makes the best exchanges, at most `moves` children being moved; how many were. `now` says who has settled and rested.
     pub fn exchange(&mut self, now: Instant, moves: usize) -> usize {
-        let Some(worth_least) = self.worth_least() else {
+        let for_slots = self.exchange_for(now, Aim::Slots, moves);
+        for_slots + self.exchange_for(now, Aim::Levels, moves - for_slots)
+    }
+
+    fn exchange_for(&mut self, now: Instant, aim: Aim, moves: usize) -> usize {
+        let Some(worth_least) = self.worth_least(aim) else {
             return 0;
         };
         let mut sizes = Sizes::of(self);
-        let mut found = self.exchanges(now, &sizes, worth_least);
+        let mut found = self.exchanges(now, aim, &sizes, worth_least);
         found.sort_by_key(|exchange| core::cmp::Reverse(exchange.worth));
         let mut moved = 0;
         for exchange in found {
@@ -108,7 +89,7 @@ impl Overlay {
             // What was made before may have changed what this one is worth.
             let holds = steps
                 .iter()
-                .all(|step| self.is_rested(now, step.child) && self.may_step(*step))
+                .all(|step| self.is_free(now, aim, step.child) && self.may_step(*step))
                 && self.has_room(&exchange)
                 && self.worth(&sizes, &steps) >= worth_least;
             if holds && moved + steps.len() <= moves {
@@ -141,60 +122,21 @@ impl Overlay {
         }
     }
 
-    /// What an exchange must be worth; `None` if nothing is to be made better.
-    fn worth_least(&self) -> Option<i64> {
-        let (depth, least) = self.depths();
-        if depth * 100 > least * DEEP_PERCENT {
-            return Some(WORTH_LEAST);
-        }
-        let carried = self.others().any(|member| self.carries_any(member));
-        carried.then_some(SLOT_WORTH / 100)
-    }
-
     /// The best exchange of each parent, if it is worth its moves.
-    fn exchanges(&self, now: Instant, sizes: &Sizes, worth_least: i64) -> Vec<Exchange> {
+    fn exchanges(&self, now: Instant, aim: Aim, sizes: &Sizes, worth_least: i64) -> Vec<Exchange> {
+        let free = |child: MemberIndex| self.is_free(now, aim, child);
         let parents: Vec<MemberIndex> = self.able_parents(now);
         let mut found = Vec::new();
         for from in &parents {
             let best = parents
                 .iter()
                 .filter(|to| *to != from)
-                .filter_map(|to| self.best_between(now, sizes, *from, *to))
+                .filter_map(|to| self.best_between(&free, sizes, *from, *to))
                 .filter(|exchange| exchange.worth >= worth_least)
                 .max_by_key(|exchange| exchange.worth);
             found.extend(best);
         }
         found
-    }
-
-    /// The depths of all places summed up, and the least that the sum could be: below the source as many places as it has slots, the
-    /// strongest there, below them as many as they have slots, and so on.
-    fn depths(&self) -> (u64, u64) {
-        let slot = self.stripes.top_slot();
-        let places = self
-            .others()
-            .flat_map(|member| self.member(member).places.iter().flatten());
-        let rooted = places.filter(|place| place.is_rooted());
-        let (mut depths, mut places) = (0, 0);
-        for place in rooted {
-            depths += u64::from(place.depth);
-            places += 1;
-        }
-        let mut slots: Vec<u64> = self
-            .others()
-            .map(|member| self.member(member).granted.slots(slot))
-            .collect();
-        slots.sort_unstable_by_key(|slots| core::cmp::Reverse(*slots));
-        let mut strongest = slots.into_iter();
-        let (mut level, mut depth, mut least) = (self.member(MemberIndex::SOURCE).granted.slots(slot), 1, 0);
-        while level > 0 && places > 0 {
-            let seated = level.min(places);
-            places -= seated;
-            least += seated * depth;
-            level = strongest.by_ref().take(seated as usize).sum();
-            depth += 1;
-        }
-        (depths, least + places * depth)
     }
 
     fn carries_any(&self, member: MemberIndex) -> bool {
@@ -221,15 +163,15 @@ impl Overlay {
 
     fn best_between(
         &self,
-        now: Instant,
+        free: &impl Fn(MemberIndex) -> bool,
         sizes: &Sizes,
         from: MemberIndex,
         to: MemberIndex,
     ) -> Option<Exchange> {
-        let there = self.best_step(now, sizes, from, to)?;
+        let there = self.best_step(free, sizes, from, to)?;
         let roomy = self.has_room(&Exchange::of(there, None));
         let back = self
-            .best_step(now, sizes, to, from)
+            .best_step(free, sizes, to, from)
             .filter(|back| back.child != there.child && (!roomy || self.worth(sizes, &[*back]) > 0));
         let mut exchange = Exchange::of(there, back);
         let steps: Vec<Step> = [Some(there), back].into_iter().flatten().collect();
@@ -255,7 +197,13 @@ impl Overlay {
     }
 
     /// The child of `from` whose going to `to` is worth most.
-    fn best_step(&self, now: Instant, sizes: &Sizes, from: MemberIndex, to: MemberIndex) -> Option<Step> {
+    fn best_step(
+        &self,
+        free: &impl Fn(MemberIndex) -> bool,
+        sizes: &Sizes,
+        from: MemberIndex,
+        to: MemberIndex,
+    ) -> Option<Step> {
         let mut best: Option<(i64, Step)> = None;
         for (stripe, place) in self.member(from).places_with_index() {
             if self.member(to).place(stripe).is_none() {
@@ -270,7 +218,7 @@ impl Overlay {
                 };
                 let worth = self.worth(sizes, &[step]);
                 let better = best.is_none_or(|(most, _)| worth > most);
-                if better && self.is_rested(now, child) && self.may_step(step) {
+                if better && free(child) && self.may_step(step) {
                     best = Some((worth, step));
                 }
             }
@@ -278,31 +226,17 @@ impl Overlay {
         best.map(|(_, step)| step)
     }
 
-    /// What steps are worth together: the levels that receivers come nearer to the source, and the slots that come free because
-    /// fewer carry what they do not show.
-    fn worth(&self, sizes: &Sizes, steps: &[Step]) -> i64 {
-        let levels = |step: &Step| {
-            let depth = |member| {
-                self.member(member)
-                    .place(step.stripe)
-                    .map_or(0, |place| i64::from(place.depth))
-            };
-            (depth(step.from) - depth(step.to)) * sizes.below(step.child, step.stripe)
-        };
-        let back_in_the_same_tree = matches!(steps, [there, back] if there.stripe == back.stripe);
-        let relief = |step: &Step| self.relief(step.from, step.stripe) - self.burden(step.to, step.stripe);
-        let relieved = if back_in_the_same_tree {
-            0
-        } else {
-            steps.iter().map(relief).sum()
-        };
-        relieved + steps.iter().map(levels).sum::<i64>()
+    /// Whether a member may be moved to make the trees shorter.
+    pub(super) fn is_rested(&self, now: Instant, member: MemberIndex) -> bool {
+        self.is_free(now, Aim::Levels, member)
     }
 
-    pub(super) fn is_rested(&self, now: Instant, member: MemberIndex) -> bool {
+    /// Whether a member may be moved for this.
+    fn is_free(&self, now: Instant, aim: Aim, member: MemberIndex) -> bool {
         let info = self.member(member);
         let rested = info.moved.is_none_or(|at| now.since(at) >= REST);
-        rested && info.moves_left > 0 && info.is_active() && now.since(info.joined) >= SETTLED_AFTER
+        let has_chance = info.moves_left > 0 || aim == Aim::Slots;
+        rested && has_chance && info.is_active() && now.since(info.joined) >= SETTLED_AFTER
     }
 
     fn may_step(&self, step: Step) -> bool {
@@ -316,25 +250,6 @@ impl Overlay {
             && !self.is_promised(child, from)
             && self.may_hang(child, stripe, to)
             && !self.path_meets(to, stripe, child)
-    }
-
-    /// What it is worth that a member has a child less on a stripe: something if it carries the stripe for others only, and the
-    /// more the fewer they are, for the last one frees a slot.
-    fn relief(&self, member: MemberIndex, stripe: StripeIndex) -> i64 {
-        if !self.carries(member, stripe) {
-            return 0;
-        }
-        let children = self.children(member, stripe).len() as i64;
-        load(children) - load(children - 1)
-    }
-
-    /// What it costs that it has one more.
-    fn burden(&self, member: MemberIndex, stripe: StripeIndex) -> i64 {
-        if !self.carries(member, stripe) {
-            return 0;
-        }
-        let children = self.children(member, stripe).len() as i64;
-        load(children + 1) - load(children)
     }
 
     /// Whether a member spends slots on a stripe that others could spend better: it receives it and does not show it. The source,
@@ -352,9 +267,4 @@ impl Overlay {
         let place = self.member(member).place(stripe);
         place.map_or(&[], |place| place.children.as_slice())
     }
-}
-
-/// What carrying a stripe for so many is reckoned as: less for each further one, so that few carry for many.
-fn load(children: i64) -> i64 {
-    SLOT_WORTH * 2 * children / (children + 1)
 }

@@ -40,13 +40,16 @@ impl Overlay {
         member.moved = Some(now);
     }
 
-    /// Moves one member in thirty nearer to the source, where that makes the trees shorter, but nobody oftener than others join.
-    /// Call every few seconds, while nobody waits for a seat and nobody has just failed: a wave of moves would make everybody's
+    /// Moves one member in thirty nearer to the source, as long as the trees are deeper than need be, but nobody oftener than others
+    /// join. Call every few seconds, while nobody waits for a seat and nobody has just failed: a wave of moves would make everybody's
     /// neighbours new at once.
     pub fn improve(&mut self, now: Instant) {
         let mut moves = self.other_count().div_ceil(30);
         if self.widen_root(now) {
             moves -= 1;
+        }
+        if !self.is_deep() {
+            return;
         }
         for member in self.strongest_first(now) {
             let homes: Vec<StripeIndex> = self.member(member).homes.iter().copied().collect();

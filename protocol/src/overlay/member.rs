@@ -117,6 +117,8 @@ pub struct Member {
     pub cuts: Option<(Instant, u32)>,
     /// The tier it shows; `None` while it has none.
     pub tier: Option<TierId>,
+    /// Since when it has seats for a better tier than the one that it showed: it keeps both for a while.
+    pub outgrows: Option<Instant>,
     /// Whether it can be counted on.
     pub state: State,
     /// Its place in each stripe's tree.
@@ -150,6 +152,7 @@ impl Member {
             late: None,
             cuts: None,
             tier: None,
+            outgrows: None,
             state: State::Active,
             places: Vec::new(),
             homes: BTreeSet::new(),

@@ -9,6 +9,7 @@
 pub mod acquaintances;
 pub mod admission;
 pub mod capacity;
+mod enlist;
 pub mod exchange;
 pub mod forest;
 pub mod improve;
@@ -19,8 +20,11 @@ pub mod plan;
 pub mod ration;
 pub mod reach;
 pub mod recover;
+mod relayout;
 pub mod relays;
+mod spares;
 pub mod stripes;
+mod takeover;
 
 use crate::id::{PeerId, PeerTag};
 use crate::overlay::acquaintances::Acquaintances;

@@ -3,63 +3,13 @@
 
 use crate::media::TierId;
 use crate::overlay::Overlay;
-use crate::overlay::forest::{Place, rank_between};
 use crate::overlay::member::{Member, MemberIndex, State};
-use crate::overlay::placement::Takeover;
-use crate::overlay::stripes::{StripeIndex, Stripes};
+use crate::overlay::stripes::StripeIndex;
 use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
-use crate::wire::ticket::Rank;
 use alloc::vec::Vec;
 
 impl Overlay {
-    /// Takes in the stripes of a layout. If their number changed, all members lose their places, and `true` is returned:
-    /// serve them again.
-    pub fn set_stripes(&mut self, stripes: Stripes) -> bool {
-        let same = self.stripes.same_shape(&stripes);
-        if !same {
-            self.clear_places();
-        }
-        self.stripes = stripes;
-        for index in self.present().collect::<Vec<_>>() {
-            if same {
-                self.recount(index);
-            } else {
-                self.member_mut(index).places = alloc::vec![None; self.stripes.len()];
-            }
-        }
-        if !same {
-            let source = self.member_mut(MemberIndex::SOURCE);
-            source
-                .places
-                .iter_mut()
-                .for_each(|place| *place = Some(Place::root()));
-        }
-        !same
-    }
-
-    fn clear_places(&mut self) {
-        for index in self.present().collect::<Vec<_>>() {
-            let member = self.member_mut(index);
-            member.places.clear();
-            member.homes.clear();
-            member.lingering.clear();
-            member.used = Bitrate::ZERO;
-            member.tier = None;
-        }
-        self.spare_load.clear();
-        self.spareless.clear();
-    }
-
-    /// The slots may cost something else now.
-    fn recount(&mut self, index: MemberIndex) {
-        let places = self.member(index).places_with_index();
-        let used = places
-            .map(|(stripe, place)| self.stripes.slot(stripe) * place.children.len() as u64)
-            .sum();
-        self.member_mut(index).used = used;
-    }
-
     /// Admits a member, without a place yet. Other trees are the best ones now, so everybody may move once for it.
     pub fn admit(&mut self, member: Member) -> MemberIndex {
         self.allow_moves();
@@ -106,10 +56,15 @@ impl Overlay {
             }
             taken.push(stripe);
         }
-        if self.member(member).tier != Some(tier) {
+        let former = self.member(member).tier;
+        if former != Some(tier) {
             self.member_mut(member).tier = Some(tier);
             self.touch(member);
-            self.give_up_other_tiers(now, member, tier);
+            if former.is_some() {
+                self.member_mut(member).outgrows = Some(now);
+            } else {
+                self.give_up_other_tiers(now, member, tier);
+            }
         }
         true
     }
@@ -142,7 +97,7 @@ impl Overlay {
         }
     }
 
-    fn drop_if_empty(&mut self, member: MemberIndex, stripe: StripeIndex) {
+    pub(super) fn drop_if_empty(&mut self, member: MemberIndex, stripe: StripeIndex) {
         if self
             .member(member)
             .place(stripe)
@@ -152,8 +107,25 @@ impl Overlay {
         }
     }
 
+    /// Has everybody let go of what it neither shows nor carries for others any more: a slot each, which somebody else may wait for.
+    fn put_down_idle(&mut self, now: Instant) {
+        /// A free rider has five handshakes to make before it shows the full stream, on an uplink that takes a second for them, and begins at
+        /// a keyframe: without the lower tier it would see nothing meanwhile.
+        const OUTGROWN_AFTER: Duration = Duration::from_secs(5);
+        for index in self.viewers().collect::<Vec<_>>() {
+            let member = self.member(index);
+            let needs = member
+                .outgrows
+                .is_some_and(|since| now.since(since) < OUTGROWN_AFTER);
+            if let Some(tier) = member.tier.filter(|_| !needs) {
+                self.give_up_other_tiers(now, index, tier);
+            }
+        }
+    }
+
     /// Lets go of the stripes of other tiers that nobody needs from this member.
     fn give_up_other_tiers(&mut self, now: Instant, member: MemberIndex, tier: TierId) {
+        self.member_mut(member).outgrows = None;
         let others = |stripe: &StripeIndex| self.stripes.id(*stripe).tier != tier;
         for stripe in self.stripes.all().filter(others).collect::<Vec<_>>() {
             if self
@@ -232,160 +204,6 @@ impl Overlay {
             || self.enlist(now, member, stripe)
     }
 
-    /// `newcomer` takes a seat and adopts its sitter, or the sitter goes to another free seat. Nothing changes if there
-    /// is none for it.
-    pub(crate) fn take_over(
-        &mut self,
-        now: Instant,
-        newcomer: MemberIndex,
-        stripe: StripeIndex,
-        seat: Takeover,
-    ) -> bool {
-        let Some(other) = self.seat_for_sitter(newcomer, stripe, seat) else {
-            return false;
-        };
-        let adopts = other == newcomer;
-        let sitter_place = self
-            .member(seat.sitter)
-            .place(stripe)
-            .expect("a sitter has a place");
-        let (sitter_rank, sitter_childless) = (sitter_place.rank, sitter_place.children.is_empty());
-        self.detach(seat.sitter, stripe, Some(now));
-        self.attach(newcomer, stripe, seat.parent);
-        if adopts && !sitter_childless {
-            self.fit_rank_between(newcomer, stripe, seat.parent, sitter_rank);
-        }
-        self.attach(seat.sitter, stripe, other);
-        true
-    }
-
-    /// Where the sitter goes if `newcomer` takes its seat: below it, if it has room, else to a free seat.
-    pub(crate) fn seat_for_sitter(
-        &self,
-        newcomer: MemberIndex,
-        stripe: StripeIndex,
-        seat: Takeover,
-    ) -> Option<MemberIndex> {
-        let room = self.member(newcomer).free() >= self.stripes.slot(stripe);
-        if room && self.may_adopt(newcomer, stripe, seat) {
-            return Some(newcomer);
-        }
-        self.free_seat(seat.sitter, stripe)
-            .or_else(|| self.seat_below(newcomer, stripe, seat.sitter))
-    }
-
-    /// Somebody with room below an orphan, for a childless sitter whose seat the orphan takes.
-    fn seat_below(
-        &self,
-        orphan: MemberIndex,
-        stripe: StripeIndex,
-        sitter: MemberIndex,
-    ) -> Option<MemberIndex> {
-        if !self.children(sitter, stripe).is_empty() {
-            return None;
-        }
-        let mut below = self.children(orphan, stripe).to_vec();
-        let mut next = 0;
-        while let Some(parent) = below.get(next).copied() {
-            next += 1;
-            let member = self.member(parent);
-            let roomy = member.is_active() && member.free() >= self.stripes.slot(stripe);
-            if roomy && self.link_between(sitter, parent).is_some() {
-                return Some(parent);
-            }
-            below.extend(self.children(parent, stripe));
-        }
-        None
-    }
-
-    fn may_adopt(&self, newcomer: MemberIndex, stripe: StripeIndex, seat: Takeover) -> bool {
-        if self.link_between(seat.sitter, newcomer).is_none() || !self.may_meet(seat.sitter, newcomer) {
-            return false;
-        }
-        let (Some(sitter), Some(parent)) = (
-            self.member(seat.sitter).place(stripe),
-            self.member(seat.parent).place(stripe),
-        ) else {
-            return false;
-        };
-        let own = self.member(newcomer).place(stripe);
-        let newcomer_childless = own.is_none_or(|place| place.children.is_empty());
-        let fits =
-            own.is_some_and(|own| (parent.rank..sitter.rank).contains(&own.rank) && own.rank > parent.rank);
-        let room = newcomer_childless && rank_between(parent.rank, Some(sitter.rank)).is_some();
-        sitter.children.is_empty() || fits || room
-    }
-
-    /// A newcomer between a parent and an interior sitter has a rank between theirs.
-    fn fit_rank_between(
-        &mut self,
-        newcomer: MemberIndex,
-        stripe: StripeIndex,
-        parent: MemberIndex,
-        below: Rank,
-    ) {
-        let above = self
-            .member(parent)
-            .place(stripe)
-            .expect("a parent has a place")
-            .rank;
-        let place = self
-            .member_mut(newcomer)
-            .place_mut(stripe)
-            .expect("just attached");
-        if place.rank >= below {
-            place.rank = rank_between(above, Some(below)).expect("checked by may_adopt");
-        }
-    }
-
-    /// Nobody who receives `stripe` has room: somebody with room for two more is seated on it to carry it, though it
-    /// shows another tier. Whether `member` found a seat that way.
-    fn enlist(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) -> bool {
-        let tier = self.stripes.id(stripe).tier;
-        // A carrier's rank is that of a newcomer: somebody with children of its own may stand above it.
-        let childless = self
-            .member(member)
-            .place(stripe)
-            .is_none_or(|place| place.children.is_empty());
-        if Some(tier) == self.stripes.top() || !childless {
-            return false;
-        }
-        let slot = self.stripes.slot(stripe);
-        let fits = |index: &MemberIndex| {
-            let carrier = self.member(*index);
-            let receives = carrier.place(stripe).is_some();
-            *index != member && !receives && carrier.is_active() && carrier.free() >= slot * 2
-        };
-        let reaches = |index: &MemberIndex| self.link_between(member, *index).is_some();
-        let candidates = self.others().filter(|index| fits(index) && reaches(index));
-        let Some(carrier) = candidates.max_by_key(|index| self.member(*index).free()) else {
-            return false;
-        };
-        let Some(seat) = self.carrier_seat(carrier, stripe) else {
-            return false;
-        };
-        match seat {
-            CarrierSeat::Free(parent) => self.attach(carrier, stripe, parent),
-            CarrierSeat::Taken(seat) => {
-                if !self.take_over(now, carrier, stripe, seat) {
-                    return false;
-                }
-            }
-        }
-        // A member with children of its own has no rank below a carrier that sits too deep.
-        if !self.may_hang(member, stripe, carrier) {
-            self.drop_if_empty(carrier, stripe);
-            return false;
-        }
-        self.attach(member, stripe, carrier);
-        true
-    }
-
-    fn carrier_seat(&self, carrier: MemberIndex, stripe: StripeIndex) -> Option<CarrierSeat> {
-        let free = self.free_seat(carrier, stripe).map(CarrierSeat::Free);
-        free.or_else(|| self.leaf_seat(carrier, stripe).map(CarrierSeat::Taken))
-    }
-
     /// Takes all places from a member that goes (`lingers`: it forwards until its children have moved) or has failed: then its
     /// children take their spares by themselves, and the plan follows them. Returns the places of its other former children:
     /// orphans, to be seated again.
@@ -415,107 +233,16 @@ impl Overlay {
         orphans
     }
 
-    /// Nobody counts on `member` as a spare any more.
-    pub(crate) fn release_spares_of(&mut self, member: MemberIndex) {
-        if !self.spare_load.keys().any(|(spare, _)| *spare == member) {
-            return;
-        }
-        for child in self.others().collect::<Vec<_>>() {
-            for stripe in self.stripes.all() {
-                if self
-                    .member(child)
-                    .place(stripe)
-                    .is_some_and(|place| place.spare == Some(member))
-                {
-                    self.set_spare(child, stripe, None);
-                    self.spareless.insert((child, stripe));
-                }
-            }
-        }
-    }
-
     /// A member is gone: its places have been given up.
     pub fn forget(&mut self, member: MemberIndex) {
         self.remove(member);
     }
 
-    /// Chooses spares for the places that lack one, and replaces those that are none any more.
-    pub fn settle_spares(&mut self) {
-        for (member, stripe) in core::mem::take(&mut self.spareless) {
-            if !self.member(member).is_present() || !self.has_parent(member, stripe) {
-                continue;
-            }
-            let spare = self.best_spare(member, stripe);
-            if let Some(spare) = spare {
-                self.rise_above_spare(member, stripe, spare);
-            }
-            self.set_spare(member, stripe, spare);
-        }
-    }
-
-    fn rise_above_spare(&mut self, member: MemberIndex, stripe: StripeIndex, spare: MemberIndex) {
-        let above = self
-            .member(spare)
-            .place(stripe)
-            .expect("a spare has a place")
-            .rank;
-        let own = self
-            .member(member)
-            .place(stripe)
-            .expect("checked by the caller")
-            .rank;
-        if own <= above {
-            let rank = rank_between(above, None).expect("a childless place rises freely");
-            self.member_mut(member).place_mut(stripe).expect("just seen").rank = rank;
-            self.touch_lightly(member);
-        }
-    }
-
-    /// Looks at every spare once more: those that cannot stand in any more are replaced, and if `for_room`, those without
-    /// room too where somebody else has it. Call once a second.
-    pub fn review_spares(&mut self, for_room: bool) {
-        for member in self.others().collect::<Vec<_>>() {
-            for stripe in self.stripes.all() {
-                self.review_spare(member, stripe, for_room);
-            }
-        }
-        self.settle_spares();
-    }
-
-    fn review_spare(&mut self, member: MemberIndex, stripe: StripeIndex, for_room: bool) {
-        let Some(place) = self.member(member).place(stripe) else {
-            return;
-        };
-        let (Some(parent), spare) = (place.parent, place.spare) else {
-            return;
-        };
-        let rank = place.rank;
-        let stands = spare.is_some_and(|spare| {
-            let below = self
-                .member(spare)
-                .place(stripe)
-                .is_some_and(|over| over.rank < rank);
-            below && self.may_be_spare(member, stripe, parent, spare)
-        });
-        if !stands {
-            self.set_spare(member, stripe, None);
-            self.spareless.insert((member, stripe));
-            return;
-        }
-        let spare = spare.expect("it stands");
-        if for_room && self.spare_is_short(parent, spare, stripe, 0) {
-            let better = self.best_spare(member, stripe);
-            if better.is_some_and(|better| !self.spare_is_short(parent, better, stripe, 1)) {
-                self.spareless.insert((member, stripe));
-                self.set_spare(member, stripe, None);
-            }
-        }
-    }
-
-    /// Forgets what has run out: seats sat on for too long, and pairs kept apart.
+    /// Forgets what has run out: seats sat on for too long, seats of no use any more, and pairs kept apart. Call once a second.
     pub fn expire(&mut self, now: Instant) {
         self.bad_pairs.expire(now);
         self.acquaintances.expire(now);
+        self.put_down_idle(now);
         for index in self.present().collect::<Vec<_>>() {
             let member = self.member_mut(index);
             member.lingering.retain(|seat| seat.until > now);
@@ -570,9 +297,4 @@ impl Overlay {
             self.release_spares_of(member);
         }
     }
-}
-
-enum CarrierSeat {
-    Free(MemberIndex),
-    Taken(Takeover),
 }

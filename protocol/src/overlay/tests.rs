@@ -4,7 +4,7 @@ use super::*;
 use crate::media::TierId;
 use crate::overlay::reach::{Prefix, Reach};
 use crate::rng::Rng;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
 use crate::wire::layout::{Layout, Tier};
 use alloc::string::String;
@@ -362,4 +362,129 @@ fn an_exchange_replaces_one_child_by_another_on_both_sides() {
         assert_eq!(place.replaces, Some(given_up), "it takes the other's seat");
         assert!(left.contains(&&(*other, *on, *to)));
     }
+}
+
+#[test]
+fn who_gets_a_better_tier_keeps_the_seats_of_the_lower_one_for_a_while() {
+    let mut overlay = overlay(6);
+    let (_, full) = join(&mut overlay, 1, 0);
+    assert!(full);
+    let (second, full) = join(&mut overlay, 2, 0);
+    assert!(!full && overlay.member(second).tier == Some(TierId(0)));
+    overlay.member_mut(MemberIndex::SOURCE).granted = SLOT * 20;
+    assert!(overlay.serve(later(1), second, TOP));
+    let lowest = overlay.stripes.of_tier(TierId(0)).next().unwrap();
+    let before = later(1) + Duration::from_millis(4_999);
+    overlay.expire(before);
+    assert!(
+        overlay.has_parent(second, lowest),
+        "it may not show the better one yet"
+    );
+    overlay.expire(before + Duration::from_millis(1));
+    assert!(overlay.member(second).place(lowest).is_none());
+    assert!(rooted_on_all(&overlay, second));
+    overlay.check_invariants();
+}
+
+#[test]
+fn for_slots_children_are_moved_however_few_have_joined() {
+    let (mut before, mut after) = (0, 0);
+    for seed in 0..20 {
+        let mut overlay = scarce(seed);
+        for member in overlay.others().collect::<Vec<_>>() {
+            overlay.member_mut(member).moves_left = 0;
+        }
+        before += carried(&overlay);
+        let mut round = 1;
+        while overlay.exchange(later(round), 4) > 0 {
+            round += 1;
+            assert!(round < 200, "seed {seed}: it never ends");
+        }
+        overlay.check_invariants();
+        after += carried(&overlay);
+    }
+    assert!(after * 4 < before * 3, "carried {after} of {before}");
+}
+
+/// Takes the seats at peers from all who watch the lowest tier and feed nobody with it.
+fn leave_low_seats(overlay: &mut Overlay) {
+    let low = TierId(0);
+    for stripe in overlay.stripes.of_tier(low).collect::<Vec<_>>() {
+        for member in overlay.viewers().collect::<Vec<_>>() {
+            let watches = overlay.member(member).tier == Some(low);
+            let parent = overlay
+                .member(member)
+                .place(stripe)
+                .and_then(|place| place.parent);
+            let at_a_peer = parent.is_some_and(|parent| parent != MemberIndex::SOURCE);
+            if watches && at_a_peer && overlay.children(member, stripe).is_empty() {
+                overlay.vacate(member, stripe, None);
+            }
+        }
+    }
+}
+
+/// Places at which somebody receives what it neither shows nor passes on.
+fn idle(overlay: &Overlay) -> usize {
+    let places = overlay.viewers().flat_map(|member| {
+        let places = overlay.member(member).places_with_index();
+        places.filter(move |(stripe, place)| {
+            let shows = overlay.member(member).tier.is_some();
+            shows && overlay.carries(member, *stripe) && place.children.is_empty()
+        })
+    });
+    places.count()
+}
+
+#[test]
+fn who_carries_a_stripe_for_nobody_any_more_lets_go_of_it() {
+    let mut before = 0;
+    for seed in 0..20 {
+        let mut overlay = scarce(seed);
+        leave_low_seats(&mut overlay);
+        before += idle(&overlay);
+        for seconds in 1..5 {
+            overlay.expire(NOW + Duration::from_secs(seconds));
+        }
+        overlay.check_invariants();
+        assert_eq!(idle(&overlay), 0, "seed {seed}");
+    }
+    assert!(before > 0);
+}
+
+#[test]
+fn an_uplink_without_a_cap_is_tried_again_later_each_time_that_it_proves_too_weak() {
+    let mut overlay = overlay(6);
+    let (strong, _) = join(&mut overlay, 1, 8);
+    overlay.member_mut(strong).cap = None;
+    (2..=3).for_each(|n| _ = join(&mut overlay, n, 0));
+    let mut now = NOW;
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        overlay.cut_grant(now, strong, SLOT * 6);
+        let (cut, granted) = (now, overlay.member(strong).granted);
+        while overlay.member(strong).granted == granted {
+            now += Duration::from_secs(1);
+            assert!(
+                now.since(cut) < Duration::from_secs(600),
+                "it is never tried again"
+            );
+            overlay.raise_grants(now, true);
+        }
+        waits.push(now.since(cut).as_secs());
+    }
+    assert_eq!(waits, [31, 61, 121]);
+}
+
+#[test]
+fn the_source_is_left_each_stripe_once_however_late_it_is() {
+    let mut overlay = overlay(20);
+    (1..=4).for_each(|n| _ = join(&mut overlay, n, 5));
+    for round in 1..9 {
+        overlay.cut_grant(later(round), MemberIndex::SOURCE, Bitrate::ZERO);
+        overlay.shed_excess(later(round), MemberIndex::SOURCE);
+    }
+    let source = overlay.member(MemberIndex::SOURCE);
+    assert!(source.used <= source.granted && source.granted < SLOT * 20);
+    assert!(source.granted >= SLOT * overlay.stripes.len() as u64);
 }

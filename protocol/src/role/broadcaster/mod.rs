@@ -1,9 +1,10 @@
 //! The broadcaster: source of every tree, and the coordinator that decides who hangs where.
 //!
 //! Split by concern: `source` makes chunks, `membership` lets people in and out, `orders` tells members their places,
-//! `routes` says how they are reached, `trouble` deals with failures, `ration` gives everybody what there is, `shortage` asks for more,
+//! `routes` says how they are reached, `trouble` deals with failures, `late` with uplinks that do not suffice, `ration` gives everybody what there is, `shortage` asks for more,
 //! `relays` takes in what sponsors lend. This file takes inputs apart and keeps the time.
 
+mod late;
 mod membership;
 mod orders;
 mod ration;
@@ -167,6 +168,10 @@ pub struct Broadcaster {
     announced: BTreeSet<PeerId>,
     /// The first and the last time, not long ago, that somebody lost quality.
     degraded: Option<(Instant, Instant)>,
+    /// Since when our own children have been late for what we send beside chunks.
+    late_since: Option<Instant>,
+    /// What that was a second ago, in wire bytes.
+    beside: u64,
     /// When somebody who may have had children was last missed.
     missed_at: Option<Instant>,
     refused: usize,
@@ -215,6 +220,8 @@ impl Broadcaster {
             newly_served: BTreeSet::new(),
             announced: BTreeSet::new(),
             degraded: None,
+            late_since: None,
+            beside: 0,
             missed_at: None,
             refused: 0,
             capacity: None,

@@ -24,13 +24,6 @@ const APART_FOR_NOW: Duration = Duration::from_secs(10);
 /// A parent whose seats are all sat on is asked again after so long: those who have moved away have left by then.
 const FULL_FOR_NOW: Duration = Duration::from_secs(2);
 
-/// An uplink with a cap is late for so long before its grant is cut: longer than a moment's congestion. One without is being
-/// found out by trying, and there the first sign counts.
-const LATE_FOR: Duration = Duration::from_secs(2);
-
-/// What was cut shows after so long.
-const LATE_AGAIN: Duration = Duration::from_secs(2);
-
 /// After a failure nobody is moved for the trees' sake for so long: its children find new parents, and nobody else is to notice.
 /// Where many watch somebody always fails, and it is less.
 const CALM: Duration = Duration::from_secs(10);
@@ -318,28 +311,5 @@ impl Broadcaster {
             return None;
         };
         accusers.first().copied().filter(|_| self.is_agreed(accusers))
-    }
-
-    /// Cuts the grants of those whose children have been late, and moves the children it is too many by.
-    pub(super) fn judge_late(&mut self, now: Instant) {
-        for member in self.overlay.others().collect::<Vec<_>>() {
-            let patience = match self.overlay.member(member).cap {
-                Some(_) => LATE_FOR,
-                None => Duration::ZERO,
-            };
-            let contact = self
-                .contacts
-                .get_mut(&member)
-                .expect("every member has a contact");
-            if contact.late_since.is_none_or(|since| now.since(since) < patience) {
-                continue;
-            }
-            contact.late_since = Some(now + LATE_AGAIN);
-            let sending = contact.sending;
-            if self.overlay.cut_grant(now, member, sending) {
-                let orphans = self.overlay.shed_excess(now, member);
-                self.reseat(now, orphans);
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@ use super::Show;
 use crate::net::SECOND;
 use banyan_protocol::media::TierId;
 use banyan_protocol::overlay::Overlay;
+use banyan_protocol::overlay::forest::Place;
 use banyan_protocol::overlay::member::{Member, MemberIndex};
 use banyan_protocol::units::Bitrate;
 use std::fmt;
@@ -26,6 +27,8 @@ struct Room {
     lingering: u64,
     /// Carried for others by those who do not show the tier.
     enlisted: u64,
+    /// Who carries: for how many, of how many children in all.
+    carriers: Vec<(usize, usize)>,
 }
 
 impl Room {
@@ -44,25 +47,27 @@ impl Room {
             self.free_at_source = free;
         } else {
             self.free += free;
-            self.enlisted += carried(plan, member);
+            self.enlisted += carried(plan, member).count() as u64;
+            let fed = carried(plan, member).map(|place| (place.children.len(), member.child_edges()));
+            self.carriers.extend(fed);
         }
     }
 }
 
-/// Stripes that a member receives and does not show.
-fn carried(plan: &Overlay, member: &Member) -> u64 {
+/// The places at which a member receives what it does not show.
+fn carried<'a>(plan: &'a Overlay, member: &'a Member) -> impl Iterator<Item = &'a Place> {
     let places = member.places_with_index();
     let others = places.filter(|(stripe, place)| {
         place.parent.is_some() && Some(plan.stripes().id(*stripe).tier) != member.tier
     });
-    others.count() as u64
+    others.map(|(_, place)| place)
 }
 
 impl fmt::Display for Room {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} viewers, {} full, {} lower; {} slots: {} withheld, {} free at the source, {} free elsewhere, {} carried, {} lingering; lag: {:?}",
+            "{} viewers, {} full, {} lower; {} slots: {} withheld, {} free at the source, {} free elsewhere, {} carried {:?}, {} lingering; lag: {:?}",
             self.viewers,
             self.full,
             self.lower,
@@ -71,6 +76,7 @@ impl fmt::Display for Room {
             self.free_at_source,
             self.free,
             self.enlisted,
+            self.carriers,
             self.lingering,
             self.lags
         )

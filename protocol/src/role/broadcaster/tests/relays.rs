@@ -153,9 +153,14 @@ impl Studio {
         blamed.collect()
     }
 
+    /// Who sends it the tier that it is to show.
     fn parents(&self, link: LinkId) -> BTreeSet<crate::id::PeerTag> {
-        let (_, ticket) = self.last_assign(link).unwrap();
-        ticket.grants.iter().map(|grant| grant.parent).collect()
+        let (assign, ticket) = self.last_assign(link).unwrap();
+        let shown = ticket
+            .grants
+            .iter()
+            .filter(|grant| grant.stripe.tier == assign.tier);
+        shown.map(|grant| grant.parent).collect()
     }
 
     fn lose(&mut self, link: LinkId) {

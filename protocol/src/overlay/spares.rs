@@ -1,0 +1,101 @@
+//! Spares: chosen for every place, looked at again, and replaced when they cannot stand in.
+
+use crate::overlay::Overlay;
+use crate::overlay::forest::rank_between;
+use crate::overlay::member::MemberIndex;
+use crate::overlay::stripes::StripeIndex;
+use alloc::vec::Vec;
+
+impl Overlay {
+    /// Nobody counts on `member` as a spare any more.
+    pub(crate) fn release_spares_of(&mut self, member: MemberIndex) {
+        if !self.spare_load.keys().any(|(spare, _)| *spare == member) {
+            return;
+        }
+        for child in self.others().collect::<Vec<_>>() {
+            for stripe in self.stripes.all() {
+                if self
+                    .member(child)
+                    .place(stripe)
+                    .is_some_and(|place| place.spare == Some(member))
+                {
+                    self.set_spare(child, stripe, None);
+                    self.spareless.insert((child, stripe));
+                }
+            }
+        }
+    }
+
+    /// Chooses spares for the places that lack one, and replaces those that are none any more.
+    pub fn settle_spares(&mut self) {
+        for (member, stripe) in core::mem::take(&mut self.spareless) {
+            if !self.member(member).is_present() || !self.has_parent(member, stripe) {
+                continue;
+            }
+            let spare = self.best_spare(member, stripe);
+            if let Some(spare) = spare {
+                self.rise_above_spare(member, stripe, spare);
+            }
+            self.set_spare(member, stripe, spare);
+        }
+    }
+
+    fn rise_above_spare(&mut self, member: MemberIndex, stripe: StripeIndex, spare: MemberIndex) {
+        let above = self
+            .member(spare)
+            .place(stripe)
+            .expect("a spare has a place")
+            .rank;
+        let own = self
+            .member(member)
+            .place(stripe)
+            .expect("checked by the caller")
+            .rank;
+        if own <= above {
+            let rank = rank_between(above, None).expect("a childless place rises freely");
+            self.member_mut(member).place_mut(stripe).expect("just seen").rank = rank;
+            self.touch_lightly(member);
+        }
+    }
+
+    /// Looks at every spare once more: those that cannot stand in any more are replaced, and if `for_room`, those without
+    /// room too where somebody else has it. Call once a second.
+    pub fn review_spares(&mut self, for_room: bool) {
+        for member in self.others().collect::<Vec<_>>() {
+            for stripe in self.stripes.all() {
+                self.review_spare(member, stripe, for_room);
+            }
+        }
+        self.settle_spares();
+    }
+
+    fn review_spare(&mut self, member: MemberIndex, stripe: StripeIndex, for_room: bool) {
+        let Some(place) = self.member(member).place(stripe) else {
+            return;
+        };
+        let (Some(parent), spare) = (place.parent, place.spare) else {
+            return;
+        };
+        let rank = place.rank;
+        let stands = spare.is_some_and(|spare| {
+            let below = self
+                .member(spare)
+                .place(stripe)
+                .is_some_and(|over| over.rank < rank);
+            below && self.may_be_spare(member, stripe, parent, spare)
+        });
+        if !stands {
+            self.set_spare(member, stripe, None);
+            self.spareless.insert((member, stripe));
+            return;
+        }
+        let spare = spare.expect("it stands");
+        if for_room && self.spare_is_short(parent, spare, stripe, 0) {
+            let better = self.best_spare(member, stripe);
+            if better.is_some_and(|better| !self.spare_is_short(parent, better, stripe, 1)) {
+                self.spareless.insert((member, stripe));
+                self.set_spare(member, stripe, None);
+            }
+        }
+    }
+}
