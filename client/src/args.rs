@@ -313,7 +313,7 @@ pub enum Cloud {
     /// Show what a relay would boot from, or make an image of it in the account.
     #[command(after_help = "Example: banyan cloud image --region eu-central-1 --make")]
     Image {
-        /// Make an image of the released relay under [cloud] in the config file: a small machine for some minutes, and a
+        /// Make an image of the released relay that the config file names: a small machine for some minutes, and a
         /// snapshot that is kept until banyan relays sweep --all, or the next image, drops it.
         #[arg(long)]
         make: bool,
