@@ -314,7 +314,7 @@ pub enum Cloud {
     #[command(after_help = "Example: banyan cloud image --region eu-central-1 --make")]
     Image {
         /// Make an image of the released relay that the config file names: a small machine for some minutes, and a
-        /// snapshot that is kept until banyan relays sweep --all, or the next image, drops it.
+        /// snapshot that is kept until banyan relays sweep drops it, for a newer one or with --all.
         #[arg(long)]
         make: bool,
         /// Which account, and where.
