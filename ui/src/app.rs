@@ -10,10 +10,6 @@ use crate::video;
 use banyan::folders::Folders;
 use eframe::CreationContext;
 use eframe::egui::{self, Context, Ui, ViewportCommand};
-use std::time::Duration;
-
-/// How often a window that nobody looks at and that plays nothing is drawn anew.
-const IDLE: Duration = Duration::from_secs(1);
 
 /// The app.
 pub struct App {
@@ -23,6 +19,8 @@ pub struct App {
     commands: Vec<Command>,
     /// What plays the channel that is watched.
     playing: Option<Playing>,
+    /// Whether the screen is kept awake.
+    awake: bool,
 }
 
 impl App {
@@ -64,6 +62,7 @@ impl App {
             store,
             commands: link.map(Command::Watch).into_iter().collect(),
             playing: None,
+            awake: false,
         })
     }
 
@@ -163,10 +162,13 @@ impl eframe::App for App {
             self.model.take(news);
         }
         self.follow_the_player();
+        if self.awake != self.model.keeps_awake() {
+            self.awake = !self.awake;
+            self.backend.keep_awake(self.awake);
+        }
         for command in std::mem::take(&mut self.commands) {
             self.obey(ctx, command);
         }
-        ctx.request_repaint_after(IDLE);
     }
 
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {

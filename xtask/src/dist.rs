@@ -16,6 +16,7 @@ const OPENED: &str = "libasound2, libegl1, libgl1, libvulkan1, libwayland-client
 /// Makes both, and tells where they are. With `check`, installs the package on a fresh Debian and starts what is in it.
 pub(crate) fn run(check: bool) -> Result<()> {
     setup::run()?;
+    setup::packages(&["dpkg-dev", "mmdebstrap"])?;
     let mut build = vec!["build", "--release"];
     build.extend(PROGRAMS.iter().flat_map(|program| ["--bin", program]));
     shell::run(&mut shell::cargo(&build))?;

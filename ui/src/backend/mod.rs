@@ -1,10 +1,12 @@
 //! Runs the sessions on threads of its own, and tells what happens.
 
+mod awake;
 mod relays;
 mod running;
 mod watching;
 
 use crate::model::{Command, News, Reply, Settings};
+use awake::Awake;
 use banyan::folders::Folders;
 use banyan::player::Player;
 use banyan::session::Order;
@@ -47,6 +49,7 @@ impl Tell {
 enum Job {
     Do(Command),
     Watch(String, Player),
+    KeepAwake(bool),
 }
 
 /// The other side of the window.
@@ -83,6 +86,7 @@ impl Backend {
             viewer: None,
             broadcast: None,
             tell,
+            awake: Awake::default(),
         };
         let run = move || runtime.block_on(worker.run(given));
         let thread = std::thread::Builder::new().name("backend".into()).spawn(run)?;
@@ -101,6 +105,11 @@ impl Backend {
     /// Joins the channel of `link` and plays it into `player`; whatever is watched is left.
     pub fn watch(&self, link: String, player: Player) {
         self.give(Job::Watch(link, player));
+    }
+
+    /// Keeps the screen awake, or lets it sleep again.
+    pub fn keep_awake(&self, awake: bool) {
+        self.give(Job::KeepAwake(awake));
     }
 
     fn give(&self, job: Job) {
@@ -134,6 +143,7 @@ struct Worker {
     viewer: Option<Running>,
     broadcast: Option<Running>,
     tell: Tell,
+    awake: Awake,
 }
 
 impl Worker {
@@ -145,9 +155,11 @@ impl Worker {
                 job = given.recv() => match job {
                     Some(Job::Do(command)) => self.obey(command).await,
                     Some(Job::Watch(link, player)) => self.watch(&link, player).await,
+                    Some(Job::KeepAwake(awake)) => self.awake.keep(awake),
                     None => break,
                 },
-                _ = second.tick() => self.tell.tell(News::Second),
+                // Only what is watched has questions that run out; a window in which nothing happens is not woken.
+                _ = second.tick(), if self.viewer.is_some() => self.tell.tell(News::Second),
             }
         }
         let leaving = [self.viewer.take(), self.broadcast.take()];

@@ -64,10 +64,10 @@ impl Picture {
         let mut columns = vec![0_usize; SIZE[0]];
         let mut rows = vec![0_usize; SIZE[1]];
         let mut count = 0;
-        for y in 0..SIZE[1] {
-            for x in 0..SIZE[0] {
+        for (y, row) in rows.iter_mut().enumerate() {
+            for (x, column) in columns.iter_mut().enumerate() {
                 if self.at(x, y) == ACCENT {
-                    (columns[x], rows[y], count) = (columns[x] + 1, rows[y] + 1, count + 1);
+                    (*column, *row, count) = (*column + 1, *row + 1, count + 1);
                 }
             }
         }
