@@ -74,3 +74,9 @@ fn light() {
 fn narrow() {
     all(Theme::Dark, NARROW, 1.0, "narrow");
 }
+
+/// The same window with everything twice as large.
+#[test]
+fn doubled() {
+    all(Theme::Dark, WIDE / 2.0, 2.0, "doubled");
+}
