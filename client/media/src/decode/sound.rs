@@ -69,7 +69,7 @@ impl Sound {
         })
     }
 
-    /// From now on plays faster by this share (slower, if negative), at most [`STRETCH_MAX`] either way.
+    /// From now on plays faster by this share (slower, if negative), at most `STRETCH_MAX` either way.
     pub fn stretch(&mut self, share: f32) {
         self.stretch = share.clamp(-STRETCH_MAX, STRETCH_MAX);
     }
