@@ -5,6 +5,7 @@
 
 mod admit;
 mod children;
+mod handover;
 mod layouts;
 mod marks;
 mod room;
@@ -69,6 +70,7 @@ pub struct Forwarder {
     marks: marks::Marks,
     serials: tickets::Serials,
     held: Vec<admit::Held>,
+    handovers: handover::Handovers,
     /// Our own rank on each stripe that we receive.
     ranks: [Option<Rank>; STRIPES],
     leaving: bool,
@@ -105,6 +107,7 @@ impl Forwarder {
             marks: marks::Marks::new(config.is_source),
             serials: tickets::Serials::default(),
             held: Vec::new(),
+            handovers: handover::Handovers::default(),
             ranks: [config.is_source.then_some(Rank::SOURCE); STRIPES],
             leaving: false,
             favourite: None,
@@ -223,7 +226,7 @@ impl Forwarder {
             .map(|seat| seat.child)
             .collect();
         for index in seated {
-            self.unseat(index, slot, Some(DetachReason::Replaced), out);
+            self.replace_seat(index, slot, u64::MAX, None, out);
         }
     }
 
@@ -297,6 +300,7 @@ impl Forwarder {
             self.skip_stale(now, out);
         }
         self.flush(now, out);
+        self.settle_handovers(now);
         if looks {
             self.mark_behind(now, out);
         }
@@ -335,11 +339,13 @@ impl Forwarder {
         all.map(|(slot, seat)| (self.children.get(seat.child).peer, stripe_at(slot)))
     }
 
-    /// How many peers are fed.
+    /// How many peers are fed, or still sent what waited for them when they left.
     pub fn child_count(&self) -> usize {
-        let indices = self.children.indices().map(|index| self.children.get(index));
-        let fed = indices.filter(|child| child.stripes != 0);
-        fed.map(|child| child.peer).collect::<BTreeSet<_>>().len()
+        let fed = |index: &u32| self.children.get(*index).stripes != 0 || self.is_giver(*index);
+        let fed = self.children.indices().filter(fed);
+        fed.map(|index| self.children.get(index).peer)
+            .collect::<BTreeSet<_>>()
+            .len()
     }
 
     /// Whether anybody is fed that stripe.
@@ -377,6 +383,7 @@ impl Forwarder {
             );
         }
         assert!(self.held.len() <= admit::HELD_MAX, "held requests are bounded");
+        self.check_handovers();
     }
 }
 

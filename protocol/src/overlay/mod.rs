@@ -9,6 +9,7 @@
 pub mod acquaintances;
 pub mod admission;
 pub mod capacity;
+mod displaced;
 mod enlist;
 pub mod exchange;
 pub mod forest;
@@ -55,6 +56,8 @@ pub struct Overlay {
     changed: BTreeSet<MemberIndex>,
     /// Members for whom only a spare or the class is another one: that can wait for other news.
     changed_a_little: BTreeSet<MemberIndex>,
+    /// Who lost its seat since the last newcomer began to take its own.
+    displaced: Vec<displaced::Displaced>,
 }
 
 impl Overlay {
@@ -74,6 +77,7 @@ impl Overlay {
             spareless: BTreeSet::new(),
             changed: BTreeSet::new(),
             changed_a_little: BTreeSet::new(),
+            displaced: Vec::new(),
         }
     }
 
@@ -136,6 +140,7 @@ impl Overlay {
 
     /// The members whose places changed since the last call, in order.
     pub fn take_changed(&mut self) -> BTreeSet<MemberIndex> {
+        self.displaced.clear();
         self.changed_a_little
             .retain(|member| !self.changed.contains(member));
         core::mem::take(&mut self.changed)

@@ -120,7 +120,7 @@ impl Overlay {
         let slot = self.stripes.slot(stripe);
         let has_room = |parent: &MemberIndex| {
             self.member(*parent).full_until.is_none()
-                && self.serves(*parent, child, stripe)
+                && self.serves(*parent)
                 && self.member(*parent).free() >= slot
                 && self.free_for(*parent, stripe) >= slot + self.expected(*parent, stripe)
         };

@@ -45,6 +45,8 @@ impl Overlay {
             return false;
         }
         self.choose_home(member, &stripes);
+        self.displaced.clear();
+        let lingerers = self.lingerers();
         let mut taken = Vec::new();
         for stripe in self.homes_first(member, &stripes) {
             if self.has_parent(member, stripe) {
@@ -52,6 +54,7 @@ impl Overlay {
             }
             if !self.seat(now, member, stripe) {
                 self.undo_seats(member, &taken);
+                self.restore_lingerers(lingerers);
                 return false;
             }
             taken.push(stripe);
@@ -91,8 +94,15 @@ impl Overlay {
     }
 
     fn undo_seats(&mut self, member: MemberIndex, taken: &[StripeIndex]) {
-        for stripe in taken {
-            self.detach(member, *stripe, None);
+        for stripe in taken.iter().rev() {
+            let mut others = core::mem::take(&mut self.displaced);
+            let theirs = others.extract_if(.., |one| one.newcomer == member && one.stripe == *stripe);
+            let displaced = theirs.last();
+            self.displaced = others;
+            match displaced {
+                Some(displaced) => self.undo_takeover(displaced),
+                None => self.detach(member, *stripe, None),
+            }
             self.drop_if_empty(member, *stripe);
         }
     }

@@ -109,7 +109,7 @@ impl Overlay {
             let place = self.member(*relay).place(stripe);
             self.member(*relay).is_active()
                 && self.member(*relay).full_until.is_none()
-                && self.serves(*relay, sponsor, stripe)
+                && self.serves(*relay)
                 && place.is_some_and(|place| place.is_rooted())
                 && self.may_meet(sponsor, *relay)
                 && self.link_between(sponsor, *relay).is_some()
@@ -117,10 +117,10 @@ impl Overlay {
         self.relays_of(self.member(sponsor).id).find(carries)
     }
 
-    /// Whether a parent has what a child needs on a stripe. A relay that fills has only what is new: enough for who goes on with that
-    /// tier.
-    pub(super) fn serves(&self, parent: MemberIndex, child: MemberIndex, stripe: StripeIndex) -> bool {
-        !self.member(parent).fills || self.member(child).tier == Some(self.stripes.id(stripe).tier)
+    /// Whether a parent has anything to send. A relay that fills has not: only those come below it whose seats it takes, and they
+    /// are fed from there until it is.
+    pub(super) fn serves(&self, parent: MemberIndex) -> bool {
+        !self.member(parent).fills
     }
 
     /// A relay has been given its places, and has nothing yet (`true`), or has what its children are to get.

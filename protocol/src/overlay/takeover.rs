@@ -27,6 +27,8 @@ impl Overlay {
             .place(stripe)
             .expect("a sitter has a place");
         let (sitter_rank, sitter_childless) = (sitter_place.rank, sitter_place.children.is_empty());
+        let displaced = self.displaced_by(newcomer, stripe, seat);
+        self.displaced.push(displaced);
         self.detach(seat.sitter, stripe, Some(now));
         self.attach(newcomer, stripe, seat.parent);
         if adopts && !sitter_childless {

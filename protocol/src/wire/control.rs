@@ -133,10 +133,12 @@ pub enum Message {
     // A child to its parent, or spare.
     /// Asks for stripes.
     Attach(Attach),
-    /// Wants no more of a stripe.
+    /// Wants no more of a stripe, for it has another parent.
     Detach {
         /// The stripe.
         stripe: StripeId,
+        /// From this block on. What waits and is older is sent all the same; 0: nothing.
+        from: u64,
     },
     /// Asks for single chunks by number.
     Pull(Pull),

@@ -293,7 +293,7 @@ fn between_peers() -> Vec<(&'static str, Message)> {
         ("echo", Message::Echo { sent_us }),
         ("echoed", Message::Echoed { sent_us, at: NOW }),
         ("attach", Message::Attach(attach)),
-        ("detach", Message::Detach { stripe }),
+        ("detach", Message::Detach { stripe, from: 1_052 }),
         ("pull", Message::Pull(pull)),
         ("attached", Message::Attached { stripe, rank }),
         ("detached", Message::Detached { stripe, why }),

@@ -82,7 +82,7 @@ impl Forwarding {
         let at = self.at(now);
         match Message::parse(frame).map_err(|_| CloseCode::Malformed)? {
             Message::Attach(attach) => self.engine.attach(now, at, link, attach, out),
-            Message::Detach { stripe } => self.engine.detach(now, link, stripe, out),
+            Message::Detach { stripe, from } => self.engine.detach(now, link, stripe, from, out),
             Message::Pull(pull) => self.engine.pull(now, at, link, pull, out),
             _ => Err(CloseCode::Unexpected),
         }

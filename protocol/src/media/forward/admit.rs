@@ -67,7 +67,7 @@ impl Forwarder {
         })
     }
 
-    /// A child wants no more of a stripe.
+    /// A child wants no more of a stripe, but what waits for it of blocks before `from`: what follows it has from somebody else.
     ///
     /// # Errors
     /// As for [`attach`](Self::attach).
@@ -76,12 +76,13 @@ impl Forwarder {
         now: Instant,
         link: LinkId,
         stripe: StripeId,
+        from: u64,
         out: &mut Outbox,
     ) -> Result<(), CloseCode> {
         self.asked(now, link, out, |this, index, out| {
             let slot = stripe_slot(stripe).ok_or(CloseCode::Malformed)?;
             this.held.retain(|held| held.link != link || held.slot != slot);
-            this.unseat(index, slot, None, out);
+            this.end_seat(index, slot, from, None, None, out);
             Ok(())
         })
     }
@@ -139,6 +140,7 @@ impl Forwarder {
     pub(super) fn forget(&mut self, index: u32) {
         let link = self.children.get(index).link;
         self.held.retain(|held| held.link != link);
+        self.handovers.forget(index);
         self.children.remove(index);
         self.marks.seats_changed();
         self.schedule.close(index);
@@ -268,18 +270,30 @@ impl Forwarder {
         out: &mut Outbox,
     ) {
         let stripe_slot = stripe_slot(grant.stripe).expect("judged for a possible stripe");
+        self.leave_other_link(index, stripe_slot, out);
         let child = self.children.get(index);
         let (link, class) = (child.link, child.class());
         let seated = child.has(stripe_slot);
         let is_new = child.stripes == 0 && class != Class::OwnSponsor;
         let too_many = is_new && self.child_count() >= self.children_max;
-        if !seated && (too_many || !self.make_room(grant, class, slot, out)) {
+        if !seated && (too_many || !self.make_room((index, from), grant, slot, out)) {
             return self.refuse(link, stripe_slot, DetachReason::Full, out);
         }
         let (stripe, rank) = (grant.stripe, own);
         out.tell(link, &Message::Attached { stripe, rank });
         if !seated {
             self.seat(now, at, (index, stripe_slot), from, (grant.rank, slot));
+        }
+    }
+
+    /// Two links between the same peers become one: a seat goes along when it is asked for on the other link, whichever message
+    /// comes first.
+    fn leave_other_link(&mut self, index: u32, slot: usize, out: &mut Outbox) {
+        let peer = self.children.get(index).peer;
+        let is_its = |seat: &&Seat| seat.child != index && self.children.get(seat.child).peer == peer;
+        let other = self.children.seats(slot).iter().find(is_its);
+        if let Some(other) = other.map(|seat| seat.child) {
+            self.unseat(other, slot, None, out);
         }
     }
 
@@ -300,6 +314,7 @@ impl Forwarder {
             self.marks.heard(slot, now);
         }
         self.marks.seats_changed();
+        self.handovers.end(index, slot);
         self.children.take_seat(
             slot,
             Seat {

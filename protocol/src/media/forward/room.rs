@@ -15,9 +15,15 @@ const SHED_EVERY: Duration = Duration::from_secs(1);
 
 impl Forwarder {
     /// Makes sure that a seat of cost `slot` fits into the uplink for a child of `class`: in the place of the child that
-    /// the grant replaces, else at the cost of parity and, for a child that the coordinator sends, of worse classes. Whether
+    /// the grant replaces and which it takes over from block `from` on, else at the cost of parity and, for a child that the coordinator sends, of worse classes. Whether
     /// it does; if not, nobody lost a seat.
-    pub(super) fn make_room(&mut self, grant: &Grant, class: Class, slot: Bitrate, out: &mut Outbox) -> bool {
+    pub(super) fn make_room(
+        &mut self,
+        (index, from): (u32, u64),
+        grant: &Grant,
+        slot: Bitrate,
+        out: &mut Outbox,
+    ) -> bool {
         if self.has_room(slot) {
             return true;
         }
@@ -26,6 +32,7 @@ impl Forwarder {
         if given == Bitrate::ZERO && self.layouts.is_parity(grant.stripe) {
             return false;
         }
+        let class = self.children.get(index).class();
         // Who asks us as its spare lost its own parent: nobody else is to lose one by that. The coordinator finds it a seat.
         let class = if grant.parent == self.me {
             class
@@ -36,7 +43,13 @@ impl Forwarder {
             return false;
         }
         if let Some((at, seat)) = replaced {
-            self.unseat(seat.child, at, Some(DetachReason::Replaced), out);
+            let same = at == stripe_slot(grant.stripe).expect("judged for a possible stripe");
+            let (before, taker) = if same {
+                (from, Some(index))
+            } else {
+                (u64::MAX, None)
+            };
+            self.replace_seat(seat.child, at, before, taker, out);
         }
         while !self.has_room(slot) {
             let (at, child) = self.victim(Some(class)).expect("enough can be shed");
@@ -114,13 +127,38 @@ impl Forwarder {
 
     /// Takes a child's seat on a stripe away, with what waits; with a reason, the child is told.
     pub(super) fn unseat(&mut self, index: u32, slot: usize, why: Option<DetachReason>, out: &mut Outbox) {
-        if !self.children.unseat(index, slot) {
-            return;
-        }
+        self.end_seat(index, slot, 0, None, why, out);
+    }
+
+    /// A child's seat is for somebody else, who goes on with block `before`; what waits and is older is still the child's.
+    pub(super) fn replace_seat(
+        &mut self,
+        index: u32,
+        slot: usize,
+        before: u64,
+        taker: Option<u32>,
+        out: &mut Outbox,
+    ) {
+        self.end_seat(index, slot, before, taker, Some(DetachReason::Replaced), out);
+    }
+
+    /// A child has no seat any more, and is sent what waits of blocks before `before`.
+    pub(super) fn end_seat(
+        &mut self,
+        index: u32,
+        slot: usize,
+        before: u64,
+        taker: Option<u32>,
+        why: Option<DetachReason>,
+        out: &mut Outbox,
+    ) {
+        let Some(seat) = self.children.seat(index, slot).copied() else {
+            return self.trim(index, slot, before);
+        };
+        self.children.unseat(index, slot);
         self.marks.seats_changed();
-        self.schedule
-            .retain(index, |entry| usize::from(entry.stripe) != slot);
-        self.set_share(self.now, index);
+        self.handovers.untake(index, slot);
+        self.hand_over(self.now, (index, slot), before, taker, seat.slot);
         if let Some(why) = why {
             let (link, stripe) = (self.children.get(index).link, stripe_at(slot));
             out.tell(link, &Message::Detached { stripe, why });
@@ -130,8 +168,10 @@ impl Forwarder {
     /// Has the schedule serve a child by its class and the seats that it has.
     pub(super) fn set_share(&mut self, now: Instant, index: u32) {
         let child = self.children.get(index);
-        let (class, stripes) = (child.class(), child.stripes.count_ones());
-        let share = self.children.share(index);
+        let class = child.class();
+        let stripes = child.stripes.count_ones() + self.handovers.given(index);
+        let (more, less) = self.handovers.balance(index);
+        let share = (self.children.share(index) + more).saturating_sub(less);
         self.schedule.set_share(now, index, class, share, stripes);
     }
 

@@ -132,6 +132,11 @@ impl Line {
         self.seated.is_empty() && self.pulled.is_empty()
     }
 
+    /// Whether something waits that came by a seat for the stripe of this [slot](crate::media::store::stripe_slot).
+    pub fn awaits(&self, slot: usize) -> bool {
+        self.seated.iter().any(|entry| usize::from(entry.stripe) == slot)
+    }
+
     /// What waits.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.seated.iter().chain(&self.pulled)

@@ -322,7 +322,13 @@ impl Broadcaster {
             Message::Echo { sent_us } => out.tell(link, &Message::Echoed { sent_us, at }),
             Message::Echoed { .. } => {}
             Message::Attach(attach) => self.forwarder.attach(now, at, link, attach, out)?,
-            Message::Detach { stripe } => self.forwarder.detach(now, link, stripe, out)?,
+            Message::Detach { stripe, from } => {
+                self.forwarder.detach(now, link, stripe, from, out)?;
+                if let Some(member) = member {
+                    let child = self.overlay.member(member).id;
+                    self.overlay.seat_left(MemberIndex::SOURCE, stripe, child);
+                }
+            }
             Message::Pull(pull) => self.forwarder.pull(now, at, link, pull, out)?,
             message => {
                 let member = member.ok_or(CloseCode::Unexpected)?;

@@ -12,6 +12,7 @@ use crate::time::{ChannelTime, Duration, Instant, TICK};
 use crate::wire::control::{Message, Pull};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
+use core::ops::Range;
 
 /// How near playout must be before a chunk that the parent may still send is asked for elsewhere: two tries at a
 /// far-away peer, and a little.
@@ -35,7 +36,7 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// A seat begins at most so many blocks behind the live edge. What is older would come too late by an ordered lane, and everybody below
 /// would be as late for long: it is fetched by number.
-const SEAT_BEHIND: u64 = 13;
+const SEAT_BEHIND: u64 = 10;
 
 /// Nobody in the depth of a tree has newer blocks than so many behind the live edge.
 const SPREAD: u64 = 4;
@@ -65,6 +66,38 @@ impl Viewer {
         self.say_pulls(asked, out);
     }
 
+    /// Where the seat at a new parent begins. As long as the old one sends, it sends what is older.
+    pub(super) fn next_from(&self, now: Instant, at: usize) -> u64 {
+        if !self.is_carried(now, at) {
+            return self.seat_from(now, at);
+        }
+        let edge = self.live_edge(now).saturating_sub(SPREAD);
+        self.lacking(at).max(edge)
+    }
+
+    /// Whether the present parent sends, and will send what waits there when another one has begun.
+    fn is_carried(&self, now: Instant, at: usize) -> bool {
+        let feed = &self.feeds[at];
+        let main = feed.healthy().filter(|main| main.link.is_some());
+        let flows = feed.flowed.is_some_and(|flowed| now < flowed + FLOWS);
+        flows && main.is_some_and(|main| !main.ends)
+    }
+
+    /// The blocks that a feed gets from a parent that it is about to leave, or has left: newer than what that one sent, and older
+    /// than what the other one begins with.
+    fn comes(&self, now: Instant, at: usize) -> Range<u64> {
+        let feed = &self.feeds[at];
+        let after = |newest: Option<u64>| newest.map_or(0, |newest| newest + 1);
+        if let Some(former) = feed.former.filter(|former| now < former.heard + FLOWS) {
+            return after(former.newest)..former.before;
+        }
+        let flows = feed.flowed.is_some_and(|flowed| now < flowed + FLOWS);
+        let main = feed.healthy().filter(|main| flows && main.link.is_some());
+        let next = feed.next.as_ref().filter(|next| next.link.is_some());
+        main.zip(next)
+            .map_or(0..0, |(main, next)| after(main.newest)..next.from)
+    }
+
     /// Where a feed's seat begins: what is older is fetched by number.
     pub(super) fn seat_from(&self, now: Instant, at: usize) -> u64 {
         let behind = self.live_edge(now).saturating_sub(SEAT_BEHIND);
@@ -91,13 +124,14 @@ impl Viewer {
         let hole = self.at(now) + self.nearness(feed);
         let overdue = self.at(now).before(OVERDUE_MAX);
         let stripe = feed.stripe;
+        let comes = self.comes(now, at);
         let there = self.live_edge(now).saturating_sub(SPREAD);
         for missing in self.missing(now, feed, from.min(there)) {
             let by = if missing.block < passed { hole } else { near };
             let is_due = missing.due.is_some_and(|due| due <= by);
             let is_over = missing.due.is_some_and(|due| due <= overdue);
             let is_older = missing.block < from.min(there);
-            if (is_older || is_due) && !is_over {
+            if (is_older || is_due) && !is_over && !comes.contains(&missing.block) {
                 match self.pulls.asked(now, stripe, missing.block) {
                     None => wanted.push((missing.block, stripe, at, None)),
                     Some((link, true)) => wanted.push((missing.block, stripe, at, Some(link))),

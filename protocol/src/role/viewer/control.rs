@@ -14,10 +14,7 @@ use crate::wire::ticket::{Grant, Ticket};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// How long a stripe that was withdrawn is still received for the children that have not moved yet.
-const WITHDRAWN_MAX: Duration = Duration::from_secs(2);
-
-/// How long a tier that was withdrawn is still received because the one that replaces it has not begun.
+/// How long a tier that was withdrawn is still received because the one that replaces it has not begun, here or at a child.
 const SWITCH_MAX: Duration = Duration::from_secs(10);
 
 /// A ticket that is good for that much longer is shown for that alone.
@@ -106,7 +103,7 @@ impl Viewer {
                 let shown = attach.ticket.is_some();
                 (self.forwarder.attach(now, at, link, attach, out), shown)
             }
-            Message::Detach { stripe } => (self.forwarder.detach(now, link, stripe, out), false),
+            Message::Detach { stripe, from } => (self.forwarder.detach(now, link, stripe, from, out), false),
             Message::Pull(pull) => (self.forwarder.pull(now, at, link, pull, out), false),
             other => return self.on_parent(now, link, other, out),
         };
@@ -329,10 +326,9 @@ impl Viewer {
         let mut at = 0;
         while at < self.feeds.len() {
             let feed = &self.feeds[at];
-            let patience = if self.screen.wants(feed.stripe.tier) {
+            let is_shown = self.screen.wants(feed.stripe.tier);
+            let patience = if is_shown || self.forwarder.is_interior(feed.stripe) {
                 SWITCH_MAX
-            } else if self.forwarder.is_interior(feed.stripe) {
-                WITHDRAWN_MAX
             } else {
                 Duration::ZERO
             };
@@ -354,7 +350,8 @@ impl Viewer {
         let stripe = feed.stripe;
         for link in links.into_iter().flatten() {
             if self.links.get(link).is_some() {
-                out.tell(link, &Message::Detach { stripe });
+                let from = 0;
+                out.tell(link, &Message::Detach { stripe, from });
             }
         }
         self.forwarder.set_rank(stripe, None, out);

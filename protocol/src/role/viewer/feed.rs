@@ -50,6 +50,8 @@ pub(super) struct Source {
     pub(super) newest: Option<u64>,
     /// Whether the coordinator named it as parent.
     pub(super) planned: bool,
+    /// Whether it has given our seat to somebody else: it sends what waited for us, and then no more.
+    pub(super) ends: bool,
 }
 
 impl Source {
@@ -63,8 +65,21 @@ impl Source {
             from: 0,
             newest: None,
             planned,
+            ends: false,
         }
     }
+}
+
+/// A parent that was left, and sends what waited for us there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Former {
+    pub(super) link: LinkId,
+    /// The first block that the present parent sent.
+    pub(super) before: u64,
+    /// When it was left, or sent something.
+    pub(super) heard: Instant,
+    /// The newest block it sent.
+    pub(super) newest: Option<u64>,
 }
 
 /// What is wrong with the present parent.
@@ -126,6 +141,7 @@ pub(super) struct Feed {
     pub(super) rank: Rank,
     pub(super) main: Option<Source>,
     pub(super) next: Option<Source>,
+    pub(super) former: Option<Former>,
     pub(super) trouble: Option<Trouble>,
     pub(super) watch: Watch,
     /// The first block that is wanted.
@@ -147,6 +163,7 @@ impl Feed {
             grant: Ok(grant),
             main: None,
             next: None,
+            former: None,
             trouble: None,
             watch: Watch::new(now),
             base,
@@ -243,6 +260,7 @@ impl Feed {
     pub(super) fn restart(&mut self, base: u64, now: Instant) {
         self.base = base;
         self.newest = None;
+        self.former = None;
         let heard = self.watch.heard();
         self.watch = Watch::new(if self.trouble.is_some() { heard } else { now });
         for source in [&mut self.main, &mut self.next].into_iter().flatten() {

@@ -1,7 +1,7 @@
 //! Who sends what: planned moves, make before break.
 
 use super::Viewer;
-use super::feed::{Fault, Source};
+use super::feed::{Fault, Former, Source};
 use super::watch::Watch;
 use crate::event::Event;
 use crate::id::PeerId;
@@ -31,12 +31,13 @@ impl Viewer {
         let main = feed.main.as_ref().and_then(|main| main.link);
         let Some(next) = feed.next.take() else { return };
         let stripe = feed.stripe;
-        self.say_detach(next.link.filter(|link| Some(*link) != main), stripe, out);
+        self.say_detach(next.link.filter(|link| Some(*link) != main), stripe, 0, out);
     }
 
-    pub(super) fn say_detach(&self, link: Option<LinkId>, stripe: StripeId, out: &mut Outbox) {
+    /// Wants no more of a stripe from block `from` on; 0: nothing at all.
+    pub(super) fn say_detach(&self, link: Option<LinkId>, stripe: StripeId, from: u64, out: &mut Outbox) {
         if let Some(link) = link.filter(|link| self.links.get(*link).is_some()) {
-            out.tell(link, &Message::Detach { stripe });
+            out.tell(link, &Message::Detach { stripe, from });
         }
     }
 
@@ -107,7 +108,7 @@ impl Viewer {
     }
 
     fn seat(&mut self, now: Instant, at: usize, link: LinkId, out: &mut Outbox) {
-        let (stripe, from) = (self.feeds[at].stripe, self.seat_from(now, at));
+        let (stripe, from) = (self.feeds[at].stripe, self.next_from(now, at));
         if let Some(next) = &mut self.feeds[at].next {
             next.link = Some(link);
             next.since = now;
@@ -120,7 +121,7 @@ impl Viewer {
         let (id, peer) = (link.id, link.peer);
         // Who becomes our parent is no longer our child, whichever message arrives first.
         if self.forwarder.children().any(|child| child == (peer, stripe)) {
-            let gone = self.forwarder.detach(now, id, stripe, out);
+            let gone = self.forwarder.detach(now, id, stripe, 0, out);
             debug_assert!(gone.is_ok(), "a child may be detached");
         }
     }
@@ -202,10 +203,13 @@ impl Viewer {
             .is_some_and(|next| next.link == Some(link) && block >= next.from)
         {
             self.promote(now, at, block, out);
+        } else if let Some(former) = feed.former.as_mut().filter(|former| former.link == link) {
+            former.heard = now;
+            former.newest = former.newest.max(Some(block));
         }
     }
 
-    /// The first chunk from the new parent: now the old one is left.
+    /// The first chunk from the new parent: now the old one is left. If it still sends, it sends what is older than that chunk and waits.
     fn promote(&mut self, now: Instant, at: usize, block: u64, out: &mut Outbox) {
         let feed = &mut self.feeds[at];
         let stripe = feed.stripe;
@@ -214,12 +218,23 @@ impl Viewer {
         };
         next.newest = Some(block);
         let (to, planned, link) = (next.peer, next.planned, next.link);
+        let failed = trouble.is_some_and(|trouble| trouble.fault.is_failure());
+        let before = if failed { 0 } else { block };
         let old = feed.main.replace(next);
+        let left = old
+            .as_ref()
+            .and_then(|old| old.link.filter(|old| Some(*old) != link));
+        feed.former = left.filter(|_| !failed).map(|link| Former {
+            link,
+            before,
+            heard: now,
+            newest: old.as_ref().and_then(|old| old.newest),
+        });
         feed.flowed = Some(now);
         feed.watch = Watch::new(now);
         feed.watch.chunk(now, block);
         if let Some(old) = &old {
-            self.say_detach(old.link.filter(|old| Some(*old) != link), stripe, out);
+            self.say_detach(left, stripe, before, out);
             if let Some(trouble) = trouble.filter(|trouble| trouble.fault.is_failure()) {
                 let (from, gap_ms) = (old.peer, now.since(trouble.heard).as_millis() as u64);
                 out.event(Event::Repaired {
@@ -281,7 +296,7 @@ impl Viewer {
             main.rank = Some(rank);
             if rank >= held {
                 // It would be a ring in the making.
-                self.say_detach(Some(link), stripe, out);
+                self.say_detach(Some(link), stripe, 0, out);
                 return self.fault(now, at, Fault::Detached(DetachReason::Rank), out);
             }
         }
@@ -308,8 +323,13 @@ impl Viewer {
             next.link = None;
             self.next_failed(now, at, why, out);
         }
-        let feed = &self.feeds[at];
-        if feed.main.as_ref().is_some_and(|main| main.link == Some(link)) {
+        let feed = &mut self.feeds[at];
+        if let Some(main) = feed.main.as_mut().filter(|main| main.link == Some(link)) {
+            if why == DetachReason::Replaced && feed.trouble.is_none() {
+                // What waits for us still comes; whoever the plan names sends what follows.
+                main.ends = true;
+                return;
+            }
             let fault = match why {
                 DetachReason::Leaving => Fault::Leaving,
                 why => Fault::Detached(why),
@@ -334,7 +354,7 @@ impl Viewer {
             return self.lose(now, at, old, out);
         };
         source.link = Some(link);
-        self.say_detach(Some(old), stripe, out);
+        self.say_detach(Some(old), stripe, 0, out);
         if let Some(link) = self.links.get_mut(link) {
             link.ask(stripe);
         }

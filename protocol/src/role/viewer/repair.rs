@@ -48,7 +48,13 @@ impl Viewer {
             None => DetachReason::Unreachable,
         });
         if silent {
-            self.fault(now, at, Fault::Silent, out);
+            let ends = feed.main.as_ref().is_some_and(|main| main.ends);
+            let fault = if ends {
+                Fault::Detached(DetachReason::Replaced)
+            } else {
+                Fault::Silent
+            };
+            self.fault(now, at, fault, out);
         }
         if let Some(why) = why {
             self.next_failed(now, at, why, out);
@@ -152,7 +158,7 @@ impl Viewer {
         let feed = &self.feeds[at];
         let main = feed.main.as_ref().filter(|main| !feed.names(&main.peer.tag()));
         if let Some(link) = main.map(|main| main.link) {
-            self.say_detach(link, feed.stripe, out);
+            self.say_detach(link, feed.stripe, 0, out);
             if let Some(main) = &mut self.feeds[at].main {
                 main.link = None;
             }

@@ -78,7 +78,7 @@ fn a_stripe_that_cannot_be_closes_the_link() {
             Err(CloseCode::Malformed)
         );
         rig.link(1);
-        let detach = rig.with(|engine, now, out| engine.detach(now, link_of(1), stripe, out));
+        let detach = rig.with(|engine, now, out| engine.detach(now, link_of(1), stripe, 0, out));
         assert_eq!(detach, Err(CloseCode::Malformed));
     }
 }
@@ -175,7 +175,7 @@ fn act(rig: &mut Rig, rng: &mut Rng, epoch: &mut u64, step: u64) {
             ticket.grants[usize::from(index)].replaces = Some((stripe(rng.below(6) as u8), replaced));
             rig.attach(&ticket, &[(index, rng.below(100))]).unwrap();
         }
-        13 => _ = rig.with(|engine, now, out| engine.detach(now, link_of(n), stripe(index), out)),
+        13 => _ = rig.with(|engine, now, out| engine.detach(now, link_of(n), stripe(index), 0, out)),
         14 => rig.pull(n, index, 0..rng.below(100)).unwrap(),
         15 => rig.with(|engine, now, _| engine.unlinked(now, link_of(n))),
         16 => {

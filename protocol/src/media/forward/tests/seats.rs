@@ -96,7 +96,7 @@ fn seats_stay_within_the_uplink() {
         rig.said(1),
         [attached(0), attached(1), detached(2, DetachReason::Full)]
     );
-    rig.with(|engine, now, out| engine.detach(now, link_of(1), stripe(0), out))
+    rig.with(|engine, now, out| engine.detach(now, link_of(1), stripe(0), 0, out))
         .unwrap();
     rig.attach(&ticket(2, &[2]), &[(2, 0)]).unwrap();
     assert_eq!(rig.said(2), [attached(2)]);
@@ -126,7 +126,7 @@ fn a_request_that_comes_before_our_own_ticket_is_held_for_a_second() {
     rig.layout(EPOCH, 1);
     rig.attach(&ticket(1, &[0, 1, 2]), &[(0, 0), (1, 0), (2, 0)])
         .unwrap();
-    rig.with(|engine, now, out| engine.detach(now, link_of(1), stripe(2), out))
+    rig.with(|engine, now, out| engine.detach(now, link_of(1), stripe(2), 0, out))
         .unwrap();
     assert_eq!(rig.said(1), []);
     rig.until(900);
@@ -163,6 +163,80 @@ fn a_grant_takes_the_seat_of_the_one_it_replaces_only_if_there_is_no_room() {
     assert_eq!(rig.said(1), [detached(0, DetachReason::Replaced)]);
     assert_eq!(rig.said(2), [attached(1), attached(2)]);
     assert_eq!(rig.used(), 2);
+}
+
+#[test]
+fn what_waits_for_who_is_replaced_still_comes_and_nothing_comes_twice() {
+    let mut rig = Rig::new(Some(slot()));
+    rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    rig.blocks(0, 0..12);
+    rig.until(100);
+    let mut newcomer = ticket(2, &[0]);
+    newcomer.grants[0].replaces = Some((stripe(0), child_id(1).tag()));
+    rig.attach(&newcomer, &[(0, 10)]).unwrap();
+    assert_eq!(rig.used(), 1);
+    let mut got = (rig.got(1, 0), rig.got(2, 0));
+    assert!(got.0.len() < 8, "some still wait: {got:?}");
+    for tick in 2..30 {
+        rig.until(tick * 100);
+        let (one, other) = (rig.got(1, 0), rig.got(2, 0));
+        assert!(
+            other.is_empty() || got.0.last() == Some(&9) || one.last() == Some(&9),
+            "in turn"
+        );
+        got.0.extend(one);
+        got.1.extend(other);
+    }
+    assert_eq!(got.0, (0..10).collect::<Vec<_>>());
+    assert_eq!(got.1, [10, 11]);
+    assert_eq!(
+        rig.engine.child_count(),
+        1,
+        "who has been sent everything is no child"
+    );
+}
+
+#[test]
+fn who_has_another_parent_is_sent_what_is_older_than_that_one_has() {
+    let mut rig = Rig::new(Some(slot()));
+    rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    rig.blocks(0, 0..12);
+    rig.until(100);
+    rig.with(|engine, now, out| engine.detach(now, link_of(1), stripe(0), 8, out))
+        .unwrap();
+    assert_eq!((rig.used(), rig.engine.child_count()), (0, 1));
+    rig.blocks(0, 12..14);
+    rig.until(2000);
+    assert_eq!(rig.got(1, 0), (0..8).collect::<Vec<_>>());
+    assert_eq!(rig.engine.child_count(), 0);
+}
+
+#[test]
+fn a_seat_that_nothing_is_taken_from_is_its_successors_after_a_while() {
+    let mut rig = Rig::new(Some(slot()));
+    rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    rig.blocks(0, 0..12);
+    let mut newcomer = ticket(2, &[0]);
+    newcomer.grants[0].replaces = Some((stripe(0), child_id(1).tag()));
+    rig.attach(&newcomer, &[(0, 12)]).unwrap();
+    rig.with(|engine, now, _| engine.unlinked(now, link_of(1)));
+    rig.blocks(0, 12..14);
+    rig.until(500);
+    assert_eq!(rig.got(2, 0), [12, 13]);
+}
+
+#[test]
+fn a_child_that_asks_on_another_link_takes_its_seat_along() {
+    let mut rig = Rig::new(Some(slot()));
+    rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    rig.with(|engine, _, _| engine.linked(link_of(9), child_id(1)));
+    let attach = Attach {
+        ticket: Some(ticket(1, &[0]).seal(&Seal(CHANNEL))),
+        stripes: vec![(stripe(0), 0)],
+    };
+    rig.ask(9, attach).unwrap();
+    assert_eq!(rig.said(9), [attached(0)]);
+    assert_eq!(rig.used(), 1);
 }
 
 #[test]
@@ -203,7 +277,7 @@ fn who_leaves_tells_its_children_and_feeds_them_until_they_have_gone() {
         ]
     );
     assert_eq!(rig.said(2), [detached(0, DetachReason::Leaving)]);
-    rig.with(|engine, now, out| engine.detach(now, link_of(1), stripe(0), out))
+    rig.with(|engine, now, out| engine.detach(now, link_of(1), stripe(0), 0, out))
         .unwrap();
     assert_eq!(rig.engine.child_count(), 0);
 }

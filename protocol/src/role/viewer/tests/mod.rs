@@ -372,7 +372,7 @@ impl Stage {
                     );
                 }
             }
-            Message::Detach { stripe } => {
+            Message::Detach { stripe, .. } => {
                 parent.seats.remove(stripe);
             }
             Message::Pull(pull) => {

@@ -47,6 +47,41 @@ fn the_old_parent_is_kept_until_the_new_one_sends() {
 }
 
 #[test]
+fn who_is_replaced_is_calm_as_long_as_something_comes() {
+    let mut stage = Stage::playing(Some(4));
+    stage.mood(6, Mood::Late);
+    stage.assign(1, &grants([6, 2, 3], 100, Some(4)));
+    stage.run(100);
+    stage.told.clear();
+    let (stripe, why) = (stripe_of(1, 0), DetachReason::Replaced);
+    stage.say(peer(1), &Message::Detached { stripe, why });
+    stage.run(500);
+    assert_eq!(stage.seats(4), 0, "the spare is not asked");
+    stage.mood(6, Mood::Good);
+    stage.run(2000);
+    stage.assert_seamless();
+    assert!(stage.repaired().is_empty(), "nobody failed");
+    let orphaned = |message: &Message| matches!(message, Message::Orphaned(_));
+    assert!(!stage.told_to(CHANNEL).any(orphaned));
+}
+
+#[test]
+fn who_is_replaced_and_hears_no_more_takes_its_spare_and_accuses_nobody() {
+    let mut stage = Stage::playing(Some(4));
+    let (stripe, why) = (stripe_of(1, 0), DetachReason::Replaced);
+    stage.say(peer(1), &Message::Detached { stripe, why });
+    stage.mood(1, Mood::Silent);
+    stage.run(2000);
+    assert_eq!(stage.seats(4), 1);
+    stage.assert_seamless();
+    let accuses = |message: &Message| match message {
+        Message::Report(report) => !report.accusations.is_empty(),
+        _ => false,
+    };
+    assert!(!stage.told_to(CHANNEL).any(accuses));
+}
+
+#[test]
 fn a_plan_that_is_taken_back_is_given_up() {
     let mut stage = Stage::playing(Some(4));
     stage.mood(6, Mood::Late);

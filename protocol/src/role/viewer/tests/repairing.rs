@@ -32,6 +32,7 @@ fn a_silent_parent_is_replaced_by_the_spare_within_the_buffer() {
         *message
             == Message::Detach {
                 stripe: stripe_of(1, 0),
+                from: 0,
             }
     };
     assert!(

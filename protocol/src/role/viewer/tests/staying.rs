@@ -101,6 +101,7 @@ fn who_leaves_feeds_its_children_until_they_have_moved() {
     assert_eq!(stage.ended, None);
     let detach = Message::Detach {
         stripe: stripe_of(1, 0),
+        from: 0,
     };
     stage.pending(link, Lane::Control, detach.frame());
     assert_eq!(stage.ended, Some(Ended::Left));
