@@ -137,6 +137,9 @@ impl Overlay {
     /// Whether a member's uplink counts: somebody can be fed by it.
     fn counts(&self, index: MemberIndex) -> bool {
         let member = self.member(index);
+        if member.ends {
+            return false;
+        }
         let reachable = member.reach == Reach::Open || member.is_interior();
         index == MemberIndex::SOURCE || (member.is_active() && !member.relay_only && reachable)
     }

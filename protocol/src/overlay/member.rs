@@ -111,6 +111,8 @@ pub struct Member {
     pub full_until: Option<Instant>,
     /// Whether it is a relay that has nothing yet for those who begin with the full stream.
     pub fills: bool,
+    /// A relay whose lease ends soon: nobody else is given a seat below it.
+    pub ends: bool,
     /// When its uplink last proved too weak.
     pub late: Option<Instant>,
     /// When its grant was cut last, and how often in a row.
@@ -149,6 +151,7 @@ impl Member {
             used: Bitrate::ZERO,
             full_until: None,
             fills: false,
+            ends: false,
             late: None,
             cuts: None,
             tier: None,

@@ -68,7 +68,7 @@ impl Overlay {
         let slot = self.stripes.slot(stripe);
         let roomy = |parent: &MemberIndex| {
             let member = self.member(*parent);
-            member.full_until.is_none() && !member.fills && self.free_for(*parent, stripe) >= slot
+            member.full_until.is_none() && self.serves(*parent) && self.free_for(*parent, stripe) >= slot
         };
         let depth = |parent: &MemberIndex| self.member(*parent).place(stripe).map(|place| place.depth);
         let fits = |parent: &MemberIndex| {
@@ -85,12 +85,14 @@ impl Overlay {
 
     fn seat_for_relay(&self, now: Instant, relay: MemberIndex, stripe: StripeIndex) -> Option<Takeover> {
         let sponsor = self.member(relay).sponsor();
-        let given_up = |seat: &Takeover| !self.is_relay(seat.sitter);
+        let ends = |seat: &Takeover| self.member(seat.sitter).ends;
+        let given_up = |seat: &Takeover| !self.is_relay(seat.sitter) || ends(seat);
         let key = |seat: &Takeover| {
             let is_sponsors = Some(self.member(seat.sitter).id) == sponsor;
             // Who has come just now still fetches what is behind the live edge, which the relay does not have.
             let catches_up = now.since(self.member(seat.sitter).joined) < SETTLED_AFTER;
             (
+                !ends(seat),
                 seat.depth,
                 catches_up,
                 !is_sponsors,
@@ -117,10 +119,16 @@ impl Overlay {
         self.relays_of(self.member(sponsor).id).find(carries)
     }
 
-    /// Whether a parent has anything to send. A relay that fills has not: only those come below it whose seats it takes, and they
-    /// are fed from there until it is.
+    /// Whether a parent takes children. A relay that fills has nothing to send: only those come below it whose seats it takes, and they
+    /// are fed from there until it has. One whose lease ends has it for who sits there already.
     pub(super) fn serves(&self, parent: MemberIndex) -> bool {
-        !self.member(parent).fills
+        let member = self.member(parent);
+        !member.fills && !member.ends
+    }
+
+    /// The lease of a relay ends soon, or no longer.
+    pub fn set_ending(&mut self, relay: MemberIndex, ends: bool) {
+        self.member_mut(relay).ends = ends;
     }
 
     /// A relay has been given its places, and has nothing yet (`true`), or has what its children are to get.

@@ -2,11 +2,13 @@
 //!
 //! Split by concern: `source` makes chunks, `membership` lets people in and out, `orders` tells members their places,
 //! `routes` says how they are reached, `trouble` deals with failures, `late` with uplinks that do not suffice, `ration` gives everybody what there is, `shortage` asks for more,
-//! `relays` takes in what sponsors lend. This file takes inputs apart and keeps the time.
+//! `offers`, `relays` and `partings` are about what sponsors lend. This file takes inputs apart and keeps the time.
 
 mod late;
 mod membership;
+mod offers;
 mod orders;
+mod partings;
 mod ration;
 mod relays;
 mod routes;

@@ -63,6 +63,13 @@ impl Broadcaster {
             };
             list.push((*member, info.id));
         }
+        let (_, foreseen) = self.foreseen();
+        for member in foreseen {
+            let info = self.overlay.member(member);
+            if info.may_sponsor && !self.short.contains_key(&member) {
+                shortage.orphans.push((member, info.id));
+            }
+        }
         if shortage.joiners.is_empty() && shortage.orphans.is_empty() {
             return shortage;
         }
@@ -107,15 +114,17 @@ impl Broadcaster {
             return;
         }
         let id = info.id;
+        let (_, foreseen) = self.foreseen();
         let ask = Ask {
             round,
             kind,
             deadline_ms: deadline.as_millis() as u32,
-            helps: self.short.len() as u32,
+            helps: (self.short.len() + foreseen.len()) as u32,
             missing: self.missing(),
         };
         self.tell(member, &Message::Ask(ask), out);
         let reason = match kind {
+            RoundKind::Orphans if !foreseen.is_empty() => "a relay's lease ends soon",
             RoundKind::Joiner => "there is no room for this viewer at full quality",
             RoundKind::Orphans => "a relaying peer left and there is no room for its viewers",
             RoundKind::Leaves => "there are not enough uplinks for everybody at full quality",
@@ -139,7 +148,8 @@ impl Broadcaster {
             .into_values()
             .map(|joined| joined.min(JOINERS_A_PREFIX))
             .sum();
-        self.overlay.stripes().top_copy() * (lost + joined) as u64
+        let (foreseen, _) = self.foreseen();
+        self.overlay.stripes().top_copy() * (lost + joined) as u64 + foreseen
     }
 
     /// A yes counts. The relay takes a copy of the stream as well, which comes on top of what is missing.
@@ -181,6 +191,7 @@ impl Broadcaster {
 
     /// Nobody sponsors. Whoever there is room for by now is served; the others are refused or degraded.
     fn conclude(&mut self, now: Instant, out: &mut Outbox) {
+        self.give_up_succession();
         self.promote_all(now);
         let undecided = |(member, _): &(&MemberIndex, &Cause)| !self.decided.contains(member);
         let waiting = self.short.iter().filter(undecided);

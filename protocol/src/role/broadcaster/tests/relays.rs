@@ -586,6 +586,35 @@ fn a_lease_that_ends_is_evacuated_before() {
 }
 
 #[test]
+fn before_a_lease_ends_the_next_sponsor_is_asked_and_its_relay_carries_everything() {
+    let (mut studio, links) = sponsored(|round| {
+        let mut offer = offer(3, round);
+        offer.lease.ends = Utc::from_secs(1_000 + 90);
+        offer
+    });
+    studio.heard.clear();
+    studio.pass(50_000);
+    assert!(links.iter().all(|link| studio.is_asked(*link).is_none()));
+    studio.pass(10_000);
+    let next = links.iter().position(|link| studio.is_asked(*link).is_some());
+    let next = next.expect("the next one is asked half a minute before");
+    let (link, n) = (links[next], next as u8 + 1);
+    let round = studio.answer(link, true);
+    studio.say(link, &Message::Serving(offer(n, round)));
+    studio.fill(link, n);
+    studio.pass(6_000);
+    let below = |studio: &Studio, n: u8, link: &LinkId| studio.parents(*link).contains(&relay(n).tag());
+    assert!(
+        !links.iter().any(|link| below(&studio, 3, link)),
+        "all have left it"
+    );
+    assert!(links.iter().any(|link| below(&studio, n, link)));
+    assert!(links.iter().all(|link| tier_of(&studio, *link) == Some(TOP)));
+    studio.pass(12_000);
+    assert_eq!(studio.left(), ["its lease ends"]);
+}
+
+#[test]
 fn a_relay_is_our_child_without_a_hello() {
     let (mut studio, links) = sponsored(|round| offer(3, round));
     let link = LinkId(99);
