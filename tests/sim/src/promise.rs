@@ -29,6 +29,8 @@ pub enum Figure {
     KeptLow,
     /// Viewers refused.
     Refused,
+    /// How often a viewer stood still.
+    Stalls,
     /// Simulated seconds for each second of one thread.
     Speed,
 }
@@ -48,6 +50,7 @@ impl Figure {
             Self::Repair => result.repair_ms_p95 as f64,
             Self::KeptLow => result.kept_low_s as f64,
             Self::Refused => result.refused as f64,
+            Self::Stalls => result.stalls as f64,
             Self::Speed => result.speed(),
         }
     }
@@ -72,6 +75,7 @@ impl fmt::Display for Figure {
             Self::Repair => "ms of repair (p95)",
             Self::KeptLow => "s with less than there is room for",
             Self::Refused => "viewers refused",
+            Self::Stalls => "stalls",
             Self::Speed => "times real time in one thread",
         })
     }
@@ -119,7 +123,7 @@ const LARGE: RangeInclusive<usize> = 201..=400;
 
 use Figure::{
     AgreedAfter, Continuity, Control, DepthOfLeast, FullAfter, KeptLow, LiveAfter, Refused, Repair,
-    SlotsOfCeiling, Speed, Startup,
+    SlotsOfCeiling, Speed, Stalls, Startup,
 };
 use Weight::{Gate, Told};
 
@@ -127,6 +131,11 @@ use Weight::{Gate, Told};
 /// A promise that all seeds of `--suite ci` keep is a gate.
 #[rustfmt::skip]
 const PROMISES: &[Promise] = &[
+    promise("again",   ANY,    LiveAfter,      10.0,  Gate),
+    promise("again",   ANY,    AgreedAfter,    30.0,  Gate),
+    promise("again",   ANY,    FullAfter,      30.0,  Gate),
+    promise("again",   ANY,    Refused,        0.0,   Gate),
+    promise("again",   ANY,    Stalls,         0.0,   Told),
     promise("churn",   SMALL,  LiveAfter,      10.0,  Told),
     promise("churn",   SMALL,  AgreedAfter,    30.0,  Told),
     promise("churn",   SMALL,  FullAfter,      30.0,  Told),
@@ -179,6 +188,7 @@ const PROMISES: &[Promise] = &[
     promise("large",   ANY,    AgreedAfter,    30.0,  Told),
     promise("large",   ANY,    FullAfter,      30.0,  Told),
     promise("leases",  ANY,    LiveAfter,      10.0,  Told),
+    promise("leases",  ANY,    Stalls,         0.0,   Told),
     promise("leases",  ANY,    KeptLow,        5.0,   Told),
     promise("leases",  ANY,    Refused,        0.0,   Gate),
     promise("liars",   ANY,    LiveAfter,      10.0,  Gate),
@@ -202,6 +212,13 @@ const PROMISES: &[Promise] = &[
     promise("sponsored", ANY,  FullAfter,      30.0,  Gate),
     promise("sponsored", ANY,  KeptLow,        5.0,   Gate),
     promise("sponsored", ANY,  Refused,        0.0,   Gate),
+    promise("sponsored", ANY,  Stalls,         0.0,   Told),
+    promise("sponsored", ANY,  Continuity,     1.0,   Gate),
+    promise("twins",   ANY,    LiveAfter,      10.0,  Gate),
+    promise("twins",   ANY,    AgreedAfter,    30.0,  Gate),
+    promise("twins",   ANY,    FullAfter,      30.0,  Gate),
+    promise("twins",   ANY,    Refused,        0.0,   Gate),
+    promise("twins",   ANY,    Stalls,         0.0,   Told),
     promise("withdrawn", ANY,  LiveAfter,      10.0,  Gate),
     promise("withdrawn", ANY,  AgreedAfter,    30.0,  Gate),
     promise("withdrawn", ANY,  FullAfter,      30.0,  Gate),
