@@ -131,11 +131,6 @@ use Weight::{Gate, Told};
 /// A promise that all seeds of `--suite ci` keep is a gate.
 #[rustfmt::skip]
 const PROMISES: &[Promise] = &[
-    promise("again",   ANY,    LiveAfter,      10.0,  Gate),
-    promise("again",   ANY,    AgreedAfter,    30.0,  Gate),
-    promise("again",   ANY,    FullAfter,      30.0,  Gate),
-    promise("again",   ANY,    Refused,        0.0,   Gate),
-    promise("again",   ANY,    Stalls,         0.0,   Told),
     promise("churn",   SMALL,  LiveAfter,      10.0,  Told),
     promise("churn",   SMALL,  AgreedAfter,    30.0,  Told),
     promise("churn",   SMALL,  FullAfter,      30.0,  Told),

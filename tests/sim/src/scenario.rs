@@ -82,8 +82,6 @@ pub struct Cloud {
     pub boot_s: Range,
     /// The share of those asked who say yes.
     pub yes: f64,
-    /// How many people there are who ever say yes; any number, if it is not named.
-    pub sponsors: Option<usize>,
     /// How long a lease is, in seconds.
     pub lease_s: f64,
     /// How many seconds after it has booted a relay's machine is destroyed, if it is and faults have not stopped.
@@ -265,8 +263,7 @@ pub enum ScenarioError {
 }
 
 /// The names of our own scenarios.
-pub const NAMES: [&str; 17] = [
-    "again",
+pub const NAMES: [&str; 16] = [
     "churn",
     "crashed",
     "destroyed",
@@ -287,7 +284,6 @@ pub const NAMES: [&str; 17] = [
 
 fn built_in(name: &str) -> Option<&'static str> {
     Some(match name {
-        "again" => include_str!("../scenarios/again.toml"),
         "twins" => include_str!("../scenarios/twins.toml"),
         "churn" => include_str!("../scenarios/churn.toml"),
         "exodus" => include_str!("../scenarios/exodus.toml"),

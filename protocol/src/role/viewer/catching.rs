@@ -66,23 +66,6 @@ impl Viewer {
         self.say_pulls(asked, out);
     }
 
-    /// Where the seat at a new parent begins. As long as the old one sends, it sends what is older.
-    pub(super) fn next_from(&self, now: Instant, at: usize) -> u64 {
-        if !self.is_carried(now, at) {
-            return self.seat_from(now, at);
-        }
-        let edge = self.live_edge(now).saturating_sub(SPREAD);
-        self.lacking(at).max(edge)
-    }
-
-    /// Whether the present parent sends, and will send what waits there when another one has begun.
-    fn is_carried(&self, now: Instant, at: usize) -> bool {
-        let feed = &self.feeds[at];
-        let main = feed.healthy().filter(|main| main.link.is_some());
-        let flows = feed.flowed.is_some_and(|flowed| now < flowed + FLOWS);
-        flows && main.is_some_and(|main| !main.ends)
-    }
-
     /// The blocks that a feed gets from a parent that it is about to leave, or has left: newer than what that one sent, and older
     /// than what the other one begins with.
     fn comes(&self, now: Instant, at: usize) -> Range<u64> {

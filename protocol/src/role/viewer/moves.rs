@@ -108,7 +108,7 @@ impl Viewer {
     }
 
     fn seat(&mut self, now: Instant, at: usize, link: LinkId, out: &mut Outbox) {
-        let (stripe, from) = (self.feeds[at].stripe, self.next_from(now, at));
+        let (stripe, from) = (self.feeds[at].stripe, self.seat_from(now, at));
         if let Some(next) = &mut self.feeds[at].next {
             next.link = Some(link);
             next.since = now;

@@ -13,7 +13,6 @@ use banyan_protocol::time::Utc;
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::enrol::EnrolSecret;
 use banyan_protocol::wire::lease::{Lease, LeaseId};
-use std::collections::BTreeSet;
 
 /// How long a relay's secret is good.
 const ENROLS_WITHIN: u64 = 600;
@@ -41,7 +40,7 @@ impl Show {
         for node in core::mem::take(&mut self.world.watch.asked) {
             let yes = self.scenario.cloud.as_ref().map_or(0.0, |cloud| cloud.yes);
             if self.scenario.cloud.is_some() {
-                let yes = self.rng.happens(yes) && self.may_sponsor(node);
+                let yes = self.rng.happens(yes);
                 self.world
                     .tell(node, Input::Command(Command::Answer { id: None, yes }));
             }
@@ -53,13 +52,6 @@ impl Show {
                 CloudOrder::Pinned { .. } | CloudOrder::Used { .. } => {}
             }
         }
-    }
-
-    /// Whether this viewer is one of those who ever say yes: the first that were asked.
-    fn may_sponsor(&self, node: NodeIndex) -> bool {
-        let most = self.scenario.cloud.as_ref().and_then(|cloud| cloud.sponsors);
-        let sponsors: BTreeSet<NodeIndex> = self.relays.iter().map(|machine| machine.sponsor).collect();
-        sponsors.contains(&node) || most.is_none_or(|most| sponsors.len() < most)
     }
 
     /// Whether sponsors who leave let their relays run on.
