@@ -207,7 +207,7 @@ const PROMISES: &[Promise] = &[
     promise("sponsored", ANY,  FullAfter,      30.0,  Gate),
     promise("sponsored", ANY,  KeptLow,        5.0,   Gate),
     promise("sponsored", ANY,  Refused,        0.0,   Gate),
-    promise("sponsored", ANY,  Stalls,         0.0,   Told),
+    promise("sponsored", ANY,  Stalls,         0.0,   Gate),
     promise("sponsored", ANY,  Continuity,     1.0,   Gate),
     promise("twins",   ANY,    LiveAfter,      10.0,  Gate),
     promise("twins",   ANY,    AgreedAfter,    30.0,  Gate),
