@@ -161,6 +161,9 @@ impl eframe::App for App {
         for news in news {
             self.model.take(news);
         }
+        if self.model.quits {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
         self.follow_the_player();
         if self.awake != self.model.keeps_awake() {
             self.awake = !self.awake;

@@ -136,6 +136,17 @@ impl Drop for Backend {
     }
 }
 
+/// Ctrl-C and SIGTERM close the window as a person does, so that nothing is left behind.
+async fn quit_on_signal(tell: Tell) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("the runtime handles signals");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    tell.tell(News::Quit);
+}
+
 /// Does what is wanted.
 struct Worker {
     folders: Folders,
@@ -148,6 +159,7 @@ struct Worker {
 
 impl Worker {
     async fn run(mut self, mut given: mpsc::Receiver<Job>) {
+        tokio::spawn(quit_on_signal(self.tell.clone()));
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {

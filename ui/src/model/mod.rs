@@ -113,6 +113,8 @@ pub struct Model {
     pub messages: Vec<Message>,
     /// Whether the picture fills the screen.
     pub full_screen: bool,
+    /// Whether the window is to close.
+    pub quits: bool,
 }
 
 impl Model {

@@ -23,6 +23,8 @@ pub enum News {
     Left(Option<String>),
     /// The broadcast ended: in words, if not as asked.
     OffAir(Option<String>),
+    /// The program is to end: somebody else said so.
+    Quit,
     /// A second has passed.
     Second,
     /// What runs.
@@ -46,6 +48,7 @@ impl Model {
             News::Trees(trees) => self.trees = Some(trees),
             News::Left(why) => self.left(why),
             News::OffAir(why) => self.off_air(why),
+            News::Quit => self.quits = true,
             News::Second => self.second(),
             News::Relays(relays) => self.relays = relays,
             News::Account(account) => self.account(account),
