@@ -86,7 +86,7 @@ pub enum Command {
 Whoever reaches the port of an rtmp:// input can push to it, whatever stream key they name: listen at 127.0.0.1 where you can.")]
 pub struct Broadcast {
     /// What FFmpeg opens: a file, http(s)://, rtsp://, udp://, srt://…?mode=listener, rtmp:// (listens), a capture
-    /// device, or test: (moving pattern and tone).
+    /// device, screen: (what an X11 display shows), or test: (moving pattern and tone).
     pub input: Option<String>,
 
     /// The channel's title.

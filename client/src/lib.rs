@@ -13,6 +13,7 @@ pub mod error;
 pub mod file;
 pub mod folders;
 mod http;
+pub mod inputs;
 pub mod notice;
 mod output;
 pub mod player;

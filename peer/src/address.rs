@@ -32,7 +32,7 @@ impl Prefix {
 
 /// The addresses at which somebody in the same network finds a socket bound to `local`: itself, or for a wildcard the
 /// machine's addresses, global ones first, at most [`ADDRESSES_MAX`]. Loopback only if there is nothing else.
-pub(crate) fn candidates(local: SocketAddr, dual_stack: bool) -> Vec<SocketAddr> {
+pub fn candidates(local: SocketAddr, dual_stack: bool) -> Vec<SocketAddr> {
     let local = canonical(local);
     if !local.ip().is_unspecified() {
         return vec![local];

@@ -39,6 +39,7 @@ mod tls;
 mod trace;
 mod transport;
 
+pub use address::candidates;
 pub use clock::Clock;
 pub use endpoint::{BindError, Config, DEFAULT_PORT, Endpoint};
 pub use gate::Inbound;

@@ -127,7 +127,10 @@ impl App {
         }
     }
 
-    fn go_live(&mut self, form: Box<Form>) {
+    fn go_live(&mut self, mut form: Box<Form>) {
+        if form.title.trim().is_empty() {
+            form.title.clone_from(&self.model.settings.name);
+        }
         let complaint = form.resolve().err().or(form.uplink().err());
         self.model.form.complaint.clone_from(&complaint);
         if complaint.is_none() {

@@ -54,6 +54,13 @@ fn it_broadcasts_a_file_that_others_watch() {
 }
 
 #[test]
+fn what_a_screen_shows_is_broadcast() {
+    let desk = Desk::new("screen");
+    let link = desk.broadcast(&[&format!("screen:{}?rate=10", desk.display())]);
+    desk.watches(&link, SOON);
+}
+
+#[test]
 fn it_sponsors_a_relay_by_a_click() {
     let desk = Desk::new("sponsors");
     let link = desk.broadcast(&["test:", "--uplink", "3M"]);

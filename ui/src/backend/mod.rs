@@ -183,6 +183,7 @@ impl Worker {
     async fn obey(&mut self, command: Command) {
         match command {
             Command::Leave => self.leave().await,
+            Command::LookForInputs => self.look_for_inputs(),
             Command::GoLive(form) => self.go_live(*form),
             Command::EndBroadcast => self.off_air().await,
             Command::Answer(id, reply) => self.answer(id, reply).await,

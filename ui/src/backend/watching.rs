@@ -2,11 +2,12 @@
 
 use super::Worker;
 use super::running::{BROADCASTER, Running, VIEWER};
-use crate::model::{Form, Gravity, News, Provider, Quality, Settings, SponsorWish, Terms};
+use crate::model::{Form, Gravity, News, Provider, Quality, RTMP_PORT, Settings, SponsorWish, Terms};
 use banyan::args;
 use banyan::config::{self, Picture};
 use banyan::error::Error;
 use banyan::file;
+use banyan::inputs;
 use banyan::player::Player;
 use banyan_cloud::money::Usd;
 use std::time::Instant;
@@ -29,6 +30,12 @@ impl Worker {
         config.player = Some(player);
         let session = banyan::session::watch::start(config, &self.folders, Instant::now()).await?;
         Ok(Running::follow(session, VIEWER, self.tell.clone()))
+    }
+
+    /// Sees what there is for a broadcast.
+    pub(super) fn look_for_inputs(&self) {
+        let (cameras, reached_at) = (inputs::cameras(), inputs::reached_at(RTMP_PORT));
+        self.tell.tell(News::Inputs(cameras, reached_at));
     }
 
     /// Goes on the air.

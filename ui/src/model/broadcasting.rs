@@ -1,9 +1,10 @@
 //! One's own channel: what it will be, and how it is.
 
 use super::Settings;
+use banyan::inputs::Camera;
 use banyan::snapshot::Snapshot;
 use banyan_protocol::units::Bitrate;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 /// Where the picture comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,7 +65,7 @@ pub enum Quality {
 }
 
 /// The port that OBS sends to.
-const RTMP_PORT: u16 = 1935;
+pub(crate) const RTMP_PORT: u16 = 1935;
 
 /// What the next broadcast will be.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,10 +84,12 @@ pub struct Form {
     pub uplink_mbps: String,
     /// Whether only who has the link may join.
     pub private: bool,
+    /// Whether OBS is on another computer: then whoever reaches this one can send.
+    pub from_elsewhere: bool,
     /// Cameras and capture cards that were found.
-    pub cameras: Vec<String>,
-    /// This machine's addresses in its own network, for OBS on another one.
-    pub addresses: Vec<IpAddr>,
+    pub cameras: Vec<Camera>,
+    /// Where OBS on another computer finds this one.
+    pub reached_at: Vec<SocketAddr>,
     /// What is wrong with the form, once somebody tried to go live with it.
     pub complaint: Option<String>,
 }
@@ -111,13 +114,11 @@ impl Form {
             false => Ok(typed.to_string()),
         };
         match self.source {
-            Source::Obs => Ok(format!("rtmp://0.0.0.0:{RTMP_PORT}/live/key")),
+            Source::Obs if self.from_elsewhere => Ok(format!("rtmp://0.0.0.0:{RTMP_PORT}/live/key")),
+            Source::Obs => Ok(format!("rtmp://127.0.0.1:{RTMP_PORT}/live/key")),
             Source::File => need("Choose a file first."),
             Source::Camera => need("Choose a camera first; none was found if the list is empty."),
-            Source::Screen => Ok(format!(
-                "x11grab:{}",
-                if typed.is_empty() { ":0.0" } else { typed }
-            )),
+            Source::Screen => Ok(format!("screen:{typed}")),
             Source::Address => need("Type the address first, such as rtsp://camera.local/stream."),
             Source::Tuner => Ok(format!(
                 "udp://0.0.0.0:{}",
@@ -156,15 +157,10 @@ impl Form {
 
     /// Where OBS and others are to send to.
     pub fn push_addresses(&self) -> Vec<(&'static str, String)> {
-        let to = |host: String| format!("rtmp://{host}:{RTMP_PORT}/live");
-        let elsewhere = self.addresses.first().map(|address| match address {
-            IpAddr::V6(address) => format!("[{address}]"),
-            IpAddr::V4(address) => address.to_string(),
-        });
-        let here = ("OBS on this computer", to("127.0.0.1".into()));
-        let elsewhere = elsewhere.map(|host| ("OBS on another one", to(host)));
-        let key = ("Stream key", "key".into());
-        [here].into_iter().chain(elsewhere).chain([key]).collect()
+        let server = |host: String| ("Server", format!("rtmp://{host}/live"));
+        let elsewhere = self.reached_at.first().filter(|_| self.from_elsewhere);
+        let host = elsewhere.map_or_else(|| format!("127.0.0.1:{RTMP_PORT}"), ToString::to_string);
+        vec![server(host), ("Stream key", "key".into())]
     }
 }
 
@@ -195,8 +191,6 @@ pub struct Broadcasting {
     pub input_paused: Option<String>,
     /// Where OBS is to send to, if it is.
     pub push: Vec<(&'static str, String)>,
-    /// Whether the preview is shown.
-    pub preview: bool,
 }
 
 impl Broadcasting {
@@ -273,5 +267,18 @@ mod tests {
         assert_eq!(form.resolve().unwrap(), "/tmp/film.mkv");
         form.source = Source::Test;
         assert_eq!(form.resolve().unwrap(), "test:");
+    }
+
+    #[test]
+    fn only_who_is_let_sends_from_elsewhere() {
+        let mut form = Form {
+            reached_at: vec!["192.0.2.7:1935".parse().unwrap()],
+            ..Form::default()
+        };
+        assert_eq!(form.resolve().unwrap(), "rtmp://127.0.0.1:1935/live/key");
+        assert_eq!(form.push_addresses()[0].1, "rtmp://127.0.0.1:1935/live");
+        form.from_elsewhere = true;
+        assert_eq!(form.resolve().unwrap(), "rtmp://0.0.0.0:1935/live/key");
+        assert_eq!(form.push_addresses()[0].1, "rtmp://192.0.2.7:1935/live");
     }
 }

@@ -13,6 +13,8 @@ pub enum Command {
     Player(PlayerOrder),
     /// Let the picture fill the screen, or the window again.
     FullScreen(bool),
+    /// See which cameras there are.
+    LookForInputs,
     /// Go on the air.
     GoLive(Box<Form>),
     /// End the broadcast.

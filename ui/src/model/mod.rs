@@ -11,6 +11,7 @@ mod settings;
 mod sponsoring;
 mod watching;
 
+pub(crate) use broadcasting::RTMP_PORT;
 pub use broadcasting::{Broadcasting, Form, Quality, Source};
 pub use channels::{Channel, Channels};
 pub use command::{Command, PlayerOrder, RelayOrder};

@@ -1,10 +1,12 @@
 //! What happened, as the backend tells it, and what it changes.
 
 use super::{Account, Broadcasting, Gravity, Model, Playing, Relays, Request, Terms};
+use banyan::inputs::Camera;
 use banyan::notice::{Notice, Own};
 use banyan::snapshot::Snapshot;
 use banyan::trees::Trees;
 use banyan_protocol::event::Event;
+use std::net::SocketAddr;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +33,8 @@ pub enum News {
     Relays(Relays),
     /// Whether the cloud account is ready.
     Account(Account),
-    /// Cameras and capture cards that there are.
-    Cameras(Vec<String>),
+    /// Cameras that there are, and where OBS on another computer finds this one.
+    Inputs(Vec<Camera>, Vec<SocketAddr>),
     /// Something to say.
     Say(Gravity, String),
 }
@@ -52,7 +54,9 @@ impl Model {
             News::Second => self.second(),
             News::Relays(relays) => self.relays = relays,
             News::Account(account) => self.account(account),
-            News::Cameras(cameras) => self.form.cameras = cameras,
+            News::Inputs(cameras, reached_at) => {
+                (self.form.cameras, self.form.reached_at) = (cameras, reached_at);
+            }
             News::Say(gravity, text) => self.say(gravity, text),
         }
     }

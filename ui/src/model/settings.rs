@@ -56,7 +56,7 @@ impl Provider {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
-    /// What others see instead of a number.
+    /// What a channel of this person's is called if it has no title.
     pub name: String,
     /// What may be given, in Mbit/s as typed; empty: measured.
     pub uplink_mbps: String,

@@ -44,7 +44,18 @@ fn form(ui: &mut Ui, form: &mut Form, out: &mut Vec<Command>) {
 
 fn input(ui: &mut Ui, form: &mut Form, out: &mut Vec<Command>) {
     match form.source {
-        Source::Obs => push(ui, &form.push_addresses(), out),
+        Source::Obs => {
+            ui.checkbox(&mut form.from_elsewhere, "OBS runs on another computer");
+            push(ui, &form.push_addresses(), out);
+            if form.from_elsewhere {
+                ui.label(
+                    RichText::new(
+                        "Whoever reaches this computer can send then: stream keys are not checked.",
+                    )
+                    .weak(),
+                );
+            }
+        }
         Source::File => {
             dropped(ui, form);
             field::text(
@@ -57,7 +68,7 @@ fn input(ui: &mut Ui, form: &mut Form, out: &mut Vec<Command>) {
         }
         Source::Camera => camera(ui, form),
         Source::Screen => {
-            field::text(ui, "Which display (empty: the first)", ":0.0", &mut form.input);
+            field::text(ui, "Which display (empty: the first)", ":0", &mut form.input);
         }
         Source::Address => {
             field::text(
@@ -110,19 +121,16 @@ fn camera(ui: &mut Ui, form: &mut Form) {
         );
         return;
     }
-    let chosen = if form.input.is_empty() {
-        "Choose one"
-    } else {
-        &form.input
-    };
+    let chosen = form.cameras.iter().find(|camera| camera.input == form.input);
+    let shown = chosen.map_or("Choose one", |camera| &camera.name).to_string();
     let label = ui.label("Camera");
-    let list = ComboBox::from_id_salt("camera")
-        .selected_text(chosen.to_string())
-        .show_ui(ui, |ui| {
-            for camera in &form.cameras {
-                ui.selectable_value(&mut form.input, camera.clone(), camera);
-            }
-        });
+    let list = ComboBox::from_id_salt("camera").selected_text(shown);
+    let list = list.show_ui(ui, |ui| {
+        for camera in &form.cameras {
+            let name = format!("{} ({})", camera.name, camera.input);
+            ui.selectable_value(&mut form.input, camera.input.clone(), name);
+        }
+    });
     list.response.labelled_by(label.id);
 }
 

@@ -79,8 +79,10 @@ fn pages(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
         };
         if ui.selectable_label(model.page == page, text).clicked() {
             model.page = page;
-            if page == Page::Relays {
-                out.push(Command::Relay(RelayOrder::Look));
+            match page {
+                Page::Broadcast => out.push(Command::LookForInputs),
+                Page::Relays => out.push(Command::Relay(RelayOrder::Look)),
+                _ => {}
             }
         }
     }

@@ -79,6 +79,14 @@ fn sponsoring(ui: &mut Ui, settings: &mut Settings) {
     };
     ui.add_enabled_ui(may_ask, |ui| {
         field::choice(ui, "Where relays run", &mut settings.provider, &Provider::ALL);
+        if settings.provider == Provider::Ec2 {
+            field::text(
+                ui,
+                "Region (empty: the nearest)",
+                "eu-central-1",
+                &mut settings.region,
+            );
+        }
         let hours = Slider::new(&mut settings.hours, 0.25..=8.0)
             .step_by(0.25)
             .suffix(" h");

@@ -80,6 +80,11 @@ impl Desk {
         }
     }
 
+    /// The screen's name.
+    pub(crate) fn display(&self) -> &str {
+        &self.display
+    }
+
     fn command(&self, program: &str) -> Command {
         let app = Path::new(env!("CARGO_BIN_EXE_banyan-tv"));
         let mut command = match program.starts_with("banyan") {

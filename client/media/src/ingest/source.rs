@@ -71,6 +71,9 @@ impl Source {
         if name.starts_with("/dev/video") {
             return device(name);
         }
+        if let Some(rest) = name.strip_prefix("screen:") {
+            return screen(name, rest);
+        }
         let Some((scheme, rest)) = name.split_once("://") else {
             return Ok(Self::new(name, format!("file:{name}"), Kind::File));
         };
@@ -235,6 +238,29 @@ fn device(name: &str) -> Result<Source, Error> {
     Ok(source)
 }
 
+/// `screen:`, `screen::1`, `screen:?size=1280x720&rate=25`: what an X11 display shows, the first or the one named. Its sound is
+/// not taken.
+fn screen(name: &str, rest: &str) -> Result<Source, Error> {
+    let (display, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let usual = || std::env::var("DISPLAY").unwrap_or_else(|_| ":0".into());
+    let display = if display.is_empty() {
+        usual()
+    } else {
+        display.into()
+    };
+    let mut source = Source::new(name, display, Kind::Device);
+    source.format = Some("x11grab");
+    for (key, value) in pairs(query) {
+        let option = match key {
+            "size" => "video_size",
+            "rate" => "framerate",
+            _ => return Err(unknown(name, key, "size and rate")),
+        };
+        source = source.with(option, value);
+    }
+    Ok(source)
+}
+
 /// `test:?size=640x360&rate=30&bitrate=2M&gop=1s`: a moving pattern with a running clock and frame number, and a tone
 /// that beeps each second.
 fn test(name: &str, rest: &str) -> Result<Source, Error> {
@@ -327,6 +353,7 @@ mod tests {
         assert_eq!(kind("srt://example.org:9000"), Kind::Live);
         assert_eq!(kind("rtmp://0.0.0.0:1935/live/key"), Kind::ListenTcp);
         assert_eq!(kind("/dev/video0?size=640x480"), Kind::Device);
+        assert_eq!(kind("screen:"), Kind::Device);
         assert_eq!(kind("test:"), Kind::Test);
     }
 
@@ -336,6 +363,14 @@ mod tests {
         assert!(source.url.starts_with("testsrc2=size=640x360:rate=25["));
         assert_eq!(source.wish.video_bps, Some(2_500_000));
         assert_eq!(source.wish.keyframe_ms, Some(500));
+    }
+
+    #[test]
+    fn a_display_is_named_or_the_usual_one() {
+        let named = Source::parse("screen::7?rate=25").unwrap();
+        assert_eq!((named.url.as_str(), named.format), (":7", Some("x11grab")));
+        assert_eq!(named.options, [("framerate", "25".to_string())]);
+        assert!(!Source::parse("screen:").unwrap().url.is_empty());
     }
 
     #[test]
@@ -367,6 +402,7 @@ mod tests {
             "test:?rate=0",
             "test:?colour=red",
             "/dev/video0?x=1",
+            "screen:?format=mjpeg",
         ] {
             let error = Source::parse(name).unwrap_err();
             assert!(matches!(error, Error::Invalid { .. }), "{name}: {error}");
