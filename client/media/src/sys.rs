@@ -92,6 +92,8 @@ pub(crate) struct Shape {
     pub(crate) channels: u8,
     /// Bits a second, 0 if unknown.
     pub(crate) bit_rate: u64,
+    /// Pictures that are decoded before the first is shown.
+    pub(crate) held_back: u8,
 }
 
 /// Reads the shape out of codec parameters.
@@ -111,6 +113,7 @@ pub(crate) fn shape(parameters: &Parameters) -> Shape {
         sample_rate: raw.sample_rate.max(0) as u32,
         channels: raw.ch_layout.nb_channels.clamp(0, 255) as u8,
         bit_rate: raw.bit_rate.max(0) as u64,
+        held_back: raw.video_delay.clamp(0, 16) as u8,
     }
 }
 

@@ -27,7 +27,31 @@ fn h264_with_b_frames_is_copied_from_each_container() {
         assert_eq!(heard.tiers.len(), 2, "{name}");
         assert_eq!(heard.tiers[1].tracks[1].codec, Codec::Aac);
         assert_eq!(heard.announced, 1);
+        assert_even(&heard, name);
     }
+}
+
+/// Pictures are shown a thirtieth of a second apart, as near as the container tells times, and decoded one after the other before.
+fn assert_even(heard: &Heard, name: &str) {
+    let pictures = heard.track(1, 0);
+    let mut shown: Vec<_> = pictures.iter().map(|picture| picture.pts).collect();
+    shown.sort_unstable();
+    let steps = shown.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(
+        steps.clone().all(|step| (step - 3000).abs() <= 180),
+        "{name}: {:?}",
+        steps.collect::<Vec<_>>()
+    );
+    let decoded = pictures.windows(2).map(|pair| pair[1].dts - pair[0].dts);
+    assert!(
+        decoded.clone().all(|step| (step - 3000).abs() <= 180),
+        "{name}: {:?}",
+        decoded.collect::<Vec<_>>()
+    );
+    assert!(
+        pictures.iter().all(|picture| picture.dts <= picture.pts),
+        "{name}"
+    );
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod select;
 mod session;
 mod source;
 mod timeline;
+mod undated;
 mod watch;
 mod worker;
 

@@ -7,6 +7,7 @@ use super::scan::{Keyframes, Meter};
 use super::select::Selection;
 use super::session::{Learned, Session, Timed, Verdict};
 use super::source::Kind;
+use super::undated::Undated;
 use super::{IngestEvent, Mode};
 use crate::error::Error;
 use banyan_protocol::units::Bitrate;
@@ -44,6 +45,7 @@ impl Reader {
         });
         self.carried = None;
         self.sequence.clear();
+        self.undated = Undated::default();
         loop {
             let (begun, session) = match self.begin(&mut input, selection)? {
                 Ok(begun) => begun,
@@ -273,7 +275,7 @@ impl Reader {
                     if self.watch.data() {
                         self.outlet.event(IngestEvent::Resumed)?;
                     }
-                    if let Some(timed) = Timed::of(packet, selection) {
+                    if let Some(timed) = Timed::of(packet, selection, &mut self.undated) {
                         return Ok(timed);
                     }
                 }

@@ -7,6 +7,7 @@ use super::select::Selection;
 use super::session::Timed;
 use super::source::{Kind, Source};
 use super::timeline::Timeline;
+use super::undated::Undated;
 use super::watch::Watch;
 use super::{IngestEvent, Mode, Options};
 use crate::error::Error;
@@ -42,6 +43,8 @@ pub(crate) struct Reader {
     pub(super) carried: Option<Timed>,
     /// The sequence parameter sets of what is read now; of another picture it would be opened anew.
     pub(super) sequence: Vec<u8>,
+    /// Reckons the decoding times of pictures that come without.
+    pub(super) undated: Undated,
 }
 
 /// How reading came to an end.
@@ -79,6 +82,7 @@ impl Reader {
             told: None,
             carried: None,
             sequence: Vec::new(),
+            undated: Undated::default(),
         }
     }
 

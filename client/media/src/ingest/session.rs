@@ -8,6 +8,7 @@ use super::scan::Keyframes;
 use super::select::Selection;
 use super::source::Source;
 use super::timeline::Timeline;
+use super::undated::Undated;
 use super::worker::{Job, Rendition, Worker};
 use super::{IngestEvent, Mode};
 use crate::encode::{self, CLOCK};
@@ -27,7 +28,7 @@ pub(crate) struct Timed {
 
 impl Timed {
     /// Times a packet, if it is of a selected stream and has a time.
-    pub(crate) fn of(mut packet: ff::Packet, selection: &Selection) -> Option<Self> {
+    pub(crate) fn of(mut packet: ff::Packet, selection: &Selection, undated: &mut Undated) -> Option<Self> {
         let (track, stream) = if packet.stream() == selection.video.index {
             (0, &selection.video)
         } else {
@@ -35,7 +36,14 @@ impl Timed {
             (packet.stream() == audio.index).then_some((1, audio))?
         };
         packet.rescale_ts(stream.time_base, CLOCK);
-        let dts = packet.dts().or_else(|| packet.pts())?;
+        let held_back = i64::from(stream.shape.held_back);
+        let dts = match (packet.dts(), packet.pts()) {
+            (None, Some(pts)) if track == 0 => undated.decoded_at(pts, packet.duration(), held_back),
+            (dts, pts) => dts.or(pts)?,
+        };
+        if track == 0 && packet.dts().is_some() {
+            undated.dated();
+        }
         let pts = packet.pts().unwrap_or(dts);
         Some(Self {
             track,
