@@ -36,6 +36,14 @@ fn click(harness: &mut Harness<'_, Shown>, label: &str) {
     harness.run_steps(3);
 }
 
+/// The first of several of the same name.
+fn click_first(harness: &mut Harness<'_, Shown>, label: &str) {
+    let mut all = harness.get_all_by_role_and_label(Role::Button, label);
+    all.next().unwrap().click();
+    drop(all);
+    harness.run_steps(3);
+}
+
 fn on(page: Page, model: Model) -> Model {
     Model { page, ..model }
 }
@@ -190,12 +198,7 @@ fn a_dropped_file_is_the_input() {
 #[test]
 fn obs_is_told_where_to_send_to() {
     let mut harness = show(on(Page::Broadcast, samples::empty()));
-    harness
-        .get_all_by_role_and_label(Role::Button, "Copy")
-        .next()
-        .unwrap()
-        .click();
-    harness.run_steps(3);
+    click_first(&mut harness, "Copy");
     assert_eq!(
         harness.state().commands,
         [Command::Copy("rtmp://127.0.0.1:1935/live".into())]
@@ -219,12 +222,7 @@ fn the_link_of_a_live_channel_is_copied_with_one_click() {
 fn what_should_not_run_can_be_ended() {
     let mut harness = show(samples::sponsoring());
     click(&mut harness, "End all that should not run");
-    harness
-        .get_all_by_role_and_label(Role::Button, "Stop now")
-        .next()
-        .unwrap()
-        .click();
-    harness.run_steps(3);
+    click_first(&mut harness, "Stop now");
     assert_eq!(
         harness.state().commands,
         [

@@ -1,7 +1,7 @@
 //! What a program with a window asks of this person's cloud: what runs, whether an account is ready, and the end of relays.
 
 use super::extend::{self, Wish};
-use super::{account, child};
+use super::{account, child, relays};
 use crate::args::{Account, Provider};
 use crate::error::Error;
 use crate::file;
@@ -50,27 +50,27 @@ pub async fn extend(folders: &Folders, lease: LeaseId, time: Duration) -> Result
     Ok(extended?)
 }
 
-/// Ends what is past its lease or dead. Says how many were ended.
+/// Ends what is past its lease or dead. Says how many were ended, and why others may run all the same.
 ///
 /// # Errors
-/// The first that may be running all the same.
-pub async fn sweep(folders: &Folders) -> Result<usize, Error> {
+/// If nothing could be looked at.
+pub async fn sweep(folders: &Folders) -> Result<(usize, Vec<Failure>), Error> {
     let cloud = child::start(folders, false)?;
     let swept = end_the_dead(&cloud).await;
     cloud.close().await;
     swept
 }
 
-async fn end_the_dead(cloud: &Cloud) -> Result<usize, Error> {
-    let (relays, _, _) = cloud.list(None, Vec::new()).await?;
-    let doomed = relays.iter().filter(|relay| relay.verdict != Verdict::Keep);
+async fn end_the_dead(cloud: &Cloud) -> Result<(usize, Vec<Failure>), Error> {
+    let (relays, _, mut failures) = cloud.list(None, Vec::new()).await?;
     let mut ended = 0;
-    for relay in doomed {
-        let machine = Target::Machine(Box::new(relay.found.clone()));
-        cloud.terminate(machine, &relay.verdict.to_string()).await?;
-        ended += 1;
+    for relay in relays.iter().filter(|relay| relay.verdict != Verdict::Keep) {
+        match relays::end(cloud, relay, None).await {
+            Ok(()) => ended += 1,
+            Err(failure) => failures.push(failure),
+        }
     }
-    Ok(ended)
+    Ok((ended, failures))
 }
 
 /// Whether the EC2 account is ready for a relay in `region` (`auto`: the nearest), finding by finding.

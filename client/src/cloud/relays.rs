@@ -219,21 +219,26 @@ async fn stop(cloud: &Cloud, lease: LeaseId, place: &Where) -> Result<(), Error>
         // The ledger may know of a machine that no list shows.
         return Ok(cloud.terminate(Target::Lease(lease), "asked").await?);
     }
-    for relay in &relays {
-        cloud
-            .terminate(Target::Machine(Box::new(relay.found.clone())), "asked")
-            .await?;
-        tell(
-            place,
-            "relay-ended",
-            &Listed {
-                verdict: Verdict::Keep,
-                ..relay.clone()
-            },
-            banyan_cloud::clock::now(),
-        )?;
+    let mut failures = Vec::new();
+    for relay in relays {
+        let ended = end(cloud, &relay, Some("asked")).await;
+        let kept = Listed {
+            verdict: Verdict::Keep,
+            ..relay
+        };
+        match ended {
+            Ok(()) => tell(place, "relay-ended", &kept, banyan_cloud::clock::now())?,
+            Err(failure) => failures.push(failure),
+        }
     }
-    Ok(())
+    conclude(failures)
+}
+
+/// Ends a machine, for the reason that is given or else for what is wrong with it.
+pub(super) async fn end(cloud: &Cloud, relay: &Listed, why: Option<&str>) -> Result<(), Failure> {
+    let machine = Target::Machine(Box::new(relay.found.clone()));
+    let wrong = relay.verdict.to_string();
+    cloud.terminate(machine, why.unwrap_or(&wrong)).await
 }
 
 async fn sweep(cloud: &Cloud, all: bool, place: &Where) -> Result<(), Error> {
@@ -246,15 +251,8 @@ async fn sweep(cloud: &Cloud, all: bool, place: &Where) -> Result<(), Error> {
         return Err(Error::Usage("nothing was ended".into()));
     }
     for relay in &doomed {
-        let why = if all {
-            "asked".into()
-        } else {
-            relay.verdict.to_string()
-        };
-        match cloud
-            .terminate(Target::Machine(Box::new(relay.found.clone())), &why)
-            .await
-        {
+        let asked = all.then_some("asked");
+        match end(cloud, relay, asked).await {
             Ok(()) => tell(place, "relay-ended", relay, banyan_cloud::clock::now())?,
             Err(failure) => failures.push(failure),
         }

@@ -4,9 +4,10 @@ use crate::Rig;
 use crate::machine::{Body, Machines, net};
 use crate::program::{Event, Program};
 use crate::rig::{REGION, image};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 use tokio::process::Command;
+use tokio::time::timeout;
 
 /// What the broadcaster sends: one copy of its stream, and the lowest tier for one more.
 const SOURCE: &str = "4600k";
@@ -108,6 +109,30 @@ impl Channel {
         self.start(name, self.rig.command(&words)?)
     }
 
+    /// Whether nothing is left of any relay, in the account and on its machines.
+    ///
+    /// # Errors
+    /// If the account cannot be looked at.
+    pub async fn is_empty(&self) -> Result<bool> {
+        let cloud = self.rig.cloud(false)?;
+        let alive = self.rig.alive(&cloud).await?;
+        cloud.close().await;
+        Ok(alive.is_empty() && self.machines().running() == 0)
+    }
+
+    /// Waits for the cloud child of a client that was killed: if it is still there, it ends by itself what it was launching.
+    ///
+    /// # Errors
+    /// If it stays.
+    pub async fn children_gone(&self) -> Result<()> {
+        let gone = async {
+            while !self.rig.children_of(&self.rig.home_data()).is_empty() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        Ok(timeout(PATIENCE, gone).await?)
+    }
+
     fn words(&self, limits: &[&str]) -> Result<Vec<String>> {
         let config = self.rig.data.join("config.toml");
         let config = config.to_str().context("it is text")?;
@@ -153,6 +178,25 @@ impl Sponsor {
     pub async fn state(&mut self, state: &str, within: Duration) -> Result<Event> {
         let is = |event: &Event| event.text("state") == state;
         self.program.wait("sponsoring", within, is).await
+    }
+
+    /// Asks it to end, as Ctrl-C does, and waits until it has.
+    ///
+    /// # Errors
+    /// If it does not, or with a failure.
+    pub async fn leaves(&mut self) -> Result<()> {
+        self.program.interrupt().await?;
+        self.ends_well().await
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// If it does not, or with a failure.
+    pub async fn ends_well(&mut self) -> Result<()> {
+        let ended = self.program.ended(PATIENCE).await?;
+        ensure!(ended.success(), "{ended}; {}", self.program.errors());
+        Ok(())
     }
 }
 

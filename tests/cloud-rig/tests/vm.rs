@@ -49,12 +49,7 @@ fn a_vm_is_sponsored_boots_serves_and_ends_with_its_sponsor() -> Result<()> {
         assert!(took <= FIRST_STRIPE, "{took:?}");
         assert!(own <= OWN_SHARE, "{own:?}");
         sponsor.state("serving", PATIENCE).await?;
-        sponsor.program.interrupt().await?;
-        assert!(
-            sponsor.program.ended(PATIENCE).await?.success(),
-            "{}",
-            sponsor.program.errors()
-        );
+        sponsor.leaves().await?;
         channel.machines().until_running(0, PATIENCE).await
     })
 }

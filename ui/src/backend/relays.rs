@@ -48,8 +48,11 @@ async fn obey(order: RelayOrder, folders: &Folders, tell: &Tell) -> Result<(), E
             Ok(())
         }
         RelayOrder::Sweep => {
-            let ended = desk::sweep(folders).await?;
+            let (ended, failures) = desk::sweep(folders).await?;
             tell.tell(News::Say(Gravity::Note, format!("{ended} relays were ended.")));
+            for failure in failures {
+                tell.tell(News::Say(Gravity::Failure, failure.to_string()));
+            }
             Ok(())
         }
     }

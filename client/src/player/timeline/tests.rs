@@ -132,17 +132,19 @@ fn sound_that_came_before_the_keyframe_it_belongs_to_is_read() {
     );
 }
 
+/// Each is shown a frame's time after the one before.
+fn assert_even(items: &[Item]) {
+    let mut steps = items.windows(2).map(|two| two[1].packet.pts - two[0].packet.pts);
+    assert!(steps.all(|step| step == FRAME));
+}
+
 #[test]
 fn a_change_of_tier_on_the_same_clock_keeps_its_times() {
     let mut timeline = timeline(25);
     timeline.push(tracks(0));
     play(&mut timeline, 8 * SECOND, 25, 100);
     let items = read(&mut timeline, Medium::Picture);
-    assert!(
-        items
-            .windows(2)
-            .all(|two| two[1].packet.pts - two[0].packet.pts == FRAME)
-    );
+    assert_even(&items);
     assert_ne!(items[24].segment, items[25].segment);
     assert_ne!(items[24].track, items[25].track);
 }
@@ -154,11 +156,7 @@ fn after_a_gap_or_another_clock_the_line_goes_on_where_it_ended() {
         timeline.push(Play::Gap);
         play(&mut timeline, start, 25, 100);
         let items = read(&mut timeline, Medium::Picture);
-        assert!(
-            items
-                .windows(2)
-                .all(|two| two[1].packet.pts - two[0].packet.pts == FRAME)
-        );
+        assert_even(&items);
         assert_ne!(items[24].segment, items[25].segment);
         assert_eq!(timeline.edge(), 49 * FRAME);
     }

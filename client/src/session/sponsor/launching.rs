@@ -52,6 +52,7 @@ impl Launching {
         let boot = self.boot(&plan);
         boot::text(&boot)?;
         let running = Running {
+            provider: self.provider,
             region: plan.region.clone(),
             address: None,
             lease: boot.lease,

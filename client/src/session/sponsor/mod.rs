@@ -1,7 +1,9 @@
 //! This person's relays, on the side of the provider: planned within what the person allows, launched, metered, ended.
 
+mod ending;
 mod launching;
 mod relay;
+mod terms;
 
 use self::launching::Launching;
 use self::relay::{Ordered, Running};
@@ -12,40 +14,28 @@ use crate::error::Error;
 use crate::folders::Folders;
 use crate::notice::{Own, Sponsored};
 use banyan_cloud::child::Cloud;
-use banyan_cloud::child::message::Target;
-use banyan_cloud::ec2;
 use banyan_cloud::failure::{Failure, Why};
 use banyan_cloud::money::Usd;
-use banyan_cloud::plan::{Limits, Plan};
-use banyan_cloud::price::PriceList;
-use banyan_cloud::provider::{Kind, Machine, Wish};
+use banyan_cloud::provider::{Kind, Machine};
 use banyan_cloud::purse::Purse;
 use banyan_cloud::random;
 use banyan_protocol::id::{PeerId, SecretKey};
-use banyan_protocol::io::{CloudNews, CloudOrder, EndReason, RelayState};
-use banyan_protocol::media::schedule::wire;
+use banyan_protocol::io::{CloudNews, CloudOrder, RelayState};
 use banyan_protocol::role::relay::boot::Boot;
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::lease::{Lease, LeaseId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
-
-/// Whose prices an estimate goes by before the nearest region is known.
-const USUAL_REGION: &str = "us-east-1";
 
 /// What a small VM sends at least, as long as nobody named a limit.
 const VM_UPLINK: Bitrate = Bitrate::from_kbps(100_000);
 
 /// What waits to be told while the session is busy with something else.
 const TOLD_MAX: usize = 64;
-
-/// How long a session that ends waits for its relays to be ended.
-const ENDS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Who sponsors, what, and where its viewers find it.
 #[derive(Clone, Debug)]
@@ -101,8 +91,12 @@ pub(super) struct Sponsor {
     clicked: Instant,
     /// When the hours are over: no relay of the session runs longer.
     until: Option<Instant>,
-    /// What ends relays; each says why one may be running all the same.
-    tasks: JoinSet<Result<(), Failure>>,
+    /// What tells or orders something, and has told what came of it when it is over.
+    errands: JoinSet<()>,
+    /// What ends relays; each says why its own may be running all the same.
+    endings: JoinSet<(LeaseId, Result<(), Failure>)>,
+    /// Those that are being ended.
+    doomed: BTreeSet<LeaseId>,
     say: mpsc::Sender<Said>,
     said: mpsc::Receiver<Said>,
 }
@@ -137,7 +131,9 @@ impl Sponsor {
             relays: BTreeMap::new(),
             clicked: Instant::now(),
             until: None,
-            tasks: JoinSet::new(),
+            errands: JoinSet::new(),
+            endings: JoinSet::new(),
+            doomed: BTreeSet::new(),
             say,
             said,
         }
@@ -146,26 +142,6 @@ impl Sponsor {
     /// The person said yes.
     pub(super) fn clicked(&mut self) {
         self.clicked = Instant::now();
-    }
-
-    /// What an hour would cost while `missing` is sent, as far as prices are known: what the person is told with the question.
-    pub(super) fn estimate(&self, missing: Bitrate) -> f64 {
-        if Kind::from(self.config.provider) == Kind::Local {
-            return 0.0;
-        }
-        let wish = self.wish(self.config.hours, self.purse.left());
-        let region = wish.region.or_else(|| USUAL_REGION.parse().ok());
-        let usual = || ec2::KINDS.map(str::to_owned).to_vec();
-        let kinds = if wish.kinds.is_empty() {
-            usual()
-        } else {
-            wish.kinds
-        };
-        let plan = region
-            .map(|region| Plan::paid(PriceList::built_in(), &region, &kinds, ec2::DISK_GIB, wish.limits));
-        let bytes = wire::mean_of(missing).as_bps() / 8 * 3600;
-        let plan = plan.and_then(Result::ok);
-        plan.map_or(0.0, |plan| plan.per_hour(bytes).as_dollars())
     }
 
     /// Does what the machine wants.
@@ -265,7 +241,7 @@ impl Sponsor {
             notices: vec![self.told(relay, &running, RelayState::Booting, 0, None)],
             news: Some(CloudNews::Launched {
                 relay,
-                addresses: self.addresses(machine),
+                addresses: self.addresses(&running, machine),
                 lease: running.lease,
                 uplink,
                 secret: boot.enrol.secret,
@@ -274,29 +250,8 @@ impl Sponsor {
         }
     }
 
-    /// Where viewers find it: a relay on this machine at all its addresses.
-    fn addresses(&self, machine: &Machine) -> Vec<SocketAddr> {
-        if Kind::from(self.config.provider) != Kind::Local {
-            return vec![machine.address];
-        }
-        let port = machine.address.port();
-        let here = self.who.here.iter().map(|at| SocketAddr::new(at.ip(), port));
-        let mut addresses: Vec<SocketAddr> = here.collect();
-        addresses.push(machine.address);
-        addresses.truncate(banyan_protocol::limits::ADDRESSES_MAX);
-        addresses
-    }
-
     fn running(&mut self, relay: u64) -> Option<&mut Running> {
         self.relays.get_mut(&relay)?.running.as_mut()
-    }
-
-    fn wish(&self, hours: Duration, budget: Usd) -> Wish {
-        Wish {
-            limits: Limits { hours, budget },
-            region: self.config.region.clone(),
-            kinds: self.config.cloud.types.clone(),
-        }
     }
 
     fn launch(&mut self, relay: u64, missing: Bitrate) {
@@ -330,32 +285,6 @@ impl Sponsor {
         self.relays.insert(relay, ordered);
     }
 
-    /// The hours are for all relays together: they begin with the first.
-    fn hours_left(&mut self) -> Result<Duration, Failure> {
-        let now = Instant::now();
-        let until = *self.until.get_or_insert(now + self.config.hours);
-        let left = until.saturating_duration_since(now);
-        if left.is_zero() {
-            return Err(Failure::new(
-                Why::Budget,
-                "the hours that were given for relays are over; give more with --hours",
-            ));
-        }
-        Ok(left)
-    }
-
-    /// What the relay sends at most. One on this machine shares the line with the viewer beside it.
-    fn uplink(&self, provider: Kind, missing: Bitrate) -> Option<Bitrate> {
-        let local = || {
-            let line = self.who.uplink.unwrap_or(missing * 2);
-            Some(line)
-        };
-        self.config.relay_uplink.or_else(|| match provider {
-            Kind::Local => local(),
-            Kind::Ec2 => None,
-        })
-    }
-
     fn cloud(&mut self) -> Result<Arc<Cloud>, Failure> {
         if let Some(cloud) = &self.cloud {
             return Ok(cloud.clone());
@@ -369,52 +298,9 @@ impl Sponsor {
 
     fn fail(&mut self, relay: u64, failure: Failure) {
         let (say, failure) = (self.say.clone(), Box::new(failure));
-        self.tasks.spawn(async move {
+        self.errands.spawn(async move {
             // A session that has ended tells nobody.
             let _ = say.send(Said::Failed { relay, failure }).await;
-            Ok(())
-        });
-    }
-
-    /// Ends a relay, however far it is.
-    fn terminate(&mut self, relay: u64, why: EndReason) -> Outcome {
-        let Some(ordered) = self.relays.remove(&relay) else {
-            return Outcome::default();
-        };
-        let cost = ordered.running.as_ref().map_or(Usd::ZERO, Running::cost);
-        self.purse.settle(relay, cost);
-        let ended = |running| self.told(relay, running, RelayState::Ended, 0, None);
-        let failure = why_ended(why, ordered.lease);
-        let warning = |failure: &Failure| Own::Warning {
-            message: failure.to_string(),
-        };
-        let notices = ordered.running.as_ref().map(ended).into_iter();
-        let notices = notices.chain(failure.as_ref().map(warning)).collect();
-        self.end(ordered);
-        Outcome {
-            notices,
-            failure,
-            is_last: self.relays.is_empty(),
-            ..Outcome::default()
-        }
-    }
-
-    /// Has the provider end everything of a lease, also what it is about to launch.
-    fn end(&mut self, ordered: Ordered) {
-        let Some(cloud) = self.cloud.clone() else { return };
-        self.tasks.spawn(async move {
-            let lease = ordered.lease;
-            ordered.launch.abort();
-            // Until it has stopped, it may still be asking for the launch, behind our back.
-            let _ = ordered.launch.await;
-            match cloud
-                .terminate(Target::Lease(lease), "its sponsor ended it")
-                .await
-            {
-                // It was given up before the provider was asked for anything.
-                Err(failure) if failure.why == Why::NoRelay => Ok(()),
-                ended => ended,
-            }
         });
     }
 
@@ -464,12 +350,11 @@ impl Sponsor {
             Err(failure) => return tracing::error!(%failure, "the relay is not extended"),
         };
         let (data, say) = (self.folders.data.clone(), self.say.clone());
-        self.tasks.spawn(async move {
+        self.errands.spawn(async move {
             if let Err(failure) = extend::extend(&cloud, &data, lease, wish).await {
                 let failure = Box::new(failure);
                 let _ = say.send(Said::NotExtended { failure }).await;
             }
-            Ok(())
         });
     }
 
@@ -484,7 +369,7 @@ impl Sponsor {
         Own::Sponsoring(Sponsored {
             relay: format!("{}", running.lease.id),
             number: relay,
-            provider: Kind::from(self.config.provider),
+            provider: running.provider,
             region: running.region.as_ref().map(ToString::to_string),
             state,
             click_to_serving_ms,
@@ -495,52 +380,4 @@ impl Sponsor {
             serves,
         })
     }
-
-    /// Waits until what is being ended has ended, and ends the child.
-    ///
-    /// # Errors
-    /// If a relay may be running that should not.
-    pub(super) async fn finish(mut self) -> Result<(), Failure> {
-        drop(self.say);
-        let mut outcome = Ok(());
-        let all = async {
-            while let Some(ended) = self.tasks.join_next().await {
-                outcome = outcome.and(ended.expect("ending a relay does not panic"));
-            }
-            outcome
-        };
-        let outcome = timeout(ENDS_WITHIN, all).await.unwrap_or_else(|_| {
-            let failure = Failure::new(Why::Unsure, "the provider does not say that the relay has ended");
-            Err(failure.leaving(["a relay of this session".to_owned()]))
-        });
-        self.tasks.shutdown().await;
-        if let Some(cloud) = self.cloud.and_then(Arc::into_inner) {
-            cloud.close().await;
-        }
-        outcome
-    }
-}
-
-/// Why a relay that should have served is ended, in words; nothing for one that has done its work.
-fn why_ended(why: EndReason, lease: LeaseId) -> Option<Failure> {
-    let (why, sentence) = match why {
-        EndReason::Done => return None,
-        EndReason::Late => (
-            Why::Deadline,
-            format!(
-                "relay {lease} was started and did not answer within 3 minutes; it is ended: try another region or image"
-            ),
-        ),
-        EndReason::Version => (
-            Why::Image,
-            format!(
-                "relay {lease} is of another version of Banyan than this program; it is ended: use the image or release of this version"
-            ),
-        ),
-        EndReason::Lost => (
-            Why::Vanished,
-            format!("relay {lease} does not answer any more; it is ended"),
-        ),
-    };
-    Some(Failure::new(why, sentence))
 }

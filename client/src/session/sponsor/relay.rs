@@ -2,6 +2,7 @@
 
 use banyan_cloud::money::Usd;
 use banyan_cloud::plan::Plan;
+use banyan_cloud::provider::Kind;
 use banyan_cloud::region::Region;
 use banyan_protocol::wire::lease::{Lease, LeaseId};
 use std::net::SocketAddr;
@@ -21,6 +22,8 @@ pub(super) struct Ordered {
 /// A relay that was planned, and is launched or runs.
 #[derive(Clone, Debug)]
 pub(super) struct Running {
+    /// Whose machine it is.
+    pub(super) provider: Kind,
     pub(super) plan: Plan,
     pub(super) lease: Lease,
     pub(super) region: Option<Region>,

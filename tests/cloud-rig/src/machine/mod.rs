@@ -12,6 +12,7 @@ mod qemu;
 
 use self::metadata::Metadata;
 use crate::moto::{self, SIGNED};
+use crate::rig::built;
 use anyhow::{Context, Result, anyhow, ensure};
 use data_encoding::BASE64;
 use std::collections::BTreeMap;
@@ -38,6 +39,17 @@ pub enum Body {
         /// Where disk, kernel and initial RAM disk are.
         image: PathBuf,
     },
+}
+
+impl Body {
+    /// The relay as it was built beside this program.
+    ///
+    /// # Errors
+    /// If it was not.
+    pub fn process() -> Result<Self> {
+        let relay = built("banyan-relay")?;
+        Ok(Self::Process { relay })
+    }
 }
 
 /// The machines of an account.
@@ -161,15 +173,9 @@ impl Machines {
         let mut file = std::fs::File::create(file).expect("the test's folder can be written");
         let mut lines = BufReader::new(console).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            if let Some(machine) = self
-                .inner
-                .lock()
-                .expect("nobody panics with it")
-                .by_instance
-                .get_mut(&instance)
-            {
-                machine.console.push((Instant::now(), line.clone()));
-            }
+            self.with(&instance, |machine| {
+                machine.console.push((Instant::now(), line.clone()))
+            });
             writeln!(file, "{line}").expect("the test's folder can be written");
             self.changed.notify_waiters();
         }
@@ -201,25 +207,20 @@ impl Machines {
                 .await
                 .expect("moto answers");
         }
-        if let Some(machine) = self
-            .inner
-            .lock()
-            .expect("nobody panics with it")
-            .by_instance
-            .get_mut(&instance)
-        {
-            machine.ended = true;
-        }
+        self.with(&instance, |machine| machine.ended = true);
         self.changed.notify_waiters();
     }
 
     /// An instance was terminated by a request.
     pub(crate) fn end(&self, instance: &str) {
+        // Taken out, it is dropped, which is what the machine's task waits for.
+        self.with(instance, |machine| machine.end = None);
+    }
+
+    /// Changes what is known of an instance that is a machine.
+    fn with(&self, instance: &str, change: impl FnOnce(&mut Machine)) {
         let mut inner = self.inner.lock().expect("nobody panics with it");
-        if let Some(machine) = inner.by_instance.get_mut(instance) {
-            // Taken out, it is dropped, which is what the machine's task waits for.
-            machine.end = None;
-        }
+        inner.by_instance.get_mut(instance).map(change);
     }
 
     /// Where an instance is.

@@ -1,0 +1,87 @@
+//! What this person's relays may be: for how long, for how much, how fast, and where viewers find them.
+
+use super::Sponsor;
+use super::relay::Running;
+use banyan_cloud::ec2;
+use banyan_cloud::failure::{Failure, Why};
+use banyan_cloud::money::Usd;
+use banyan_cloud::plan::{Limits, Plan};
+use banyan_cloud::price::PriceList;
+use banyan_cloud::provider::{Kind, Machine, Wish};
+use banyan_protocol::media::schedule::wire;
+use banyan_protocol::units::Bitrate;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Whose prices an estimate goes by before the nearest region is known.
+const USUAL_REGION: &str = "us-east-1";
+
+impl Sponsor {
+    /// What an hour would cost while `missing` is sent, as far as prices are known: what the person is told with the question.
+    pub(in crate::session) fn estimate(&self, missing: Bitrate) -> f64 {
+        if Kind::from(self.config.provider) == Kind::Local {
+            return 0.0;
+        }
+        let wish = self.wish(self.config.hours, self.purse.left());
+        let region = wish.region.or_else(|| USUAL_REGION.parse().ok());
+        let usual = || ec2::KINDS.map(str::to_owned).to_vec();
+        let kinds = if wish.kinds.is_empty() {
+            usual()
+        } else {
+            wish.kinds
+        };
+        let plan = region
+            .map(|region| Plan::paid(PriceList::built_in(), &region, &kinds, ec2::DISK_GIB, wish.limits));
+        let bytes = wire::mean_of(missing).as_bps() / 8 * 3600;
+        let plan = plan.and_then(Result::ok);
+        plan.map_or(0.0, |plan| plan.per_hour(bytes).as_dollars())
+    }
+
+    /// Where viewers find it: a relay on this machine at all its addresses.
+    pub(super) fn addresses(&self, running: &Running, machine: &Machine) -> Vec<SocketAddr> {
+        if running.provider != Kind::Local {
+            return vec![machine.address];
+        }
+        let port = machine.address.port();
+        let here = self.who.here.iter().map(|at| SocketAddr::new(at.ip(), port));
+        let mut addresses: Vec<SocketAddr> = here.collect();
+        addresses.push(machine.address);
+        addresses.truncate(banyan_protocol::limits::ADDRESSES_MAX);
+        addresses
+    }
+
+    /// What is asked of the provider.
+    pub(super) fn wish(&self, hours: Duration, budget: Usd) -> Wish {
+        Wish {
+            limits: Limits { hours, budget },
+            region: self.config.region.clone(),
+            kinds: self.config.cloud.types.clone(),
+        }
+    }
+
+    /// The hours are for all relays together: they begin with the first.
+    pub(super) fn hours_left(&mut self) -> Result<Duration, Failure> {
+        let now = Instant::now();
+        let until = *self.until.get_or_insert(now + self.config.hours);
+        let left = until.saturating_duration_since(now);
+        if left.is_zero() {
+            return Err(Failure::new(
+                Why::Budget,
+                "the hours that were given for relays are over; give more with --hours",
+            ));
+        }
+        Ok(left)
+    }
+
+    /// What the relay sends at most. One on this machine shares the line with the viewer beside it.
+    pub(super) fn uplink(&self, provider: Kind, missing: Bitrate) -> Option<Bitrate> {
+        let local = || {
+            let line = self.who.uplink.unwrap_or(missing * 2);
+            Some(line)
+        };
+        self.config.relay_uplink.or_else(|| match provider {
+            Kind::Local => local(),
+            Kind::Ec2 => None,
+        })
+    }
+}
