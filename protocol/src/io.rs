@@ -270,6 +270,10 @@ pub enum Command {
     },
     /// Sponsor: from the cloud provider, about a relay that was ordered with [`Output::Cloud`].
     Cloud(CloudNews),
+    /// Sponsor: whether relays that serve run on when this person leaves, from now on.
+    RunOn(bool),
+    /// Sponsor: end this relay; one that serves hands its children over first, one that does so already ends at once.
+    EndRelay(u64),
     /// End cleanly: a peer with children forwards until they have moved, at most 2 s. Then comes [`Output::Ended`].
     Leave,
 }

@@ -2,7 +2,7 @@
 
 use crate::backend::Backend;
 use crate::look;
-use crate::model::{Command, Form, Gravity, Look, Model, News, Page, PlayerOrder, Watching};
+use crate::model::{Command, Form, Gravity, Leaving, Look, Model, News, Page, PlayerOrder, Watching};
 use crate::pages;
 use crate::playing::Playing;
 use crate::store::{Kept, Store};
@@ -79,6 +79,7 @@ impl App {
                 self.model.full_screen = false;
                 ctx.send_viewport_cmd(ViewportCommand::Fullscreen(false));
             }
+            Command::Quit => self.model.quits = true,
             Command::Copy(text) => ctx.copy_text(text.clone()),
             Command::Keep(settings) => {
                 apply(ctx, &self.model);
@@ -103,7 +104,9 @@ impl App {
             .in_order()
             .find(|channel| channel.link == link);
         let title = known.map_or(String::new(), |channel| channel.title.clone());
-        self.model.watching = Some(Watching::new(link.clone(), title));
+        let mut watching = Watching::new(link.clone(), title);
+        watching.relays_run_on = self.model.settings.runs_on;
+        self.model.watching = Some(watching);
         self.model.page = Page::Watch;
         let playing = Playing::begin(ctx, &self.model.settings);
         self.backend.watch(link, playing.player().clone());
@@ -139,6 +142,19 @@ impl App {
         }
     }
 
+    /// A window that is closed while a relay of this person's runs asks first; one that is to close does.
+    fn closes(&mut self, ctx: &Context) {
+        if ctx.input(|input| input.viewport().close_requested()) && !self.model.quits {
+            let before = self.commands.len();
+            self.model.leave(Leaving::Program, &mut self.commands);
+            if self.commands.len() == before {
+                ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            }
+        } else if self.model.quits {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+    }
+
     fn kept(&mut self, result: std::io::Result<()>) {
         if let Err(error) = result {
             let text = format!("This could not be kept for the next time: {error}.");
@@ -164,9 +180,7 @@ impl eframe::App for App {
         for news in news {
             self.model.take(news);
         }
-        if self.model.quits {
-            ctx.send_viewport_cmd(ViewportCommand::Close);
-        }
+        self.closes(ctx);
         self.follow_the_player();
         if self.awake != self.model.keeps_awake() {
             self.awake = !self.awake;

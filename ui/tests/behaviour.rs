@@ -3,7 +3,7 @@
 use banyan_tv::look;
 use banyan_tv::model::{Command, Model, Page, PlayerOrder, RelayOrder, Reply, Source, samples};
 use banyan_tv::pages;
-use eframe::egui::{DroppedFile, Key, Role, Ui, Vec2};
+use eframe::egui::{DroppedFile, Key, Modifiers, Role, Ui, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use std::path::Path;
@@ -227,9 +227,78 @@ fn what_should_not_run_can_be_ended() {
         harness.state().commands,
         [
             Command::Relay(RelayOrder::Sweep),
-            Command::Relay(RelayOrder::Stop("9f2c".into()))
+            Command::Relay(RelayOrder::Stop("11ab".into()))
         ]
     );
+}
+
+#[test]
+fn an_own_relay_is_extended_stopped_and_let_run_on() {
+    let mut harness = show(samples::sponsoring());
+    assert!(harness.query_by_label_contains("has 38 min left").is_some());
+    click(&mut harness, "Run 1 h longer");
+    click(&mut harness, "Stop it now");
+    harness
+        .get_by_label("When I leave, let it run on to the end of its lease")
+        .click();
+    harness.run_steps(3);
+    assert_eq!(
+        harness.state().commands,
+        [
+            Command::Relay(RelayOrder::Extend("9f2c".into(), 60)),
+            Command::Relay(RelayOrder::Stop("9f2c".into())),
+            Command::RunOn(true)
+        ]
+    );
+}
+
+#[test]
+fn the_way_from_the_picture_to_the_relay_is_one_click() {
+    let mut harness = show(samples::sponsor_watching());
+    click(&mut harness, "Stop or extend it");
+    assert_eq!(harness.state().model.page, Page::Relays);
+}
+
+#[test]
+fn who_leaves_with_a_relay_chooses_what_becomes_of_it() {
+    let choices = [
+        ("Stop it now", vec![Command::RunOn(false), Command::Leave]),
+        (
+            "Let it run to the end",
+            vec![Command::RunOn(true), Command::Leave],
+        ),
+        ("Stay", vec![]),
+    ];
+    for (choice, commands) in choices {
+        let mut harness = show(samples::sponsor_watching());
+        click(&mut harness, "Leave");
+        assert_eq!(harness.state().commands, [], "nothing happens without an answer");
+        click(&mut harness, choice);
+        assert_eq!(harness.state().commands, commands);
+        assert_eq!(harness.state().model.leaving, None);
+    }
+}
+
+#[test]
+fn ctrl_q_ends_the_program_and_asks_first_if_a_relay_runs() {
+    let mut harness = show(samples::watch());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Q);
+    harness.run_steps(2);
+    assert_eq!(harness.state().commands, [Command::Quit]);
+    let mut harness = show(samples::sponsor_watching());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Q);
+    harness.run_steps(3);
+    click(&mut harness, "Let it run to the end");
+    assert_eq!(harness.state().commands, [Command::RunOn(true), Command::Quit]);
+}
+
+#[test]
+fn questions_are_asked_in_full_screen_too() {
+    let mut model = samples::asked();
+    model.full_screen = true;
+    let mut harness = show(model);
+    click(&mut harness, "Not now");
+    assert_eq!(harness.state().commands.len(), 1);
 }
 
 #[test]
@@ -265,6 +334,8 @@ fn all_that_can_be_used_has_a_name_for_screen_readers() {
         samples::asked(),
         samples::on_air(),
         samples::sponsoring(),
+        samples::sponsor_watching(),
+        samples::leaving(),
         on(Page::Broadcast, samples::empty()),
         on(Page::Network, samples::on_air()),
         on(Page::Settings, samples::empty()),

@@ -68,6 +68,11 @@ fn it_sponsors_a_relay_by_a_click() {
     desk.app(&[&link]);
     desk.click_primary("Sponsor");
     desk.told("relay-joined", Duration::from_secs(30));
+    // The line below the picture comes with the relay; then quitting asks first.
+    desk.see("the line of the relay", SOON, |picture| picture.has_relay());
+    desk.press("ctrl+q");
+    desk.click_primary("Stop it now");
+    desk.told("relay-left", SOON);
 }
 
 /// What the tests click on is what the pages draw: a command comes of it there, too.

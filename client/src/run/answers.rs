@@ -1,5 +1,5 @@
 //! Answers to requests to sponsor, from standard input: JSON Lines from programs, y or N from people. Programs can also make a
-//! relay's lease longer.
+//! relay's lease longer, end it, and say whether it runs on.
 
 use crate::args::Sponsor;
 use crate::config;
@@ -74,6 +74,20 @@ enum Line {
         hours: f64,
         budget: Option<f64>,
     },
+    EndRelay {
+        stop: LeaseId,
+    },
+    RunOn {
+        #[serde(rename = "when-leaving")]
+        when_leaving: When,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum When {
+    Stop,
+    Keep,
 }
 
 impl Line {
@@ -83,6 +97,8 @@ impl Line {
                 let yes = matches!(answer, Answer::Sponsor);
                 Some(Order::Answer { id, yes })
             }
+            Self::EndRelay { stop } => Some(Order::EndRelay(stop)),
+            Self::RunOn { when_leaving } => Some(Order::RunOn(matches!(when_leaving, When::Keep))),
             Self::Extend {
                 extend,
                 hours,
@@ -147,6 +163,10 @@ mod tests {
         assert_eq!(parse_json(&longer), Some(wished));
         assert_eq!(parse_json(&longer.replace("0.5", "-1")), None);
         assert_eq!(parse(""), None);
+        let stop = format!(r#"{{"stop":"{lease}"}}"#);
+        assert_eq!(parse(&stop), Some(Order::EndRelay(LeaseId([7; 16]))));
+        assert_eq!(parse(r#"{"when-leaving":"keep"}"#), Some(Order::RunOn(true)));
+        assert_eq!(parse(r#"{"when-leaving":"stop"}"#), Some(Order::RunOn(false)));
     }
 
     #[test]

@@ -210,7 +210,11 @@ impl OnAir {
                 order = orders.next() => match order {
                     Order::Leave => self.leave(Ok(Finish::Left)).await,
                     // It sponsors nothing.
-                    Order::Answer { .. } | Order::Allow(_) | Order::Extend { .. } => {}
+                    Order::Answer { .. }
+                    | Order::Allow(_)
+                    | Order::Extend { .. }
+                    | Order::EndRelay(_)
+                    | Order::RunOn(_) => {}
                 },
             }
         };

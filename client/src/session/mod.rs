@@ -37,6 +37,10 @@ pub enum Order {
     },
     /// What relays of this session may be from now on: those that run stay as they are.
     Allow(Box<Sponsoring>),
+    /// End a relay of this session: one that serves hands its children over first, one that does so already ends at once.
+    EndRelay(LeaseId),
+    /// Whether relays that serve run on to the end of their lease when this person leaves, from now on.
+    RunOn(bool),
     /// Make the lease of a relay of this person's longer.
     Extend {
         /// Which.

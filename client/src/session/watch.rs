@@ -19,6 +19,7 @@ use banyan_protocol::limits::STRIPE_RATE_MIN;
 use banyan_protocol::role::config::{Part, ViewerConfig};
 use banyan_protocol::role::viewer::Viewer;
 use banyan_protocol::units::Bitrate;
+use banyan_protocol::wire::lease::LeaseId;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
@@ -160,7 +161,7 @@ impl TunedIn {
             self.teller.tell(notice);
         }
         if let Some(news) = outcome.news {
-            let _ = self.commands.send(Command::Cloud(news)).await;
+            self.command(Command::Cloud(news)).await;
         }
         let is_over = outcome.failure.is_some() || outcome.is_last;
         if self.part == Part::Sponsor && is_over {
@@ -212,7 +213,9 @@ impl TunedIn {
         match order {
             Order::Leave => self.leave(Ok(Finish::Left)).await,
             Order::Answer { id, yes } => self.answer(id, yes).await,
-            Order::Allow(sponsoring) => self.sponsor.allow(*sponsoring),
+            Order::Allow(sponsoring) => self.allow(*sponsoring).await,
+            Order::EndRelay(lease) => self.end_relay(lease).await,
+            Order::RunOn(run_on) => self.command(Command::RunOn(run_on)).await,
             Order::Extend { lease, time, budget } => self.sponsor.extend(lease, Wish { time, budget }),
         }
     }
@@ -221,15 +224,34 @@ impl TunedIn {
         if yes {
             self.sponsor.clicked();
         }
-        // A machine that has ended asks nothing any more.
-        let _ = self.commands.send(Command::Answer { id, yes }).await;
+        self.command(Command::Answer { id, yes }).await;
+    }
+
+    async fn allow(&mut self, sponsoring: config::Sponsoring) {
+        let run_on = sponsoring.when_leaving == args::WhenLeaving::Keep;
+        self.sponsor.allow(sponsoring);
+        self.command(Command::RunOn(run_on)).await;
+    }
+
+    async fn end_relay(&mut self, lease: LeaseId) {
+        match self.sponsor.number(lease) {
+            Some(relay) => self.command(Command::EndRelay(relay)).await,
+            None => self.teller.tell(Own::Warning {
+                message: format!("relay {lease} is none of this session's; banyan relays stop ends it"),
+            }),
+        }
+    }
+
+    /// A machine that has ended needs no telling.
+    async fn command(&self, command: Command) {
+        let _ = self.commands.send(command).await;
     }
 
     /// The first reason counts.
     async fn leave(&mut self, outcome: Result<Finish, Error>) {
         if self.outcome.is_none() {
             self.outcome = Some(outcome);
-            let _ = self.commands.send(Command::Leave).await;
+            self.command(Command::Leave).await;
         }
     }
 }

@@ -25,8 +25,8 @@ const COMMANDS_MAX: usize = 64;
 /// News that may wait for the window: it looks at each frame, and a hidden one once a second. Then new ones are dropped.
 const NEWS_MAX: usize = 1024;
 
-/// How long leaving may take: children are handed over in 2 s.
-const LEAVING_MAX: Duration = Duration::from_secs(5);
+/// How long leaving may take: children are handed over in 2 s, and providers asked for a minute to end relays.
+const LEAVING_MAX: Duration = Duration::from_secs(70);
 
 /// Tells the window. Can be cloned.
 #[derive(Clone)]
@@ -171,7 +171,7 @@ impl Worker {
                     None => break,
                 },
                 // Only what is watched has questions that run out; a window in which nothing happens is not woken.
-                _ = second.tick(), if self.viewer.is_some() => self.tell.tell(News::Second),
+                _ = second.tick(), if self.viewer.is_some() => self.tell.tell(News::Second(banyan_cloud::clock::now().as_secs())),
             }
         }
         let leaving = [self.viewer.take(), self.broadcast.take()];
@@ -187,7 +187,8 @@ impl Worker {
             Command::GoLive(form) => self.go_live(*form),
             Command::EndBroadcast => self.off_air().await,
             Command::Answer(id, reply) => self.answer(id, reply).await,
-            Command::Relay(order) => self.relays(order),
+            Command::Relay(order) => self.relays(order).await,
+            Command::RunOn(run_on) => self.run_on(run_on).await,
             Command::Keep(settings) => self.settings = *settings,
             Command::CheckAccount(region) => self.check_account(region),
             // The window's own affair.
@@ -195,6 +196,7 @@ impl Worker {
             | Command::Player(_)
             | Command::FullScreen(_)
             | Command::Copy(_)
+            | Command::Quit
             | Command::KeepChannels => {}
         }
     }
@@ -209,6 +211,12 @@ impl Worker {
     async fn off_air(&mut self) {
         if let Some(broadcast) = self.broadcast.take() {
             broadcast.leave().await;
+        }
+    }
+
+    async fn run_on(&self, run_on: bool) {
+        if let Some(viewer) = &self.viewer {
+            viewer.order(Order::RunOn(run_on)).await;
         }
     }
 

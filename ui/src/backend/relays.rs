@@ -1,10 +1,12 @@
 //! What runs in this person's name: looked for, ended, made longer. Each takes seconds, so the rest goes on meanwhile.
 
+use super::running::Running;
 use super::{Tell, Worker};
-use crate::model::{Account, Found, Gravity, News, RelayOrder, Relays};
+use crate::model::{Account, Found, Gravity, News, RelayOrder, Relays, own};
 use banyan::cloud::desk;
 use banyan::error::Error;
 use banyan::folders::Folders;
+use banyan::session::Order;
 use banyan_cloud::child::message::Listed;
 use banyan_cloud::reaper::Verdict;
 use banyan_protocol::wire::lease::LeaseId;
@@ -12,7 +14,14 @@ use std::time::Duration;
 
 impl Worker {
     /// Does it, and looks again.
-    pub(super) fn relays(&self, order: RelayOrder) {
+    pub(super) async fn relays(&self, order: RelayOrder) {
+        let order = match self.own(&order) {
+            Some((viewer, own)) => {
+                viewer.order(own).await;
+                RelayOrder::Look
+            }
+            None => order,
+        };
         let (folders, tell) = (self.folders.clone(), self.tell.clone());
         tell.tell(News::Relays(Relays::Looking));
         tokio::spawn(async move {
@@ -21,6 +30,24 @@ impl Worker {
             }
             tell.tell(News::Relays(look(&folders).await));
         });
+    }
+
+    /// A relay of the session's own is the session's to command: it hands over before it ends.
+    fn own(&self, order: &RelayOrder) -> Option<(&Running, Order)> {
+        let viewer = self.viewer.as_ref()?;
+        let (lease, order) = match order {
+            RelayOrder::Stop(lease) => (lease, Order::EndRelay(named(lease).ok()?)),
+            RelayOrder::Extend(lease, minutes) => (
+                lease,
+                Order::Extend {
+                    lease: named(lease).ok()?,
+                    time: minutes_of(*minutes),
+                    budget: None,
+                },
+            ),
+            RelayOrder::Look | RelayOrder::Sweep => return None,
+        };
+        viewer.sponsors(lease).then_some((viewer, order))
     }
 
     /// Looks at the account by dry runs.
@@ -37,11 +64,11 @@ async fn obey(order: RelayOrder, folders: &Folders, tell: &Tell) -> Result<(), E
     match order {
         RelayOrder::Look => Ok(()),
         RelayOrder::Stop(lease) => desk::stop(folders, named(&lease)?).await,
-        RelayOrder::Extend(lease, hours) => {
-            let time = Duration::from_secs(3600 * u64::from(hours));
-            let extended = desk::extend(folders, named(&lease)?, time).await?;
+        RelayOrder::Extend(lease, minutes) => {
+            let extended = desk::extend(folders, named(&lease)?, minutes_of(minutes)).await?;
             let text = format!(
-                "It runs {hours} h longer; its machine costs {} more.",
+                "It runs {} longer; its machine costs {} more.",
+                own::hours(minutes),
                 extended.machine
             );
             tell.tell(News::Say(Gravity::Note, text));
@@ -56,6 +83,10 @@ async fn obey(order: RelayOrder, folders: &Folders, tell: &Tell) -> Result<(), E
             Ok(())
         }
     }
+}
+
+fn minutes_of(minutes: u32) -> Duration {
+    Duration::from_secs(60 * u64::from(minutes))
 }
 
 fn named(lease: &str) -> Result<LeaseId, Error> {

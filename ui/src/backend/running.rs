@@ -3,11 +3,12 @@
 use super::Tell;
 use crate::model::News;
 use banyan::error::{Error, Finish};
-use banyan::notice::Notice;
+use banyan::notice::{Notice, Sponsored};
 use banyan::session::{Look, Order, Session};
 use banyan::snapshot::Snapshot;
+use banyan_protocol::io::RelayState;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -37,6 +38,7 @@ pub(super) const BROADCASTER: Telling = Telling {
 #[derive(Debug)]
 pub(super) struct Running {
     orders: mpsc::Sender<Order>,
+    shown: watch::Receiver<Snapshot>,
     task: JoinHandle<()>,
 }
 
@@ -45,6 +47,7 @@ impl Running {
     pub(super) fn follow(session: Session, telling: Telling, tell: Tell) -> Self {
         Self {
             orders: session.orders(),
+            shown: session.follow(),
             task: tokio::spawn(follow(session, telling, tell)),
         }
     }
@@ -52,6 +55,12 @@ impl Running {
     /// Gives an order; a session that has ended needs none.
     pub(super) async fn order(&self, order: Order) {
         let _ = self.orders.send(order).await;
+    }
+
+    /// Whether a relay of this lease runs for it.
+    pub(super) fn sponsors(&self, lease: &str) -> bool {
+        let runs = |relay: &Sponsored| relay.relay == lease && relay.state != RelayState::Ended;
+        self.shown.borrow().relays.iter().any(runs)
     }
 
     /// Leaves, and waits until it has.

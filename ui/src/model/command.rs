@@ -9,6 +9,10 @@ pub enum Command {
     Watch(String),
     /// Leave the channel.
     Leave,
+    /// End the program.
+    Quit,
+    /// Whether relays run on to the end of their leases when the channel is left.
+    RunOn(bool),
     /// To the player.
     Player(PlayerOrder),
     /// Let the picture fill the screen, or the window again.
@@ -57,7 +61,7 @@ pub enum RelayOrder {
     Look,
     /// End the one with this lease.
     Stop(String),
-    /// Let it run so many hours longer.
+    /// Let it run so many minutes longer.
     Extend(String, u32),
     /// End what is past its lease or dead.
     Sweep,

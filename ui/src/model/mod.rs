@@ -5,6 +5,7 @@ mod channels;
 mod command;
 mod history;
 mod news;
+pub mod own;
 mod relays;
 pub mod samples;
 mod settings;
@@ -17,6 +18,7 @@ pub use channels::{Channel, Channels};
 pub use command::{Command, PlayerOrder, RelayOrder};
 pub use history::{History, Sample};
 pub use news::News;
+pub use own::Leaving;
 pub use relays::{Found, Relays};
 pub use settings::{Look, Provider, Settings, SponsorWish};
 pub use sponsoring::{Account, Reply, Request, Terms};
@@ -86,7 +88,7 @@ pub struct Message {
 const MESSAGES_MAX: usize = 3;
 
 /// All that the window shows.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     /// The page shown.
     pub page: Page,
@@ -110,12 +112,24 @@ pub struct Model {
     pub relays: Relays,
     /// What the person prefers.
     pub settings: Settings,
+    /// How much longer relays are to run, in minutes, as it is set.
+    pub longer_min: u32,
+    /// What this person is asked about before they leave it.
+    pub leaving: Option<Leaving>,
+    /// The time, in seconds since 1970, as it was told last.
+    pub now_s: u64,
     /// Messages, oldest first.
     pub messages: Vec<Message>,
     /// Whether the picture fills the screen.
     pub full_screen: bool,
     /// Whether the window is to close.
     pub quits: bool,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self::new(Settings::default(), Channels::default())
+    }
 }
 
 impl Model {
@@ -125,7 +139,20 @@ impl Model {
             form: Form::of(&settings),
             settings,
             channels,
-            ..Self::default()
+            page: Page::default(),
+            link: String::new(),
+            watching: None,
+            broadcasting: None,
+            request: None,
+            trees: None,
+            history: History::default(),
+            relays: Relays::default(),
+            longer_min: 60,
+            leaving: None,
+            now_s: 0,
+            messages: Vec::new(),
+            full_screen: false,
+            quits: false,
         }
     }
 

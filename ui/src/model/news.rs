@@ -27,8 +27,8 @@ pub enum News {
     OffAir(Option<String>),
     /// The program is to end: somebody else said so.
     Quit,
-    /// A second has passed.
-    Second,
+    /// A second has passed, and this is the time: seconds since 1970.
+    Second(u64),
     /// What runs.
     Relays(Relays),
     /// Whether the cloud account is ready.
@@ -51,7 +51,7 @@ impl Model {
             News::Left(why) => self.left(why),
             News::OffAir(why) => self.off_air(why),
             News::Quit => self.quits = true,
-            News::Second => self.second(),
+            News::Second(now) => self.second(now),
             News::Relays(relays) => self.relays = relays,
             News::Account(account) => self.account(account),
             News::Inputs(cameras, reached_at) => {
@@ -85,7 +85,7 @@ impl Model {
                     helps,
                     seconds_left: deadline_s,
                     usd_per_hour: estimate_usd_per_hour,
-                    terms: Terms::of(&self.settings),
+                    terms: self.terms(),
                     account: Account::Unknown,
                 });
             }
@@ -97,6 +97,15 @@ impl Model {
             }
             _ => {}
         }
+    }
+
+    /// What is proposed: what the person prefers, and for leaving what they chose last.
+    fn terms(&self) -> Terms {
+        let mut terms = Terms::of(&self.settings);
+        if let Some(watching) = &self.watching {
+            terms.runs_on = watching.relays_run_on;
+        }
+        terms
     }
 
     fn broadcast(&mut self, notice: Notice) {
@@ -123,6 +132,7 @@ impl Model {
             if !snapshot.title.is_empty() && watching.snapshot.title != snapshot.title {
                 self.channels.watched(&watching.link, &snapshot.title);
             }
+            self.relays.forget_ended(&snapshot.relays);
             watching.snapshot = snapshot;
         }
     }
@@ -139,6 +149,7 @@ impl Model {
     fn left(&mut self, why: Option<String>) {
         self.request = None;
         self.trees = None;
+        self.leaving = None;
         match (&mut self.watching, why) {
             (Some(watching), Some(why)) => watching.ended = Some(why),
             (watching, _) => *watching = None,
@@ -155,7 +166,8 @@ impl Model {
         }
     }
 
-    fn second(&mut self) {
+    fn second(&mut self, now: u64) {
+        self.now_s = now;
         if let Some(request) = &mut self.request {
             request.seconds_left = request.seconds_left.saturating_sub(1);
         }
@@ -195,10 +207,10 @@ mod tests {
         model.request = Some(samples::request());
         let seconds = samples::request().seconds_left;
         for _ in 1..seconds {
-            model.take(News::Second);
+            model.take(News::Second(0));
         }
         assert_eq!(model.request.as_ref().unwrap().seconds_left, 1);
-        model.take(News::Second);
+        model.take(News::Second(0));
         assert_eq!(model.request, None);
     }
 

@@ -1,5 +1,8 @@
 //! What runs in this person's name, and what it costs.
 
+use banyan::notice::Sponsored;
+use banyan_protocol::io::RelayState;
+
 /// What is known of relays that run, whoever started them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Relays {
@@ -32,6 +35,18 @@ pub struct Found {
 }
 
 impl Relays {
+    /// Takes out those that have ended since.
+    pub(super) fn forget_ended(&mut self, own: &[Sponsored]) {
+        let ended = |found: &Found| {
+            let is_it = |relay: &&Sponsored| relay.relay == found.lease;
+            let known = own.iter().find(is_it);
+            known.is_some_and(|relay| relay.state == RelayState::Ended)
+        };
+        if let Self::Found(found) = self {
+            found.retain(|found| !ended(found));
+        }
+    }
+
     /// Those that nobody commands any more or that are past their lease.
     pub fn orphans(&self) -> usize {
         match self {

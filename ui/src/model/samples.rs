@@ -159,10 +159,10 @@ pub fn asked() -> Model {
 /// A relay of this person's serves.
 pub fn relay() -> Sponsored {
     Sponsored {
-        relay: "k7wq".into(),
+        relay: "9f2c".into(),
         number: 1,
-        provider: banyan_cloud::provider::Kind::Local,
-        region: None,
+        provider: banyan_cloud::provider::Kind::Ec2,
+        region: Some("eu-central-1".into()),
         state: RelayState::Serving,
         click_to_serving_ms: Some(1_240),
         spent_usd: 0.21,
@@ -173,12 +173,27 @@ pub fn relay() -> Sponsored {
     }
 }
 
-/// This person sponsors.
-pub fn sponsoring() -> Model {
+/// This person watches, and sponsors.
+pub fn sponsor_watching() -> Model {
     let mut model = watch();
     if let Some(watching) = &mut model.watching {
         watching.snapshot.relays = vec![relay()];
     }
+    model.now_s = relay().ends_at - 38 * 60;
+    model
+}
+
+/// This person wants to leave, and a relay of theirs runs.
+pub fn leaving() -> Model {
+    Model {
+        leaving: Some(Leaving::Channel),
+        ..sponsor_watching()
+    }
+}
+
+/// This person sponsors, and looks at what runs.
+pub fn sponsoring() -> Model {
+    let mut model = sponsor_watching();
     model.page = Page::Relays;
     model.relays = Relays::Found(vec![
         Found {

@@ -15,6 +15,8 @@ pub struct Watching {
     pub player: player::State,
     /// Why another quality than the full one is shown.
     pub tier_reason: Option<String>,
+    /// Whether relays of this person's run on when they leave.
+    pub relays_run_on: bool,
     /// Why it ended, in words.
     pub ended: Option<String>,
 }

@@ -26,6 +26,9 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
         reply = answers(ui, request);
     });
     if let Some(reply) = reply {
+        if let (Reply::Sponsor(terms), Some(watching)) = (&reply, &mut model.watching) {
+            watching.relays_run_on = terms.runs_on;
+        }
         out.push(Command::Answer(request.id.clone(), reply));
         model.request = None;
     }

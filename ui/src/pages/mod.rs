@@ -4,24 +4,37 @@ mod ask;
 mod broadcast;
 mod home;
 mod network;
+mod own;
 mod relays;
 mod settings;
 mod watch;
 
 use crate::look::{NARROW, NEAR, palette};
-use crate::model::{Command, Model, Page, RelayOrder};
+use crate::model::{Command, Leaving, Model, Page, RelayOrder};
 use crate::widgets;
-use eframe::egui::{CentralPanel, Frame, Panel, RichText, TextStyle, Ui, Vec2};
+use eframe::egui::{
+    CentralPanel, Frame, Key, KeyboardShortcut, Modifiers, Panel, RichText, TextStyle, Ui, Vec2,
+};
 
 /// What draws the picture of a channel: the app's player, or a still for tests.
 pub type Screen<'a> = dyn FnMut(&mut Ui) + 'a;
 
 /// Draws everything. What the person wants goes to `out`.
 pub fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
+    let quit = KeyboardShortcut::new(Modifiers::COMMAND, Key::Q);
+    if ui.input_mut(|input| input.consume_shortcut(&quit)) {
+        model.leave(Leaving::Program, out);
+    }
     if model.full_screen && model.watching.is_some() {
         CentralPanel::no_frame().show(ui, |ui| watch::full_screen(ui, model, screen, out));
-        return;
+    } else {
+        window(ui, model, screen, out);
     }
+    ask::show(ui, model, out);
+    own::ask(ui, model, out);
+}
+
+fn window(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
     navigation(ui, model, out);
     CentralPanel::default().show(ui, |ui| {
         widgets::banners(ui, &mut model.messages);
@@ -34,7 +47,6 @@ pub fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut V
             Page::Settings => settings::show(ui, model, out),
         }
     });
-    ask::show(ui, model, out);
 }
 
 fn navigation(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {

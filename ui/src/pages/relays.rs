@@ -1,25 +1,14 @@
 //! Relays and spending: what runs, what it costs, and the end of it.
 
-use crate::look::{FAR, NEAR, palette};
+use super::own;
+use crate::look::{FAR, palette};
 use crate::model::{Command, Found, Model, RelayOrder, Relays};
-use crate::widgets::{card, heading, meter, page, quiet};
-use banyan::notice::Sponsored;
-use banyan_protocol::io::RelayState;
+use crate::widgets::{card, heading, page, quiet};
 use eframe::egui::{Align, Layout, RichText, Ui};
-
-/// Bytes in what people call a gigabyte.
-const GB: f64 = 1e9;
 
 pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     page(ui, "Relays and spending", |ui| {
-        let mine = model
-            .watching
-            .iter()
-            .flat_map(|watching| &watching.snapshot.relays);
-        for relay in mine {
-            card(ui, |ui| serving(ui, relay));
-            ui.add_space(NEAR);
-        }
+        own::meters(ui, model, out);
         ui.add_space(FAR / 2.0);
         ui.horizontal(|ui| {
             heading(ui, "Everything that runs in your name");
@@ -29,45 +18,12 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
                 }
             });
         });
-        all(ui, &model.relays, out);
+        let own: Vec<String> = model.own_relays().map(|relay| relay.relay.clone()).collect();
+        all(ui, &model.relays, &own, out);
     });
 }
 
-fn serving(ui: &mut Ui, relay: &Sponsored) {
-    let colours = palette(ui.ctx());
-    ui.horizontal_wrapped(|ui| {
-        ui.label(
-            RichText::new(format!("Relay {}", relay.relay))
-                .strong()
-                .color(colours.relay),
-        );
-        ui.label(state(relay.state));
-    });
-    let peers = match relay.serves {
-        0 => "It serves nobody yet.".into(),
-        1 => "It serves 1 peer.".to_string(),
-        peers => format!("It serves {peers} peers."),
-    };
-    ui.label(peers);
-    let (sent, budget) = (relay.bytes_sent as f64 / GB, relay.bytes_budget as f64 / GB);
-    meter(ui, "Bytes of the budget", sent, budget);
-    ui.label(format!(
-        "${:.2} spent · {sent:.2} of {budget:.1} GB sent",
-        relay.spent_usd
-    ));
-}
-
-const fn state(state: RelayState) -> &'static str {
-    match state {
-        RelayState::Launching => "is being started",
-        RelayState::Booting => "boots",
-        RelayState::Serving => "serves",
-        RelayState::Draining => "hands over and ends",
-        RelayState::Ended => "has ended",
-    }
-}
-
-fn all(ui: &mut Ui, relays: &Relays, out: &mut Vec<Command>) {
+fn all(ui: &mut Ui, relays: &Relays, own: &[String], out: &mut Vec<Command>) {
     match relays {
         Relays::Unknown => {
             ui.label(RichText::new("Nobody has looked yet.").weak());
@@ -86,7 +42,7 @@ fn all(ui: &mut Ui, relays: &Relays, out: &mut Vec<Command>) {
         }
         Relays::Found(found) => {
             for relay in found {
-                card(ui, |ui| one(ui, relay, out));
+                card(ui, |ui| one(ui, relay, own.contains(&relay.lease), out));
             }
             if relays.orphans() > 0 && quiet(ui, "End all that should not run").clicked() {
                 out.push(Command::Relay(RelayOrder::Sweep));
@@ -95,7 +51,7 @@ fn all(ui: &mut Ui, relays: &Relays, out: &mut Vec<Command>) {
     }
 }
 
-fn one(ui: &mut Ui, relay: &Found, out: &mut Vec<Command>) {
+fn one(ui: &mut Ui, relay: &Found, is_own: bool, out: &mut Vec<Command>) {
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(&relay.lease).monospace().strong());
         ui.label(format!("{} in {}", relay.provider, relay.place));
@@ -113,12 +69,16 @@ fn one(ui: &mut Ui, relay: &Found, out: &mut Vec<Command>) {
             format!("It should not run any more: {why}."),
         );
     }
+    if is_own {
+        ui.label(RichText::new("This one is for the channel that you watch; see above.").weak());
+        return;
+    }
     ui.horizontal(|ui| {
         if quiet(ui, "Stop now").on_hover_text(&relay.lease).clicked() {
             out.push(Command::Relay(RelayOrder::Stop(relay.lease.clone())));
         }
         if relay.orphaned.is_none() && quiet(ui, "One hour longer").on_hover_text(&relay.lease).clicked() {
-            out.push(Command::Relay(RelayOrder::Extend(relay.lease.clone(), 1)));
+            out.push(Command::Relay(RelayOrder::Extend(relay.lease.clone(), 60)));
         }
     });
 }

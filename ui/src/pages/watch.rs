@@ -1,12 +1,12 @@
 //! The channel that is watched: the picture, what can be done with it, and how it is.
 
-use super::Screen;
-use crate::look::{FAR, NARROW, NEAR, palette};
-use crate::model::{Command, Model, PlayerOrder, Playing, Watching};
+use super::{Screen, own};
+use crate::look::{FAR, NEAR, palette};
+use crate::model::{Command, Leaving, Model, PlayerOrder, Playing, Watching};
 use crate::widgets::{primary, quiet};
 use eframe::egui::{
-    Align, Align2, Color32, Context, CornerRadius, FontId, Frame, Key, Layout, Rect, RichText, Role, Slider,
-    Ui, UiBuilder, WidgetInfo, vec2,
+    Align, Align2, Color32, Context, CornerRadius, FontId, Frame, Id, Key, Layout, Rect, RichText, Role,
+    ScrollArea, Slider, Ui, UiBuilder, WidgetInfo, vec2,
 };
 use std::time::Duration;
 
@@ -16,28 +16,53 @@ const STEP_S: u32 = 10;
 /// Further behind the live edge than this is said.
 const BEHIND: Duration = Duration::from_secs(2);
 
-/// Height of what stands below the picture, in wide and in narrow windows, where it takes more lines.
-const CONTROLS: [f32; 2] = [72.0, 148.0];
+/// The least height of the picture; where that is too much with what stands below it, the page scrolls.
+const LEAST: f32 = 120.0;
 
-/// Height of a sentence about trouble.
-const TROUBLE: f32 = 60.0;
+/// The same where a sentence and buttons stand in it.
+const LEAST_ENDED: f32 = 190.0;
+
+/// The least width for the volume beside other things.
+const VOLUME: f32 = 180.0;
 
 pub(super) fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
     let Some(watching) = model.watching.clone() else {
         return;
     };
     keys(ui.ctx(), &watching, model, out);
-    title(ui, &watching, out);
-    let below = CONTROLS[usize::from(ui.available_width() < NARROW)];
-    let trouble_height = if watching.trouble().is_some() {
-        TROUBLE
-    } else {
-        0.0
+    title(ui, &watching, model, out);
+    let least = match watching.playing() {
+        Playing::Ended => LEAST_ENDED,
+        _ => LEAST,
     };
-    let height = (ui.available_height() - below - trouble_height).max(120.0);
-    picture(ui, height, &watching, model, screen, out);
-    trouble(ui, &watching);
-    controls(ui, &watching, model, out);
+    let scroll = ScrollArea::vertical().auto_shrink(false);
+    scroll.show(ui, |ui| {
+        let height = (ui.available_height() - height_below(ui)).max(least);
+        picture(ui, height, &watching, model, screen, out);
+        let below = ui.scope(|ui| {
+            trouble(ui, &watching);
+            controls(ui, &watching, model, out);
+            own::lines(ui, model, out);
+        });
+        keep_height_below(ui, below.response.rect.height());
+    });
+}
+
+fn below() -> Id {
+    Id::unique("below the picture")
+}
+
+/// What stands below the picture takes as much room as it took last.
+fn height_below(ui: &Ui) -> f32 {
+    let kept = ui.data(|data| data.get_temp::<f32>(below()));
+    kept.map_or(0.0, |height| height + ui.spacing().item_spacing.y)
+}
+
+fn keep_height_below(ui: &Ui, height: f32) {
+    if ui.data(|data| data.get_temp::<f32>(below())) != Some(height) {
+        ui.data_mut(|data| data.insert_temp(below(), height));
+        ui.ctx().request_repaint();
+    }
 }
 
 pub(super) fn full_screen(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
@@ -88,12 +113,12 @@ fn mute(model: &mut Model, out: &mut Vec<Command>) {
     out.push(Command::Keep(Box::new(model.settings.clone())));
 }
 
-fn title(ui: &mut Ui, watching: &Watching, out: &mut Vec<Command>) {
+fn title(ui: &mut Ui, watching: &Watching, model: &mut Model, out: &mut Vec<Command>) {
     ui.horizontal(|ui| {
         ui.heading(&watching.snapshot.title);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if quiet(ui, "Leave").clicked() {
-                out.push(Command::Leave);
+                model.leave(Leaving::Channel, out);
             }
         });
     });
@@ -144,7 +169,7 @@ fn say(ui: &Ui, rect: Rect, text: &str) {
 
 fn ended(ui: &mut Ui, rect: Rect, watching: &Watching, out: &mut Vec<Command>) {
     let why = watching.ended.as_deref().unwrap_or("The channel has ended.");
-    let inner = Rect::from_center_size(rect.center(), vec2((rect.width() - 48.0).min(520.0), 140.0));
+    let inner = Rect::from_center_size(rect.center(), vec2((rect.width() - 48.0).min(520.0), 150.0));
     ui.new_child(UiBuilder::new().max_rect(inner))
         .vertical_centered(|ui| {
             ui.label(RichText::new(why).size(17.0).color(Color32::WHITE));
@@ -207,6 +232,9 @@ fn sound(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     let name = if model.settings.muted { "Unmute" } else { "Mute" };
     if quiet(ui, name).on_hover_text("M").clicked() {
         mute(model, out);
+    }
+    if ui.available_size_before_wrap().x < VOLUME {
+        ui.end_row();
     }
     ui.spacing_mut().slider_width = 90.0;
     let label = ui.label("Volume");

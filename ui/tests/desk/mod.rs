@@ -177,6 +177,11 @@ impl Desk {
         self.xdotool(&["search", "--onlyvisible", "--name", "Banyan", "windowfocus"]);
     }
 
+    /// Presses keys together.
+    pub(crate) fn press(&self, keys: &str) {
+        self.xdotool(&["key", keys]);
+    }
+
     /// A film of half a minute.
     pub(crate) fn film(&self) -> String {
         let film = self.home.join("film.mp4");

@@ -8,6 +8,12 @@ const NEAR: i32 = 70;
 /// The fill of the button that stands out, in the dark theme.
 const ACCENT: [u8; 3] = [0x57, 0xc7, 0x85];
 
+/// Letters that speak of a relay, in the dark theme.
+const RELAY: [u8; 3] = [0x6c, 0xb6, 0xff];
+
+/// Pixels of a word at least.
+const WORD: usize = 20;
+
 /// Pixels of a button at least.
 const BUTTON: usize = 800;
 
@@ -35,6 +41,12 @@ impl Picture {
     /// Whether nothing is on it.
     pub(crate) fn is_black(&self) -> bool {
         self.0.iter().all(|byte| *byte == 0)
+    }
+
+    /// Whether the lower part speaks of a relay.
+    pub(crate) fn has_relay(&self) -> bool {
+        let below = (SIZE[1] * 3 / 4..SIZE[1]).flat_map(|y| (0..SIZE[0]).map(move |x| (x, y)));
+        below.filter(|(x, y)| self.at(*x, *y) == RELAY).count() >= WORD
     }
 
     /// Whether any pixel is another.

@@ -144,6 +144,12 @@ impl Sponsor {
         self.clicked = Instant::now();
     }
 
+    /// The number that the machine gave the relay of this lease.
+    pub(super) fn number(&self, lease: LeaseId) -> Option<u64> {
+        let ordered = self.relays.iter().find(|(_, ordered)| ordered.lease == lease);
+        ordered.map(|(number, _)| *number)
+    }
+
     /// Does what the machine wants.
     pub(super) fn obey(&mut self, order: CloudOrder) -> Outcome {
         match order {

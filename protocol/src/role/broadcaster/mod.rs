@@ -387,7 +387,12 @@ impl Broadcaster {
                     until: now + FLUSH_MAX,
                 };
             }
-            Command::Leave | Command::Answer { .. } | Command::Cloud(_) => {}
+            // It sponsors nothing.
+            Command::Leave
+            | Command::Answer { .. }
+            | Command::Cloud(_)
+            | Command::RunOn(_)
+            | Command::EndRelay(_) => {}
         }
     }
 

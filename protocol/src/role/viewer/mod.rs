@@ -210,6 +210,8 @@ impl Viewer {
             Command::Answer { id, yes } => self.on_answer(now, id.as_deref(), yes, out),
             Command::Leave => self.leave(now, out),
             Command::Cloud(news) => self.on_cloud(now, news, out),
+            Command::RunOn(run_on) => self.sponsoring.run_on(run_on),
+            Command::EndRelay(relay) => self.end_relay(now, relay, out),
             // Those are a broadcaster's.
             Command::Tiers(_) | Command::Packet { .. } | Command::Discontinuity => {}
         }

@@ -109,6 +109,11 @@ impl Sponsoring {
         }
     }
 
+    /// Whether they run on when this person leaves, from now on.
+    pub(super) fn run_on(&mut self, run_on: bool) {
+        self.run_on = run_on;
+    }
+
     /// This person said yes in a round.
     pub(super) fn pledge(&mut self, round: u64) {
         self.pledged.push(round);
@@ -582,6 +587,22 @@ impl Viewer {
         self.tell_coordinator(&Message::NoRelay { round, relay }, out);
     }
 
+    /// This person wants one relay no longer.
+    pub(super) fn end_relay(&mut self, now: Instant, number: u64, out: &mut Outbox) {
+        let Some(at) = self.sponsoring.find(|relay| relay.number == number) else {
+            return;
+        };
+        match self.sponsoring.relays[at].stage {
+            Stage::Serving => self.drain_relay(now, at, out),
+            _ => self.lose_relay(now, at, Some(EndReason::Done), out),
+        }
+    }
+
+    fn drain_relay(&mut self, now: Instant, at: usize, out: &mut Outbox) {
+        self.order(now, at, Order::Drain, out);
+        self.sponsoring.relays[at].stage = Stage::Draining;
+    }
+
     /// This person leaves, and so do its relays, unless they are to run on: each hands its children over first.
     pub(super) fn dismiss_relays(&mut self, now: Instant, out: &mut Outbox) {
         if self.sponsoring.run_on {
@@ -589,8 +610,7 @@ impl Viewer {
         }
         for at in 0..self.sponsoring.relays.len() {
             if matches!(self.sponsoring.relays[at].stage, Stage::Serving | Stage::Lost(_)) {
-                self.order(now, at, Order::Drain, out);
-                self.sponsoring.relays[at].stage = Stage::Draining;
+                self.drain_relay(now, at, out);
             }
         }
     }

@@ -197,6 +197,38 @@ fn who_leaves_drains_its_relay_and_ends_it() {
 }
 
 #[test]
+fn who_changes_their_mind_lets_the_relay_run_on() {
+    let mut stage = served();
+    stage.input(Input::Command(Command::RunOn(true)));
+    stage.input(Input::Command(Command::Leave));
+    stage.run(2_500);
+    assert_eq!(stage.ended, Some(Ended::Left));
+    assert!(!orders(&stage).contains(&Order::Drain));
+    assert!(
+        !stage
+            .orders
+            .iter()
+            .any(|order| matches!(order, CloudOrder::Terminate { .. }))
+    );
+}
+
+#[test]
+fn a_relay_that_is_to_end_hands_over_first_and_told_twice_it_ends_at_once() {
+    let mut stage = served();
+    let terminate = CloudOrder::Terminate {
+        relay: 1,
+        why: EndReason::Done,
+    };
+    stage.input(Input::Command(Command::EndRelay(2)));
+    assert!(!orders(&stage).contains(&Order::Drain), "that is no relay");
+    stage.input(Input::Command(Command::EndRelay(1)));
+    assert_eq!(orders(&stage).last(), Some(&Order::Drain));
+    assert!(!stage.orders.contains(&terminate));
+    stage.input(Input::Command(Command::EndRelay(1)));
+    assert_eq!(stage.orders.last(), Some(&terminate));
+}
+
+#[test]
 fn a_yes_that_nobody_gave_starts_nothing() {
     let mut stage = Stage::playing(Some(4));
     let missing = Bitrate::from_kbps(2_500);
