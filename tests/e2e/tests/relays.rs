@@ -124,8 +124,7 @@ fn a_killed_relay_costs_nobody_a_picture_and_the_next_is_asked() -> Result<()> {
         _ => accept(next)?,
     };
     short.serving(next)?;
-    short.whole(&all, yes)?;
-    short.check_unharmed(&all);
+    short.whole_again(&all, yes)?;
     drop((first, sponsor, third));
     short.scene.close(short.verdict)
 }

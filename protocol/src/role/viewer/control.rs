@@ -200,7 +200,7 @@ impl Viewer {
                 link.shown = 0;
             }
         }
-        self.show(assign.tier, assign.why, assign.from_block, out);
+        self.show(now, (assign.tier, assign.why), assign.from_block, out);
         let sealed = assign.ticket;
         self.dial_parents(now, &introduced, &ticket, out);
         self.ticket = Some(Held { sealed, ticket });

@@ -87,11 +87,18 @@ impl Screen {
 
 impl Viewer {
     /// Shows what the coordinator says.
-    pub(super) fn show(&mut self, tier: TierId, why: TierReason, from_block: u64, out: &mut Outbox) {
+    pub(super) fn show(
+        &mut self,
+        now: Instant,
+        (tier, why): (TierId, TierReason),
+        from_block: u64,
+        out: &mut Outbox,
+    ) {
         let is_first = self.screen.target.is_none();
         if self.screen.target() != Some(tier) {
             self.screen.playout.show(tier, from_block);
             self.screen.stirred = true;
+            self.recall(now, tier, from_block);
         }
         self.screen.target = Some((tier, why));
         if let Some((_, layout)) = self.layout.as_ref().filter(|_| is_first) {
@@ -100,6 +107,19 @@ impl Viewer {
                 stripes: layout.tier(tier).map_or(0, |tier| usize::from(tier.stripes)),
                 tiers: layout.tiers.len(),
             });
+        }
+    }
+
+    /// What came of a tier while nobody here watched it, for children or on a seat that is kept for a while, is played too: it comes
+    /// no second time.
+    fn recall(&mut self, now: Instant, tier: TierId, from_block: u64) {
+        let at = self.at(now);
+        let layout = self.layout.as_ref().and_then(|(_, layout)| layout.tier(tier));
+        let stripes = layout.map_or(0, |tier| tier.stripes + u8::from(tier.parity));
+        for index in 0..stripes {
+            for chunk in self.forwarder.store().from(StripeId { tier, index }, from_block) {
+                self.screen.insert(at, chunk);
+            }
         }
     }
 

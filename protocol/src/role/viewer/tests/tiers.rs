@@ -65,6 +65,21 @@ fn stripes_of_a_tier_that_is_not_shown_are_carried() {
 }
 
 #[test]
+fn what_came_of_a_tier_before_it_is_shown_is_not_asked_for_again() {
+    let mut stage = Stage::playing(None);
+    let carried: Vec<_> = top(1).into_iter().chain(low(5)).collect();
+    stage.assign(1, &carried);
+    stage.run(4000);
+    stage.told.clear();
+    stage.mood(1, Mood::Silent);
+    stage.assign(0, &low(5));
+    stage.run(4000);
+    assert_eq!(shown(&stage), [(TierId(0), TierId(1))]);
+    assert_eq!(stage.pulled(stripe_of(0, 0)), [0u64; 0]);
+    stage.assert_seamless();
+}
+
+#[test]
 fn a_layout_without_a_stripe_ends_it() {
     let mut stage = Stage::playing(None);
     stage.station.layout.tiers.pop();
