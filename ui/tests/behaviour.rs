@@ -1,7 +1,10 @@
 //! What pages do: found by what a screen reader would read, clicked, and looked at what comes of it.
 
+use banyan_cloud::failure::Why;
 use banyan_tv::look;
-use banyan_tv::model::{Command, Model, Page, PlayerOrder, RelayOrder, Reply, Source, samples};
+use banyan_tv::model::{
+    Account, Command, Model, Page, PlayerOrder, Provider, RelayOrder, Reply, Source, samples,
+};
 use banyan_tv::pages;
 use eframe::egui::{DroppedFile, Key, Modifiers, Role, Ui, Vec2};
 use egui_kittest::Harness;
@@ -302,6 +305,46 @@ fn questions_are_asked_in_full_screen_too() {
 }
 
 #[test]
+fn the_set_up_of_an_account_is_guided() {
+    let mut harness = show(samples::setting_up(Account::Unknown));
+    click(&mut harness, "Copy the policy");
+    let [Command::Copy(policy)] = &harness.state().commands[..] else {
+        panic!("{:?}", harness.state().commands);
+    };
+    assert_eq!(*policy, banyan::cloud::desk::policy("eu-central-1").unwrap());
+    click(&mut harness, "Check my account");
+    assert_eq!(
+        harness.state().commands[1..],
+        [Command::CheckAccount("eu-central-1".into())]
+    );
+    assert_eq!(harness.state().model.account, Account::Checking);
+}
+
+#[test]
+fn the_set_up_is_found_by_who_has_none() {
+    let mut harness = show(on(Page::Relays, samples::known()));
+    click(&mut harness, "Set it up");
+    assert!(matches!(&harness.state().commands[..], [Command::Keep(kept)] if kept.provider == Provider::Ec2));
+    assert!(harness.query_by_label("Your account at Amazon EC2").is_some());
+}
+
+#[test]
+fn what_an_account_lacks_is_said_and_checked_again() {
+    let states = [
+        (Some(Why::NoCredentials), "there is no sign-in"),
+        (Some(Why::Expired), "Your sign-in has expired"),
+        (Some(Why::Unauthorized), "A permission is missing"),
+        (None, "region eu-central-1. Frankfurt: $0.0208 an hour"),
+    ];
+    for (why, words) in states {
+        let mut harness = show(samples::setting_up(samples::account(why)));
+        assert!(harness.query_by_label_contains(words).is_some(), "{words}");
+        click(&mut harness, "Check again");
+        assert_eq!(harness.state().model.account, Account::Checking);
+    }
+}
+
+#[test]
 fn a_changed_setting_is_kept() {
     let mut harness = show(on(Page::Settings, samples::empty()));
     harness
@@ -336,6 +379,7 @@ fn all_that_can_be_used_has_a_name_for_screen_readers() {
         samples::sponsoring(),
         samples::sponsor_watching(),
         samples::leaving(),
+        samples::setting_up(samples::account(None)),
         on(Page::Broadcast, samples::empty()),
         on(Page::Network, samples::on_air()),
         on(Page::Settings, samples::empty()),

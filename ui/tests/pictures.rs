@@ -1,8 +1,9 @@
 //! Pictures of every page and state, light, dark and narrow, compared with those in `tests/snapshots`.
 //! `UPDATE_SNAPSHOTS=true` takes them anew.
 
+use banyan_cloud::failure::Why;
 use banyan_tv::look;
-use banyan_tv::model::{Model, Page, samples};
+use banyan_tv::model::{Account, Model, Page, samples};
 use banyan_tv::pages;
 use eframe::egui::{Color32, Theme, Ui, Vec2};
 use egui_kittest::{Harness, SnapshotResults};
@@ -31,6 +32,20 @@ fn states() -> Vec<(&'static str, Model)> {
         ("relays-running", samples::sponsoring()),
         ("relays-failed", samples::relays_failed()),
         ("settings", on(Page::Settings, samples::known())),
+        ("account-unknown", samples::setting_up(Account::Unknown)),
+        (
+            "account-not-set-up",
+            samples::setting_up(samples::account(Some(Why::NoCredentials))),
+        ),
+        (
+            "account-expired",
+            samples::setting_up(samples::account(Some(Why::Expired))),
+        ),
+        (
+            "account-not-allowed",
+            samples::setting_up(samples::account(Some(Why::Unauthorized))),
+        ),
+        ("account-ready", samples::setting_up(samples::account(None))),
         ("messages", samples::with_messages()),
     ]
 }

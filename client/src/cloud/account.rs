@@ -119,6 +119,11 @@ fn builders(plan: &Plan) -> Boot {
 }
 
 fn print_policy(account: &Account, site: &file::Cloud) -> Result<(), Error> {
+    Ok(writeln!(io::stdout(), "{}", policy_for(account, site)?)?)
+}
+
+/// The least that relays need of an account, as a policy to attach.
+pub(super) fn policy_for(account: &Account, site: &file::Cloud) -> Result<String, Error> {
     let usual = || KINDS.map(str::to_owned).to_vec();
     let scope = Scope {
         region: region(account)?,
@@ -128,7 +133,7 @@ fn print_policy(account: &Account, site: &file::Cloud) -> Result<(), Error> {
             site.types.clone()
         },
     };
-    Ok(writeln!(io::stdout(), "{}", policy(&scope))?)
+    Ok(policy(&scope))
 }
 
 fn region(account: &Account) -> Result<Option<Region>, Error> {
@@ -167,7 +172,10 @@ fn tell(account: &Account, plan: &Plan, findings: &[Finding]) -> Result<(), Erro
             plan.place, plan.hourly, plan.egress_gb, plan.prices_of
         )?;
     }
-    for Finding { what, good, sentence } in findings {
+    for Finding {
+        what, good, sentence, ..
+    } in findings
+    {
         if account.json {
             let line = json!({"event": "cloud-check", "region": region, "what": what, "good": good, "sentence": sentence});
             writeln!(output, "{line}")?;

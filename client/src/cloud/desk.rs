@@ -11,6 +11,7 @@ use banyan_cloud::child::message::{Listed, Target};
 use banyan_cloud::ec2::Finding;
 use banyan_cloud::extension::Extension;
 use banyan_cloud::failure::Failure;
+use banyan_cloud::plan::Plan;
 use banyan_cloud::reaper::Verdict;
 use banyan_protocol::wire::lease::LeaseId;
 use std::time::Duration;
@@ -73,16 +74,26 @@ async fn end_the_dead(cloud: &Cloud) -> Result<(usize, Vec<Failure>), Error> {
     Ok((ended, failures))
 }
 
-/// Whether the EC2 account is ready for a relay in `region` (`auto`: the nearest), finding by finding.
+/// Whether the EC2 account is ready for a relay in `region` (`auto`: the nearest), finding by finding, and what one costs there.
 ///
 /// # Errors
 /// If it could not be looked at.
-pub async fn check(folders: &Folders, region: &str) -> Result<Vec<Finding>, Error> {
-    let account = Account {
+pub async fn check(folders: &Folders, region: &str) -> Result<(Plan, Vec<Finding>), Error> {
+    account::look(&ec2(region), &file::Cloud::default(), folders).await
+}
+
+/// The least that relays in `region` (`auto`: in all) need of the EC2 account: the text of `banyan cloud policy`.
+///
+/// # Errors
+/// If that is no region.
+pub fn policy(region: &str) -> Result<String, Error> {
+    account::policy_for(&ec2(region), &file::Cloud::default())
+}
+
+fn ec2(region: &str) -> Account {
+    Account {
         provider: Provider::Ec2,
         region: region.into(),
         json: false,
-    };
-    let (_, findings) = account::look(&account, &file::Cloud::default(), folders).await?;
-    Ok(findings)
+    }
 }

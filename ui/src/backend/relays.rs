@@ -2,12 +2,15 @@
 
 use super::running::Running;
 use super::{Tell, Worker};
-use crate::model::{Account, Found, Gravity, News, RelayOrder, Relays, own};
+use crate::model::account::or_auto;
+use crate::model::{Account, Found, Gravity, Looked, News, RelayOrder, Relays, own};
 use banyan::cloud::desk;
 use banyan::error::Error;
 use banyan::folders::Folders;
 use banyan::session::Order;
 use banyan_cloud::child::message::Listed;
+use banyan_cloud::ec2::Finding;
+use banyan_cloud::plan::Plan;
 use banyan_cloud::reaper::Verdict;
 use banyan_protocol::wire::lease::LeaseId;
 use std::time::Duration;
@@ -53,9 +56,8 @@ impl Worker {
     /// Looks at the account by dry runs.
     pub(super) fn check_account(&self, region: String) {
         let (folders, tell) = (self.folders.clone(), self.tell.clone());
-        let region = if region.is_empty() { "auto".into() } else { region };
         tokio::spawn(async move {
-            tell.tell(News::Account(account(&folders, &region).await));
+            tell.tell(News::Account(account(&folders, or_auto(&region)).await));
         });
     }
 }
@@ -125,14 +127,21 @@ fn found(relay: &Listed) -> Found {
 
 async fn account(folders: &Folders, region: &str) -> Account {
     match desk::check(folders, region).await {
-        Err(error) => Account::Missing(vec![error.to_string()]),
-        Ok(findings) => {
-            let missing = findings.into_iter().filter(|finding| finding.good == Some(false));
-            let missing: Vec<String> = missing.map(|finding| finding.sentence).collect();
-            match missing.is_empty() {
-                true => Account::Ready,
-                false => Account::Missing(missing),
-            }
-        }
+        Err(error) => Account::Failed(error.to_string()),
+        Ok((plan, findings)) => Account::Looked(Box::new(looked(&plan, findings))),
+    }
+}
+
+fn looked(plan: &Plan, findings: Vec<Finding>) -> Looked {
+    let region = plan.region.as_ref().map(ToString::to_string);
+    Looked {
+        // The name alone: what stands behind it is read by the cloud's own process.
+        profile: std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".into()),
+        region: region.unwrap_or_default(),
+        price: format!(
+            "{}: {} an hour and {} a gigabyte, prices of {}.",
+            plan.place, plan.hourly, plan.egress_gb, plan.prices_of
+        ),
+        findings,
     }
 }

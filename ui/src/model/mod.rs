@@ -1,5 +1,6 @@
 //! All that the window shows, and how what happens changes it. Nothing here knows a window, a clock or a network.
 
+pub mod account;
 mod broadcasting;
 mod channels;
 mod command;
@@ -12,6 +13,7 @@ mod settings;
 mod sponsoring;
 mod watching;
 
+pub use account::{Account, Looked, SetUp};
 pub(crate) use broadcasting::RTMP_PORT;
 pub use broadcasting::{Broadcasting, Form, Quality, Source};
 pub use channels::{Channel, Channels};
@@ -21,7 +23,7 @@ pub use news::News;
 pub use own::Leaving;
 pub use relays::{Found, Relays};
 pub use settings::{Look, Provider, Settings, SponsorWish};
-pub use sponsoring::{Account, Reply, Request, Terms};
+pub use sponsoring::{Reply, Request, Terms};
 pub use watching::{Playing, Watching};
 
 use banyan::trees::Trees;
@@ -112,6 +114,8 @@ pub struct Model {
     pub relays: Relays,
     /// What the person prefers.
     pub settings: Settings,
+    /// Whether the cloud account is ready.
+    pub account: Account,
     /// How much longer relays are to run, in minutes, as it is set.
     pub longer_min: u32,
     /// What this person is asked about before they leave it.
@@ -147,6 +151,7 @@ impl Model {
             trees: None,
             history: History::default(),
             relays: Relays::default(),
+            account: Account::default(),
             longer_min: 60,
             leaving: None,
             now_s: 0,

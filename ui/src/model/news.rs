@@ -53,7 +53,7 @@ impl Model {
             News::Quit => self.quits = true,
             News::Second(now) => self.second(now),
             News::Relays(relays) => self.relays = relays,
-            News::Account(account) => self.account(account),
+            News::Account(account) => self.account = account,
             News::Inputs(cameras, reached_at) => {
                 (self.form.cameras, self.form.reached_at) = (cameras, reached_at);
             }
@@ -86,7 +86,6 @@ impl Model {
                     seconds_left: deadline_s,
                     usd_per_hour: estimate_usd_per_hour,
                     terms: self.terms(),
-                    account: Account::Unknown,
                 });
             }
             Event::SponsorWithdrawn { .. } => self.request = None,
@@ -177,12 +176,6 @@ impl Model {
             .is_some_and(|request| request.seconds_left == 0)
         {
             self.request = None;
-        }
-    }
-
-    fn account(&mut self, account: Account) {
-        if let Some(request) = &mut self.request {
-            request.account = account;
         }
     }
 

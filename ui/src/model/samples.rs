@@ -5,6 +5,8 @@ use banyan::notice::Sponsored;
 use banyan::player;
 use banyan::snapshot::{Phase, Snapshot};
 use banyan::trees::{Edge, Node, NodeKind, Trees};
+use banyan_cloud::ec2::Finding;
+use banyan_cloud::failure::Why;
 use banyan_protocol::event::{Capacity, Stats, ViewerStats};
 use banyan_protocol::id::PeerId;
 use banyan_protocol::io::RelayState;
@@ -143,8 +145,70 @@ pub fn request() -> Request {
             region: "eu-central-1".into(),
             ..Settings::default()
         }),
-        account: Account::Unknown,
     }
+}
+
+/// An account that was looked at: ready, or not for that reason.
+pub fn account(why: Option<Why>) -> Account {
+    let finding = |what: &str, good, sentence: &str, why| Finding {
+        what: what.into(),
+        good,
+        sentence: sentence.into(),
+        why,
+    };
+    let signed_in = finding("sign-in", Some(true), "AWS knows it in eu-central-1", None);
+    let findings = match why {
+        None => vec![
+            signed_in,
+            finding("network", Some(true), "default network in 3 zones", None),
+            finding("image", Some(true), "banyan-relay-0.1.0 (ami-0abc)", None),
+            finding(
+                "security group",
+                Some(true),
+                "ec2:CreateSecurityGroup is allowed",
+                None,
+            ),
+            finding(
+                "machine",
+                None,
+                "whether a machine may be started shows when the first relay has made its security group",
+                None,
+            ),
+        ],
+        Some(Why::Unauthorized) => vec![
+            signed_in,
+            finding(
+                "image",
+                Some(false),
+                "the AWS account's policy does not allow ec2:DescribeImages in eu-central-1",
+                why,
+            ),
+        ],
+        Some(Why::Expired) => vec![finding(
+            "sign-in",
+            Some(false),
+            "the AWS sign-in has expired",
+            why,
+        )],
+        _ => vec![finding("sign-in", Some(false), "no AWS sign-in was found", why)],
+    };
+    Account::Looked(Box::new(Looked {
+        profile: "default".into(),
+        region: "eu-central-1".into(),
+        price: "Frankfurt: $0.0208 an hour and $0.09 a gigabyte, prices of 2026-07-01.".into(),
+        findings,
+    }))
+}
+
+/// Somebody whose relays run at EC2, with the account as it was found.
+pub fn setting_up(account: Account) -> Model {
+    let mut model = known();
+    model.page = Page::Relays;
+    model.relays = Relays::Found(Vec::new());
+    model.settings.provider = Provider::Ec2;
+    model.settings.region = "eu-central-1".into();
+    model.account = account;
+    model
 }
 
 /// Somebody asks whether to sponsor.

@@ -19,8 +19,6 @@ pub struct Request {
     pub usd_per_hour: f64,
     /// What would be agreed to.
     pub terms: Terms,
-    /// Whether the account is ready, as far as it was checked.
-    pub account: Account,
 }
 
 /// What the person agrees to.
@@ -65,20 +63,6 @@ impl Terms {
         let unknown = || format!("“{typed}” is no region whose prices are known, such as eu-central-1.");
         known.cloned().map(Some).ok_or_else(unknown)
     }
-}
-
-/// Whether the cloud account is ready.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Account {
-    /// Nobody looked.
-    #[default]
-    Unknown,
-    /// It is being looked at.
-    Checking,
-    /// It is.
-    Ready,
-    /// It is not: what is missing, and how to get it.
-    Missing(Vec<String>),
 }
 
 /// An answer.

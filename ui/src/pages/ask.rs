@@ -15,13 +15,14 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     let Some(request) = &mut model.request else {
         return;
     };
+    let account = &mut model.account;
     let mut reply = None;
     Modal::new(Id::unique("sponsor request")).show(ui.ctx(), |ui| {
         ui.set_width(WIDTH.min(room.width() - 64.0));
         let scroll = ScrollArea::vertical().max_height(room.height() - 96.0 - ANSWERS);
         scroll.show(ui, |ui| {
             question(ui, request);
-            terms(ui, request, out);
+            terms(ui, request, account, out);
         });
         reply = answers(ui, request);
     });
@@ -41,7 +42,7 @@ fn question(ui: &mut Ui, request: &Request) {
     ui.add_space(NEAR);
 }
 
-fn terms(ui: &mut Ui, request: &mut Request, out: &mut Vec<Command>) {
+fn terms(ui: &mut Ui, request: &mut Request, account: &mut Account, out: &mut Vec<Command>) {
     let chosen = &mut request.terms;
     field::choice(ui, "Where it runs", &mut chosen.provider, &Provider::ALL);
     let hours = Slider::new(&mut chosen.hours, 0.25..=8.0)
@@ -57,7 +58,8 @@ fn terms(ui: &mut Ui, request: &mut Request, out: &mut Vec<Command>) {
             "eu-central-1",
             &mut chosen.region,
         );
-        account(ui, request, out);
+        super::account::verdict(ui, account);
+        super::account::check(ui, &chosen.region, account, out);
     }
     if let Err(complaint) = request.terms.region() {
         ui.colored_label(palette(ui.ctx()).bad, complaint);
@@ -69,32 +71,6 @@ fn terms(ui: &mut Ui, request: &mut Request, out: &mut Vec<Command>) {
         false => "You can end it at any time. When you leave, it hands over and ends.",
     };
     ui.label(RichText::new(leaving).weak());
-}
-
-fn account(ui: &mut Ui, request: &mut Request, out: &mut Vec<Command>) {
-    let palette = palette(ui.ctx());
-    match &request.account {
-        Account::Unknown => {
-            if quiet(ui, "Check my account").clicked() {
-                out.push(Command::CheckAccount(request.terms.region.clone()));
-                request.account = Account::Checking;
-            }
-        }
-        Account::Checking => {
-            ui.horizontal(|ui| {
-                ui.spinner();
-                ui.label("Looking at your account …");
-            });
-        }
-        Account::Ready => {
-            ui.colored_label(palette.good, "Your account is ready.");
-        }
-        Account::Missing(what) => {
-            for sentence in what {
-                ui.colored_label(palette.warn, sentence);
-            }
-        }
-    }
 }
 
 fn answers(ui: &mut Ui, request: &Request) -> Option<Reply> {

@@ -1,5 +1,6 @@
 //! The pages: functions of the model that give back commands.
 
+mod account;
 mod ask;
 mod broadcast;
 mod home;

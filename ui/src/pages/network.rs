@@ -29,7 +29,8 @@ fn forest(ui: &mut Ui, known: &Trees) {
     let about = match known.whole {
         true => "Each colour is one stripe of the stream, with a tree of its own.",
         false => {
-            "You see your own neighbours: who sends to you, and to whom you pass on. Each colour is one stripe."
+            "You see your own neighbours: who sends to you, and to whom you pass on. Each colour is one stripe. The whole \
+             network is known to the broadcaster alone, and nobody else is told, so that no viewer can list who watches."
         }
     };
     ui.label(RichText::new(about).weak());

@@ -1,8 +1,8 @@
 //! Relays and spending: what runs, what it costs, and the end of it.
 
-use super::own;
+use super::{account, own};
 use crate::look::{FAR, palette};
-use crate::model::{Command, Found, Model, RelayOrder, Relays};
+use crate::model::{Command, Found, Model, Provider, RelayOrder, Relays};
 use crate::widgets::{card, heading, page, quiet};
 use eframe::egui::{Align, Layout, RichText, Ui};
 
@@ -20,6 +20,23 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
         });
         let own: Vec<String> = model.own_relays().map(|relay| relay.relay.clone()).collect();
         all(ui, &model.relays, &own, out);
+        ui.add_space(FAR / 2.0);
+        elsewhere(ui, model, out);
+    });
+}
+
+/// Relays in the person's own account: the way there.
+fn elsewhere(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
+    if model.settings.provider == Provider::Ec2 {
+        card(ui, |ui| account::guide(ui, model, out));
+        return;
+    }
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new("Relays can also run at Amazon EC2, in an account of your own.").weak());
+        if quiet(ui, "Set it up").clicked() {
+            model.settings.provider = Provider::Ec2;
+            out.push(Command::Keep(Box::new(model.settings.clone())));
+        }
     });
 }
 

@@ -1,7 +1,7 @@
 //! What the person prefers.
 
 use crate::look::{NEAR, palette};
-use crate::model::{Command, Look, Model, Provider, Settings, SponsorWish};
+use crate::model::{Account, Command, Look, Model, Provider, Settings, SponsorWish};
 use crate::widgets::{card, field, heading, page};
 use eframe::egui::{RichText, Slider, Ui};
 
@@ -17,6 +17,10 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
         ui.add_space(NEAR);
         card(ui, |ui| window(ui, settings));
     });
+    if model.settings.region != before.region {
+        // What was found was found elsewhere.
+        model.account = Account::Unknown;
+    }
     if model.settings != before {
         out.push(Command::Keep(Box::new(model.settings.clone())));
     }
@@ -86,6 +90,7 @@ fn sponsoring(ui: &mut Ui, settings: &mut Settings) {
                 "eu-central-1",
                 &mut settings.region,
             );
+            ui.label(RichText::new("The page Relays guides you through the set-up of the account.").weak());
         }
         let hours = Slider::new(&mut settings.hours, 0.25..=8.0)
             .step_by(0.25)

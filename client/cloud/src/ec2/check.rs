@@ -5,6 +5,7 @@ use super::image::{Wish as ImageWish, newest};
 use super::launch::group_name;
 use super::refusal::Meaning;
 use super::{Ec2, KINDS, PORT, tags};
+use crate::failure::{Failure, Why};
 use crate::ledger::Token;
 use crate::region::Region;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ pub struct Finding {
     pub good: Option<bool>,
     /// What was found, or what to do.
     pub sentence: String,
+    /// What kind of failure it is, if it is one that the provider told.
+    #[serde(default)]
+    pub why: Option<Why>,
 }
 
 impl Finding {
@@ -26,6 +30,14 @@ impl Finding {
             what: what.into(),
             good,
             sentence: sentence.into(),
+            why: None,
+        }
+    }
+
+    fn refused(what: &str, failure: Failure) -> Self {
+        Self {
+            why: Some(failure.why),
+            ..Self::new(what, Some(false), failure.sentence)
         }
     }
 }
@@ -39,12 +51,8 @@ impl<A: Api + 'static> Ec2<A> {
             Ok(_) => Vec::new(),
             Err(refusal) => {
                 let good = is_not_about_sign_in(&refusal).then_some(true);
-                let words = refusal.failure("DescribeSubnets", region).sentence;
-                findings.push(Finding::new(
-                    if good.is_some() { "policy" } else { "sign-in" },
-                    Some(false),
-                    words,
-                ));
+                let what = if good.is_some() { "policy" } else { "sign-in" };
+                findings.push(Finding::refused(what, refusal.failure("DescribeSubnets", region)));
                 return findings;
             }
         };
@@ -85,8 +93,8 @@ impl<A: Api + 'static> Ec2<A> {
                 }
                 Ok(_) => {}
                 Err(refusal) => {
-                    let words = refusal.failure("DescribeImages", region).sentence;
-                    return (None, Finding::new("image", Some(false), words));
+                    let failure = refusal.failure("DescribeImages", region);
+                    return (None, Finding::refused("image", failure));
                 }
             }
         }
@@ -168,12 +176,11 @@ fn verdict(what: &str, action: &str, region: &Region, answer: Result<Answer, Ref
         Err(refusal) if refusal.meaning() == Meaning::Allowed => {
             Finding::new(what, Some(true), format!("ec2:{action} is allowed"))
         }
-        Err(refusal) => Finding::new(what, Some(false), refusal.failure(action, region).sentence),
+        Err(refusal) => Finding::refused(what, refusal.failure(action, region)),
     }
 }
 
 fn is_not_about_sign_in(refusal: &Refusal) -> bool {
-    use crate::failure::Why;
     !matches!(
         refusal.meaning(),
         Meaning::Final(Why::NoCredentials | Why::Expired | Why::WrongCredentials | Why::Clock)
