@@ -51,6 +51,8 @@ pub struct Broadcast {
     pub private: bool,
     /// The key's file; `None`: in the data folder.
     pub channel_key: Option<PathBuf>,
+    /// What shows the broadcaster its own picture, if anything does.
+    pub player: Option<Player>,
     /// Whether events are printed as JSON.
     pub json: bool,
 }
@@ -147,6 +149,7 @@ impl Broadcast {
     pub fn resolve(args: args::Broadcast, file: file::Broadcast) -> Result<Self, Error> {
         let no_input = || usage("what is to be broadcast? Name an input, such as film.mkv or test:");
         Ok(Self {
+            player: None,
             input: args.input.or(file.input).ok_or_else(no_input)?,
             title: args.title.or(file.title).unwrap_or_default(),
             listen: args.listen.or(file.listen).map_or(Listen::Default, Listen::At),

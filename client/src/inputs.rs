@@ -1,7 +1,7 @@
-//! What this machine has for a broadcast: cameras, and where a program on another machine finds it.
+//! What this machine has for a broadcast: cameras and tuners, and where a program on another machine finds it.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 /// Where Linux lists capture devices.
@@ -36,16 +36,61 @@ fn cameras_in(devices: &Path) -> Vec<Camera> {
     cameras
 }
 
-/// Where programs on other machines reach a port of this one, the best first.
-pub fn reached_at(port: u16) -> Vec<SocketAddr> {
-    let mut found = banyan_peer::candidates((Ipv4Addr::UNSPECIFIED, port).into(), false);
-    found.retain(|address| !address.ip().is_loopback());
-    found
+/// Where Linux lists TV tuners.
+const TUNERS: &str = "/dev/dvb";
+
+/// Numbers of the TV tuners that there are. They are no inputs: FFmpeg does not tune, a tuner program does.
+pub fn tuners() -> Vec<u32> {
+    tuners_in(Path::new(TUNERS))
+}
+
+fn tuners_in(devices: &Path) -> Vec<u32> {
+    let entries = fs::read_dir(devices).into_iter().flatten().flatten();
+    let number = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_prefix("adapter")?.parse().ok();
+    let mut tuners: Vec<u32> = entries.filter_map(number).collect();
+    tuners.sort_unstable();
+    tuners
+}
+
+/// A new passphrase for an input that listens for SRT: only who knows it can send.
+///
+/// # Panics
+/// If the system has no random numbers.
+pub fn passphrase() -> String {
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).expect("the system has random numbers");
+    data_encoding::HEXLOWER.encode(&bytes)
+}
+
+/// Where programs on other machines reach this one, the best first.
+pub fn reached_at() -> Vec<IpAddr> {
+    // Of any port: that it listens at all addresses counts.
+    let found = banyan_peer::candidates((Ipv4Addr::UNSPECIFIED, 1).into(), false);
+    let found = found.into_iter().map(|address| address.ip());
+    found.filter(|ip| !ip.is_loopback()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tuners_are_listed_by_their_numbers() {
+        let folder = std::env::temp_dir().join(format!("banyan-tuners-{}", std::process::id()));
+        for device in ["adapter1", "adapter0", "by-path"] {
+            fs::create_dir_all(folder.join(device)).unwrap();
+        }
+        assert_eq!(tuners_in(&folder), [0, 1]);
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(tuners_in(&folder).is_empty());
+    }
+
+    #[test]
+    fn a_passphrase_is_as_long_as_srt_wants_and_never_the_same() {
+        let (one, other) = (passphrase(), passphrase());
+        // FFmpeg and OBS take 10 to 79 letters.
+        assert!(one.len() == 20 && one != other);
+    }
 
     #[test]
     fn cameras_are_listed_in_order_and_radios_are_not() {

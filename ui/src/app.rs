@@ -2,8 +2,10 @@
 
 use crate::backend::Backend;
 use crate::look;
-use crate::model::{Command, Form, Gravity, Leaving, Look, Model, News, Page, PlayerOrder, Watching};
-use crate::pages;
+use crate::model::{
+    Command, Form, Gravity, Leaving, Look, Model, News, Page, PlayerOrder, Preview, Watching,
+};
+use crate::pages::{self, Shown};
 use crate::playing::Playing;
 use crate::store::{Kept, Store};
 use crate::video;
@@ -19,6 +21,8 @@ pub struct App {
     commands: Vec<Command>,
     /// What plays the channel that is watched.
     playing: Option<Playing>,
+    /// What shows one's own broadcast, or its input before that.
+    own: Option<Playing>,
     /// Whether the screen is kept awake.
     awake: bool,
 }
@@ -62,6 +66,7 @@ impl App {
             store,
             commands: link.map(Command::Watch).into_iter().collect(),
             playing: None,
+            own: None,
             awake: false,
         })
     }
@@ -70,7 +75,8 @@ impl App {
         match &command {
             Command::Watch(link) => return self.watch(ctx, link.clone()),
             Command::Player(order) => self.play(*order),
-            Command::GoLive(form) => return self.go_live(form.clone()),
+            Command::Preview(form) => return self.preview(ctx, form.clone()),
+            Command::GoLive(form) => return self.go_live(ctx, form.clone()),
             Command::FullScreen(full) => {
                 self.model.full_screen = *full;
                 ctx.send_viewport_cmd(ViewportCommand::Fullscreen(*full));
@@ -119,6 +125,18 @@ impl App {
         }
     }
 
+    /// The broadcaster's own picture.
+    fn follow_the_own(&mut self) {
+        let Some(own) = &self.own else { return };
+        let on_air = self.model.broadcasting.as_mut().map(|it| &mut it.player);
+        let Some(state) = on_air.or(self.model.preview.as_mut().map(|it| &mut it.player)) else {
+            self.own = None;
+            return;
+        };
+        own.looked_at(self.model.page == Page::Broadcast);
+        *state = own.player().state();
+    }
+
     fn follow_the_player(&mut self) {
         let (Some(playing), Some(watching)) = (&mut self.playing, &mut self.model.watching) else {
             self.playing = None;
@@ -130,15 +148,29 @@ impl App {
         }
     }
 
-    fn go_live(&mut self, mut form: Box<Form>) {
+    fn preview(&mut self, ctx: &Context, form: Box<Form>) {
+        let complaint = form.resolve().err();
+        self.model.form.complaint.clone_from(&complaint);
+        if complaint.is_none() {
+            let own = Playing::silent(ctx);
+            self.model.preview = Some(Preview::default());
+            self.backend.preview(form, own.player().clone());
+            self.own = Some(own);
+        }
+    }
+
+    fn go_live(&mut self, ctx: &Context, mut form: Box<Form>) {
         if form.title.trim().is_empty() {
             form.title.clone_from(&self.model.settings.name);
         }
         let complaint = form.resolve().err().or(form.uplink().err());
         self.model.form.complaint.clone_from(&complaint);
         if complaint.is_none() {
+            let own = Playing::silent(ctx);
+            self.model.preview = None;
             self.model.broadcasting = Some(crate::model::Broadcasting::of(&form));
-            self.backend.send(Command::GoLive(form));
+            self.backend.go_live(form, own.player().clone());
+            self.own = Some(own);
         }
     }
 
@@ -182,6 +214,7 @@ impl eframe::App for App {
         }
         self.closes(ctx);
         self.follow_the_player();
+        self.follow_the_own();
         if self.awake != self.model.keeps_awake() {
             self.awake = !self.awake;
             self.backend.keep_awake(self.awake);
@@ -192,8 +225,12 @@ impl eframe::App for App {
     }
 
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
-        let playing = self.playing.as_ref();
-        let mut screen = |ui: &mut Ui| {
+        let (channel, own) = (self.playing.as_ref(), self.own.as_ref());
+        let mut screen = |ui: &mut Ui, shown: Shown| {
+            let playing = match shown {
+                Shown::Channel => channel,
+                Shown::Own => own,
+            };
             if let Some(playing) = playing {
                 playing.show(ui);
             }

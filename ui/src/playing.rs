@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Playing {
     player: Player,
     screen: Screen,
-    sound: sound::Output,
+    /// None: it is silent.
+    sound: Option<sound::Output>,
     /// What was said about the sound last.
     said: Option<String>,
 }
@@ -19,16 +20,33 @@ pub(crate) struct Playing {
 impl Playing {
     /// Begins with an empty picture; `ctx` draws anew when there is another.
     pub(crate) fn begin(ctx: &Context, settings: &Settings) -> Self {
+        let mut playing = Self::silent(ctx);
+        playing.player.set_volume(settings.volume);
+        playing.player.mute(settings.muted);
+        playing.sound = Some(sound::Output::open(&playing.player));
+        playing
+    }
+
+    /// A picture alone: what a broadcaster hears of itself comes back through the microphone.
+    pub(crate) fn silent(ctx: &Context) -> Self {
         let player = Player::new();
         let woken = ctx.clone();
         player.on_change(move || woken.request_repaint());
-        player.set_volume(settings.volume);
-        player.mute(settings.muted);
         Self {
-            sound: sound::Output::open(&player),
+            sound: None,
             screen: Screen::default(),
             player,
             said: None,
+        }
+    }
+
+    /// Decodes only while somebody looks.
+    pub(crate) fn looked_at(&self, looked_at: bool) {
+        let is_paused = self.player.state().paused;
+        match (looked_at, is_paused) {
+            (true, true) => self.player.live(),
+            (false, false) => self.player.pause(),
+            _ => {}
         }
     }
 
@@ -51,7 +69,7 @@ impl Playing {
 
     /// Why nothing is heard, once for each reason.
     pub(crate) fn new_trouble(&mut self) -> Option<String> {
-        let trouble = self.sound.trouble();
+        let trouble = self.sound.as_ref().and_then(sound::Output::trouble);
         let is_new = trouble != self.said;
         self.said.clone_from(&trouble);
         trouble.filter(|_| is_new)

@@ -20,7 +20,7 @@ struct Shown {
 
 fn show(model: Model) -> Harness<'static, Shown> {
     let draw = |ui: &mut Ui, shown: &mut Shown| {
-        pages::show(ui, &mut shown.model, &mut |_: &mut Ui| {}, &mut shown.commands);
+        pages::show(ui, &mut shown.model, &mut |_: &mut Ui, _| {}, &mut shown.commands);
     };
     let shown = Shown {
         model,
@@ -209,6 +209,48 @@ fn obs_is_told_where_to_send_to() {
 }
 
 #[test]
+fn obs_may_send_by_srt_from_elsewhere() {
+    let mut harness = show(samples::form_of(Source::Obs));
+    click_first(&mut harness, "Copy");
+    let server = "srt://192.0.2.7:9000?passphrase=6b1f0c9a2e7d54830a1b";
+    assert_eq!(harness.state().commands, [Command::Copy(server.into())]);
+    assert!(harness.query_by_label_contains("stream key empty").is_some());
+    click(&mut harness, "RTMP");
+    click_first(&mut harness, "Copy");
+    let server = "rtmp://192.0.2.7:1935/live";
+    assert_eq!(harness.state().commands[1], Command::Copy(server.into()));
+}
+
+#[test]
+fn a_tuner_s_page_says_what_to_run() {
+    let mut harness = show(samples::form_of(Source::Tuner));
+    assert!(harness.query_by_label("udp://192.0.2.7:1234").is_some());
+    assert!(harness.query_by_label_contains("dvbv5-zap -a 0").is_some());
+    harness.state_mut().model.form.found.tuners.clear();
+    harness.run_steps(2);
+    assert!(harness.query_by_label_contains("No tuner was found").is_some());
+}
+
+#[test]
+fn an_input_is_looked_at_and_let_go() {
+    let mut harness = show(samples::form_of(Source::Test));
+    click(&mut harness, "Preview");
+    assert!(matches!(&harness.state().commands[..], [Command::Preview(form)] if form.source == Source::Test));
+    for leave in ["End the preview", "Settings", "Screen"] {
+        let mut harness = show(samples::previewing(None));
+        click(&mut harness, leave);
+        assert!(harness.state().commands.contains(&Command::EndPreview), "{leave}");
+        assert_eq!(harness.state().model.preview, None);
+    }
+}
+
+#[test]
+fn why_there_is_no_preview_is_said() {
+    let harness = show(samples::previewing(Some("the camera is in use")));
+    assert!(harness.query_by_label("the camera is in use").is_some());
+}
+
+#[test]
 fn the_link_of_a_live_channel_is_copied_with_one_click() {
     let mut harness = show(samples::on_air());
     assert!(harness.query_by_label_contains("room for 4 more").is_some());
@@ -381,6 +423,9 @@ fn all_that_can_be_used_has_a_name_for_screen_readers() {
         samples::leaving(),
         samples::setting_up(samples::account(None)),
         on(Page::Broadcast, samples::empty()),
+        samples::form_of(Source::Obs),
+        samples::form_of(Source::Tuner),
+        samples::previewing(None),
         on(Page::Network, samples::on_air()),
         on(Page::Settings, samples::empty()),
     ] {

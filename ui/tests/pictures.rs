@@ -3,7 +3,7 @@
 
 use banyan_cloud::failure::Why;
 use banyan_tv::look;
-use banyan_tv::model::{Account, Model, Page, samples};
+use banyan_tv::model::{Account, Model, Page, Source, samples};
 use banyan_tv::pages;
 use eframe::egui::{Color32, Theme, Ui, Vec2};
 use egui_kittest::{Harness, SnapshotResults};
@@ -25,6 +25,15 @@ fn states() -> Vec<(&'static str, Model)> {
         ("sponsor-asked", samples::asked()),
         ("sponsor-leaving", samples::leaving()),
         ("broadcast-form", on(Page::Broadcast, samples::known())),
+        ("broadcast-srt", samples::form_of(Source::Obs)),
+        ("broadcast-tuner", samples::form_of(Source::Tuner)),
+        ("broadcast-preview", samples::previewing(None)),
+        (
+            "broadcast-preview-busy",
+            samples::previewing(Some(
+                "/dev/video0 is in use by another program; end that one, or choose another camera",
+            )),
+        ),
         ("broadcast-live", samples::on_air()),
         ("network-empty", on(Page::Network, samples::empty())),
         ("network-live", on(Page::Network, samples::on_air())),
@@ -52,7 +61,7 @@ fn states() -> Vec<(&'static str, Model)> {
 
 fn picture(name: &str, model: &Model, theme: Theme, size: Vec2, scale: f32) -> egui_kittest::SnapshotResult {
     let draw = |ui: &mut Ui, model: &mut Model| {
-        let mut screen = |ui: &mut Ui| {
+        let mut screen = |ui: &mut Ui, _| {
             let rect = ui.max_rect().shrink(24.0);
             ui.painter()
                 .rect_filled(rect, 0.0, Color32::from_rgb(0x2b, 0x4a, 0x6b));

@@ -54,6 +54,27 @@ fn it_broadcasts_a_file_that_others_watch() {
 }
 
 #[test]
+fn a_broadcaster_sees_its_picture_before_and_on_the_air() {
+    let desk = Desk::new("previews");
+    desk.app(&[]);
+    let mut model = Model::default();
+    desk.click(Spot::of(&mut model, "Broadcast"));
+    model.page = Page::Broadcast;
+    desk.click(Spot::of(&mut model, Source::Test.title()));
+    model.form.source = Source::Test;
+    desk.click(Spot::of(&mut model, "Preview"));
+    desk.see("the input", SOON, |picture| picture.has_small_bars(&BARS));
+    desk.click(Spot::of(&mut model, "Settings"));
+    desk.see("the settings", SOON, |picture| !picture.has_small_bars(&BARS));
+    model.page = Page::Settings;
+    desk.click(Spot::of(&mut model, "Broadcast"));
+    desk.click_primary("Go live");
+    desk.see("what is on the air", SOON, |picture| {
+        picture.has_small_bars(&BARS)
+    });
+}
+
+#[test]
 fn what_a_screen_shows_is_broadcast() {
     let desk = Desk::new("screen");
     let link = desk.broadcast(&[&format!("screen:{}?rate=10", desk.display())]);

@@ -1,5 +1,6 @@
 //! A running broadcast: an input, a broadcaster, and what is said of both.
 
+use super::monitor::Monitor;
 use super::teller::Teller;
 use super::{Look, ORDERS_MAX, Order, Orders, Session};
 use crate::channel::{Channel, KEY_FILE};
@@ -50,7 +51,8 @@ pub fn start(config: &config::Broadcast, folders: &Folders, began: Instant) -> R
         teller,
         outcome: None,
     };
-    let said = feed(input, handle.commands.clone());
+    let monitor = config.player.clone().map(Monitor::new);
+    let said = feed(input, handle.commands.clone(), monitor);
     Ok(Session {
         orders,
         notices,
@@ -60,7 +62,7 @@ pub fn start(config: &config::Broadcast, folders: &Folders, began: Instant) -> R
     })
 }
 
-fn open(config: &config::Broadcast) -> Result<Ingest, Error> {
+pub(super) fn open(config: &config::Broadcast) -> Result<Ingest, Error> {
     let mode = match config.picture {
         Picture::Auto => Mode::Auto,
         Picture::Copy => Mode::Copy,
@@ -150,10 +152,17 @@ enum Said {
 }
 
 /// Starts the thread that hands packets from the input to the broadcaster; when the broadcaster is busy, the input waits.
-fn feed(input: Ingest, commands: mpsc::Sender<Command>) -> mpsc::Receiver<Said> {
+fn feed(
+    input: Ingest,
+    commands: mpsc::Sender<Command>,
+    mut monitor: Option<Monitor>,
+) -> mpsc::Receiver<Said> {
     let (said, heard) = mpsc::channel(SAID_MAX);
     let thread = std::thread::Builder::new().name("feed".into()).spawn(move || {
         for event in input.events() {
+            if let Some(monitor) = &mut monitor {
+                monitor.see(&event);
+            }
             let goes_on = match event {
                 IngestEvent::Tiers(tiers) => {
                     commands.blocking_send(Command::Tiers(tiers)).is_ok()

@@ -1,15 +1,18 @@
 //! Runs the sessions on threads of its own, and tells what happens.
 
+mod airing;
 mod awake;
 mod relays;
 mod running;
 mod watching;
 
-use crate::model::{Command, News, Reply, Settings};
+use crate::model::{Command, Form, News, Reply, Settings};
 use awake::Awake;
 use banyan::folders::Folders;
+use banyan::inputs;
 use banyan::player::Player;
 use banyan::session::Order;
+use banyan::session::preview::Preview;
 use running::Running;
 use std::io;
 use std::sync::{Arc, mpsc as std_mpsc};
@@ -49,6 +52,8 @@ impl Tell {
 enum Job {
     Do(Command),
     Watch(String, Player),
+    Preview(Box<Form>, Player),
+    GoLive(Box<Form>, Player),
     KeepAwake(bool),
 }
 
@@ -84,7 +89,9 @@ impl Backend {
             folders,
             settings,
             viewer: None,
+            preview: None,
             broadcast: None,
+            passphrase: inputs::passphrase(),
             tell,
             awake: Awake::default(),
         };
@@ -105,6 +112,16 @@ impl Backend {
     /// Joins the channel of `link` and plays it into `player`; whatever is watched is left.
     pub fn watch(&self, link: String, player: Player) {
         self.give(Job::Watch(link, player));
+    }
+
+    /// Looks at the input of a broadcast, by `player`.
+    pub fn preview(&self, form: Box<Form>, player: Player) {
+        self.give(Job::Preview(form, player));
+    }
+
+    /// Goes on the air; `player` shows it here.
+    pub fn go_live(&self, form: Box<Form>, player: Player) {
+        self.give(Job::GoLive(form, player));
     }
 
     /// Keeps the screen awake, or lets it sleep again.
@@ -152,7 +169,10 @@ struct Worker {
     folders: Folders,
     settings: Settings,
     viewer: Option<Running>,
+    preview: Option<Preview>,
     broadcast: Option<Running>,
+    /// What who sends by SRT from elsewhere has to know.
+    passphrase: String,
     tell: Tell,
     awake: Awake,
 }
@@ -167,6 +187,8 @@ impl Worker {
                 job = given.recv() => match job {
                     Some(Job::Do(command)) => self.obey(command).await,
                     Some(Job::Watch(link, player)) => self.watch(&link, player).await,
+                    Some(Job::Preview(form, player)) => self.preview(&form, player).await,
+                    Some(Job::GoLive(form, player)) => self.go_live(&form, player).await,
                     Some(Job::KeepAwake(awake)) => self.awake.keep(awake),
                     None => break,
                 },
@@ -184,7 +206,7 @@ impl Worker {
         match command {
             Command::Leave => self.leave().await,
             Command::LookForInputs => self.look_for_inputs(),
-            Command::GoLive(form) => self.go_live(*form),
+            Command::EndPreview => self.end_preview().await,
             Command::EndBroadcast => self.off_air().await,
             Command::Answer(id, reply) => self.answer(id, reply).await,
             Command::Relay(order) => self.relays(order).await,
@@ -193,6 +215,8 @@ impl Worker {
             Command::CheckAccount(region) => self.check_account(region),
             // The window's own affair.
             Command::Watch(_)
+            | Command::Preview(_)
+            | Command::GoLive(_)
             | Command::Player(_)
             | Command::FullScreen(_)
             | Command::Copy(_)

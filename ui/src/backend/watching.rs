@@ -1,13 +1,12 @@
-//! Joining a channel, and going on the air.
+//! Joining a channel.
 
 use super::Worker;
-use super::running::{BROADCASTER, Running, VIEWER};
-use crate::model::{Form, Gravity, News, Provider, Quality, RTMP_PORT, Settings, SponsorWish, Terms};
+use super::running::{Running, VIEWER};
+use crate::model::{News, Provider, Settings, SponsorWish, Terms};
 use banyan::args;
-use banyan::config::{self, Picture};
+use banyan::config;
 use banyan::error::Error;
 use banyan::file;
-use banyan::inputs;
 use banyan::player::Player;
 use banyan_cloud::money::Usd;
 use std::time::Instant;
@@ -30,34 +29,6 @@ impl Worker {
         config.player = Some(player);
         let session = banyan::session::watch::start(config, &self.folders, Instant::now()).await?;
         Ok(Running::follow(session, VIEWER, self.tell.clone()))
-    }
-
-    /// Sees what there is for a broadcast.
-    pub(super) fn look_for_inputs(&self) {
-        let (cameras, reached_at) = (inputs::cameras(), inputs::reached_at(RTMP_PORT));
-        self.tell.tell(News::Inputs(cameras, reached_at));
-    }
-
-    /// Goes on the air.
-    pub(super) fn go_live(&mut self, form: Form) {
-        if self.broadcast.is_some() {
-            return;
-        }
-        match self.open(&form) {
-            Ok(broadcast) => self.broadcast = Some(broadcast),
-            Err(why) => self.tell.tell(News::OffAir(Some(why))),
-        }
-    }
-
-    fn open(&self, form: &Form) -> Result<Running, String> {
-        let config = broadcast(form)?;
-        let session = banyan::session::broadcast::start(&config, &self.folders, Instant::now());
-        let session = session.map_err(|error| error.to_string())?;
-        self.tell.tell(News::Say(
-            Gravity::Note,
-            "You are on the air as soon as the first picture comes in.".into(),
-        ));
-        Ok(Running::follow(session, BROADCASTER, self.tell.clone()))
     }
 }
 
@@ -116,24 +87,4 @@ fn watch_args(link: &str, settings: &Settings) -> args::Watch {
 
 fn duration(seconds: f32) -> banyan_protocol::time::Duration {
     banyan_protocol::time::Duration::from_millis((seconds * 1000.0).round() as u64)
-}
-
-fn broadcast(form: &Form) -> Result<config::Broadcast, String> {
-    let input = form.resolve()?;
-    let arguments = args::Broadcast {
-        input: Some(input),
-        title: Some(form.title.trim().into()),
-        uplink: form.uplink()?,
-        looped: form.looped,
-        private: form.private,
-        ..args::Broadcast::default()
-    };
-    let config = config::Broadcast::resolve(arguments, file::Broadcast::default());
-    let mut config = config.map_err(|error| error.to_string())?;
-    config.picture = match form.quality {
-        Quality::Auto => Picture::Auto,
-        Quality::Encode => Picture::Transcode,
-        Quality::Copy => Picture::Copy,
-    };
-    Ok(config)
 }

@@ -17,8 +17,12 @@ pub enum Command {
     Player(PlayerOrder),
     /// Let the picture fill the screen, or the window again.
     FullScreen(bool),
-    /// See which cameras there are.
+    /// See which inputs there are.
     LookForInputs,
+    /// Look at the input of this broadcast.
+    Preview(Box<Form>),
+    /// Look at it no longer.
+    EndPreview,
     /// Go on the air.
     GoLive(Box<Form>),
     /// End the broadcast.

@@ -4,6 +4,7 @@ pub mod account;
 mod broadcasting;
 mod channels;
 mod command;
+mod form;
 mod history;
 mod news;
 pub mod own;
@@ -14,10 +15,10 @@ mod sponsoring;
 mod watching;
 
 pub use account::{Account, Looked, SetUp};
-pub(crate) use broadcasting::RTMP_PORT;
-pub use broadcasting::{Broadcasting, Form, Quality, Source};
+pub use broadcasting::{Broadcasting, Preview};
 pub use channels::{Channel, Channels};
 pub use command::{Command, PlayerOrder, RelayOrder};
+pub use form::{Form, Inputs, Push, Quality, Source};
 pub use history::{History, Sample};
 pub use news::News;
 pub use own::Leaving;
@@ -102,6 +103,8 @@ pub struct Model {
     pub watching: Option<Watching>,
     /// What the next broadcast will be.
     pub form: Form,
+    /// The input that is looked at before that.
+    pub preview: Option<Preview>,
     /// The broadcast that is on the air.
     pub broadcasting: Option<Broadcasting>,
     /// The request to sponsor that is open.
@@ -146,6 +149,7 @@ impl Model {
             page: Page::default(),
             link: String::new(),
             watching: None,
+            preview: None,
             broadcasting: None,
             request: None,
             trees: None,

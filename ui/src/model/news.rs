@@ -1,12 +1,10 @@
 //! What happened, as the backend tells it, and what it changes.
 
-use super::{Account, Broadcasting, Gravity, Model, Playing, Relays, Request, Terms};
-use banyan::inputs::Camera;
+use super::{Account, Broadcasting, Gravity, Inputs, Model, Playing, Relays, Request, Terms};
 use banyan::notice::{Notice, Own};
 use banyan::snapshot::Snapshot;
 use banyan::trees::Trees;
 use banyan_protocol::event::Event;
-use std::net::SocketAddr;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,8 +31,10 @@ pub enum News {
     Relays(Relays),
     /// Whether the cloud account is ready.
     Account(Account),
-    /// Cameras that there are, and where OBS on another computer finds this one.
-    Inputs(Vec<Camera>, Vec<SocketAddr>),
+    /// What there is for a broadcast.
+    Inputs(Inputs),
+    /// Why there is nothing to see of the input that is looked at, or that there is.
+    Preview(Option<String>),
     /// Something to say.
     Say(Gravity, String),
 }
@@ -54,8 +54,11 @@ impl Model {
             News::Second(now) => self.second(now),
             News::Relays(relays) => self.relays = relays,
             News::Account(account) => self.account = account,
-            News::Inputs(cameras, reached_at) => {
-                (self.form.cameras, self.form.reached_at) = (cameras, reached_at);
+            News::Inputs(found) => self.form.found = found,
+            News::Preview(trouble) => {
+                if let Some(preview) = &mut self.preview {
+                    preview.trouble = trouble;
+                }
             }
             News::Say(gravity, text) => self.say(gravity, text),
         }

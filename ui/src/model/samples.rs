@@ -310,6 +310,37 @@ pub fn on_air() -> Model {
     }
 }
 
+/// The form with this source, as far as it can be filled in.
+pub fn form_of(source: Source) -> Model {
+    let mut model = known();
+    model.page = Page::Broadcast;
+    model.form.source = source;
+    model.form.push = Push::Srt;
+    model.form.from_elsewhere = true;
+    model.form.found = Inputs {
+        tuners: vec![0],
+        reached_at: vec!["192.0.2.7".parse().expect("an address")],
+        passphrase: "6b1f0c9a2e7d54830a1b".into(),
+        ..Inputs::default()
+    };
+    model
+}
+
+/// An input is looked at, or cannot be.
+pub fn previewing(trouble: Option<&str>) -> Model {
+    let mut model = form_of(Source::Test);
+    let height = if trouble.is_none() { 720 } else { 0 };
+    model.preview = Some(Preview {
+        player: player::State {
+            width: height * 16 / 9,
+            height,
+            ..player::State::default()
+        },
+        trouble: trouble.map(Into::into),
+    });
+    model
+}
+
 /// Five minutes of a channel with a dip in the middle.
 pub fn history() -> History {
     let mut history = History::default();

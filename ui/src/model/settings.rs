@@ -1,6 +1,6 @@
 //! What the person prefers; kept between runs.
 
-use super::broadcasting::uplink;
+use super::form::uplink;
 use serde::{Deserialize, Serialize};
 
 /// Light or dark.

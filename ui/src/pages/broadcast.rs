@@ -1,39 +1,31 @@
 //! One's own channel: the way on the air, and how it is there.
 
+use super::{Screen, preview, sources};
 use crate::look::{FAR, NEAR, palette};
 use crate::model::{Broadcasting, Command, Form, Model, Quality, Source};
 use crate::widgets::{card, field, heading, meter, page, primary, quiet, share};
 use banyan_protocol::units::Bitrate;
-use eframe::egui::{ComboBox, RichText, Ui};
+use eframe::egui::{RichText, Ui};
 
 /// A stream of usual quality, to say what an uplink bears before there is one: 720p.
 const USUAL_STREAM: Bitrate = Bitrate(3_000_000);
 
-pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
+/// The least width for two things beside each other.
+const BESIDE: f32 = 560.0;
+
+pub(super) fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
     match model.broadcasting.clone() {
-        Some(on_air) => page(ui, "You are on the air", |ui| live(ui, &on_air, out)),
-        None => page(ui, "Broadcast", |ui| form(ui, &mut model.form, out)),
+        Some(on_air) => page(ui, "You are on the air", |ui| live(ui, &on_air, screen, out)),
+        None => page(ui, "Broadcast", |ui| form(ui, model, screen, out)),
     }
 }
 
-fn form(ui: &mut Ui, form: &mut Form, out: &mut Vec<Command>) {
-    card(ui, |ui| {
-        heading(ui, "Where does the picture come from?");
-        ui.horizontal_wrapped(|ui| {
-            for source in Source::ALL {
-                let chosen = form.source == source;
-                if ui.selectable_label(chosen, source.title()).clicked() && !chosen {
-                    form.source = source;
-                    form.input.clear();
-                }
-            }
-        });
-        ui.add_space(NEAR);
-        input(ui, form, out);
-    });
+fn form(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
+    card(ui, |ui| source(ui, model, screen, out));
     ui.add_space(NEAR);
-    card(ui, |ui| channel(ui, form));
+    card(ui, |ui| channel(ui, &mut model.form));
     ui.add_space(NEAR);
+    let form = &mut model.form;
     if let Some(complaint) = &form.complaint {
         ui.colored_label(palette(ui.ctx()).bad, complaint);
     }
@@ -42,96 +34,28 @@ fn form(ui: &mut Ui, form: &mut Form, out: &mut Vec<Command>) {
     }
 }
 
-fn input(ui: &mut Ui, form: &mut Form, out: &mut Vec<Command>) {
-    match form.source {
-        Source::Obs => {
-            ui.checkbox(&mut form.from_elsewhere, "OBS runs on another computer");
-            push(ui, &form.push_addresses(), out);
-            if form.from_elsewhere {
-                ui.label(
-                    RichText::new(
-                        "Whoever reaches this computer can send then: stream keys are not checked.",
-                    )
-                    .weak(),
-                );
+fn source(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
+    let form = &mut model.form;
+    let before = (form.resolve(), form.looped);
+    heading(ui, "Where does the picture come from?");
+    ui.horizontal_wrapped(|ui| {
+        for source in Source::ALL {
+            let chosen = form.source == source;
+            if ui.selectable_label(chosen, source.title()).clicked() && !chosen {
+                form.source = source;
+                form.input.clear();
             }
-        }
-        Source::File => {
-            dropped(ui, form);
-            field::text(
-                ui,
-                "Path of the file, or drop it on this window",
-                "/home/me/film.mkv",
-                &mut form.input,
-            );
-            ui.checkbox(&mut form.looped, "Begin again when it ends");
-        }
-        Source::Camera => camera(ui, form),
-        Source::Screen => {
-            field::text(ui, "Which display (empty: the first)", ":0", &mut form.input);
-        }
-        Source::Address => {
-            field::text(
-                ui,
-                "Address that FFmpeg opens",
-                "rtsp://camera.local/stream",
-                &mut form.input,
-            );
-        }
-        Source::Tuner => {
-            field::text(
-                ui,
-                "UDP port that the tuner sends to (empty: 1234)",
-                "1234",
-                &mut form.input,
-            );
-        }
-        Source::Test => {
-            ui.label("A moving pattern and a tone, to try things out.");
-        }
-    }
-}
-
-/// A file that was dropped on the window is the input.
-fn dropped(ui: &Ui, form: &mut Form) {
-    let file = ui.input(|input| input.raw.dropped_files.first().cloned());
-    if let Some(file) = file {
-        form.input = file.path().to_string_lossy().into_owned();
-    }
-}
-
-fn push(ui: &mut Ui, addresses: &[(&'static str, String)], out: &mut Vec<Command>) {
-    ui.label("In OBS: Settings, Stream, Service “Custom”. Then start streaming there.");
-    for (name, address) in addresses {
-        ui.horizontal_wrapped(|ui| {
-            ui.label(*name);
-            ui.label(RichText::new(address).monospace());
-            if quiet(ui, "Copy").on_hover_text(*name).clicked() {
-                out.push(Command::Copy(address.clone()));
-            }
-        });
-    }
-}
-
-fn camera(ui: &mut Ui, form: &mut Form) {
-    if form.cameras.is_empty() {
-        ui.colored_label(
-            palette(ui.ctx()).warn,
-            "No camera or capture card was found. Plug one in, or close the program that uses it.",
-        );
-        return;
-    }
-    let chosen = form.cameras.iter().find(|camera| camera.input == form.input);
-    let shown = chosen.map_or("Choose one", |camera| &camera.name).to_string();
-    let label = ui.label("Camera");
-    let list = ComboBox::from_id_salt("camera").selected_text(shown);
-    let list = list.show_ui(ui, |ui| {
-        for camera in &form.cameras {
-            let name = format!("{} ({})", camera.name, camera.input);
-            ui.selectable_value(&mut form.input, camera.input.clone(), name);
         }
     });
-    list.response.labelled_by(label.id);
+    ui.add_space(NEAR);
+    sources::input(ui, form, out);
+    let is_another = before != (form.resolve(), form.looped);
+    if is_another && model.preview.take().is_some() {
+        out.push(Command::EndPreview);
+    }
+    if model.form.can_preview() {
+        preview::before(ui, model, screen, out);
+    }
 }
 
 fn channel(ui: &mut Ui, form: &mut Form) {
@@ -164,7 +88,7 @@ const QUALITIES: [(Quality, &str); 3] = [
     (Quality::Copy, "As it comes, nothing beside it"),
 ];
 
-fn live(ui: &mut Ui, on_air: &Broadcasting, out: &mut Vec<Command>) {
+fn live(ui: &mut Ui, on_air: &Broadcasting, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
     let colours = palette(ui.ctx());
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new("ON AIR").strong().color(colours.bad));
@@ -180,15 +104,29 @@ fn live(ui: &mut Ui, on_air: &Broadcasting, out: &mut Vec<Command>) {
         );
     }
     if !on_air.push.is_empty() {
-        card(ui, |ui| push(ui, &on_air.push, out));
+        card(ui, |ui| sources::push(ui, &on_air.push, out));
     }
-    card(ui, |ui| capacity(ui, on_air));
+    picture_and_capacity(ui, on_air, screen);
     ui.add_space(FAR / 2.0);
     match &on_air.link {
         Some(link) => card(ui, |ui| share(ui, link, out)).inner,
         None => {
             ui.spinner();
         }
+    }
+}
+
+/// Beside each other where there is room.
+fn picture_and_capacity(ui: &mut Ui, on_air: &Broadcasting, screen: &mut Screen<'_>) {
+    let name = "Your own picture";
+    if ui.available_width() < BESIDE {
+        preview::picture(ui, &on_air.player, name, screen);
+        card(ui, |ui| capacity(ui, on_air));
+    } else {
+        ui.columns(2, |sides| {
+            preview::picture(&mut sides[0], &on_air.player, name, screen);
+            card(&mut sides[1], |ui| capacity(ui, on_air));
+        });
     }
 }
 

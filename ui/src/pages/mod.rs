@@ -6,8 +6,10 @@ mod broadcast;
 mod home;
 mod network;
 mod own;
+mod preview;
 mod relays;
 mod settings;
+mod sources;
 mod watch;
 
 use crate::look::{NARROW, NEAR, palette};
@@ -17,8 +19,17 @@ use eframe::egui::{
     CentralPanel, Frame, Key, KeyboardShortcut, Modifiers, Panel, RichText, TextStyle, Ui, Vec2,
 };
 
-/// What draws the picture of a channel: the app's player, or a still for tests.
-pub type Screen<'a> = dyn FnMut(&mut Ui) + 'a;
+/// Which picture is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// That of the channel that is watched.
+    Channel,
+    /// That of one's own broadcast, or of what is to be one.
+    Own,
+}
+
+/// What draws a picture: the app's players, or a still for tests.
+pub type Screen<'a> = dyn FnMut(&mut Ui, Shown) + 'a;
 
 /// Draws everything. What the person wants goes to `out`.
 pub fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
@@ -42,7 +53,7 @@ fn window(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec
         match model.page {
             Page::Watch if model.watching.is_some() => watch::show(ui, model, screen, out),
             Page::Watch => home::show(ui, model, out),
-            Page::Broadcast => broadcast::show(ui, model, out),
+            Page::Broadcast => broadcast::show(ui, model, screen, out),
             Page::Network => network::show(ui, model),
             Page::Relays => relays::show(ui, model, out),
             Page::Settings => settings::show(ui, model, out),
@@ -92,6 +103,10 @@ fn pages(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
         };
         if ui.selectable_label(model.page == page, text).clicked() {
             model.page = page;
+            // A camera that nobody looks at is let go.
+            if page != Page::Broadcast && model.preview.take().is_some() {
+                out.push(Command::EndPreview);
+            }
             match page {
                 Page::Broadcast => out.push(Command::LookForInputs),
                 Page::Relays => out.push(Command::Relay(RelayOrder::Look)),

@@ -1,6 +1,6 @@
 //! The channel that is watched: the picture, what can be done with it, and how it is.
 
-use super::{Screen, own};
+use super::{Screen, Shown, own};
 use crate::look::{FAR, NEAR, palette};
 use crate::model::{Command, Leaving, Model, PlayerOrder, Playing, Watching};
 use crate::widgets::{primary, quiet};
@@ -144,7 +144,7 @@ fn picture(
         Playing::Ended => ended(ui, rect, watching, out),
         Playing::Joining => say(ui, rect, "Joining the channel …"),
         _ => {
-            screen(&mut ui.new_child(UiBuilder::new().max_rect(rect)));
+            screen(&mut ui.new_child(UiBuilder::new().max_rect(rect)), Shown::Channel);
             if let Some(error) = &watching.player.error {
                 say(ui, rect, error);
             } else if watching.playing() == Playing::Stalled {

@@ -56,13 +56,22 @@ impl Picture {
 
     /// Whether some line shows these colours one after the other, from left to right, each over a good part of it.
     pub(crate) fn has_bars(&self, bars: &[[u8; 3]]) -> bool {
+        self.has_bars_of(bars, SIZE[0] / 15)
+    }
+
+    /// The same of a picture that is a part of the window.
+    pub(crate) fn has_small_bars(&self, bars: &[[u8; 3]]) -> bool {
+        self.has_bars_of(bars, SIZE[0] / 30)
+    }
+
+    fn has_bars_of(&self, bars: &[[u8; 3]], least: usize) -> bool {
         (0..SIZE[1]).step_by(20).any(|y| {
             let mut next = 0;
             let mut wide = 0;
             for x in 0..SIZE[0] {
                 if next < bars.len() && is_near(self.at(x, y), bars[next]) {
                     wide += 1;
-                    if wide >= SIZE[0] / 15 {
+                    if wide >= least {
                         (next, wide) = (next + 1, 0);
                     }
                 }

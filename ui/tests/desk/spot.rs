@@ -48,7 +48,7 @@ type Drawn = (Model, Vec<Command>);
 
 fn draw(model: &Model) -> Harness<'static, Drawn> {
     let draw = |ui: &mut Ui, (model, commands): &mut Drawn| {
-        pages::show(ui, model, &mut |_: &mut Ui| {}, commands);
+        pages::show(ui, model, &mut |_: &mut Ui, _| {}, commands);
     };
     let mut harness = Harness::builder()
         .with_size(Vec2::new(SIZE[0] as f32, SIZE[1] as f32))
