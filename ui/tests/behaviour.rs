@@ -42,7 +42,7 @@ fn click(harness: &mut Harness<'_, Shown>, label: &str) {
 /// The first of several of the same name.
 fn click_first(harness: &mut Harness<'_, Shown>, label: &str) {
     let mut all = harness.get_all_by_role_and_label(Role::Button, label);
-    all.next().unwrap().click();
+    all.next().expect("there is one").click();
     drop(all);
     harness.run_steps(3);
 }
