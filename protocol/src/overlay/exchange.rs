@@ -126,17 +126,23 @@ impl Overlay {
     fn exchanges(&self, now: Instant, aim: Aim, sizes: &Sizes, worth_least: i64) -> Vec<Exchange> {
         let free = |child: MemberIndex| self.is_free(now, aim, child);
         let parents: Vec<MemberIndex> = self.able_parents(now);
-        let mut found = Vec::new();
-        for from in &parents {
-            let best = parents
-                .iter()
-                .filter(|to| *to != from)
-                .filter_map(|to| self.best_between(&free, sizes, *from, *to))
+        // Each pair is looked at from either side.
+        let between = |from| {
+            move |to| {
+                (from != to)
+                    .then(|| self.best_step(&free, sizes, from, to))
+                    .flatten()
+            }
+        };
+        let steps = |from: &MemberIndex| parents.iter().copied().map(between(*from)).collect();
+        let steps: Vec<Vec<Option<Step>>> = parents.iter().map(steps).collect();
+        let best = |from: usize| {
+            (0..parents.len())
+                .filter_map(|to| self.best_between(sizes, steps[from][to]?, steps[to][from]))
                 .filter(|exchange| exchange.worth >= worth_least)
-                .max_by_key(|exchange| exchange.worth);
-            found.extend(best);
-        }
-        found
+                .max_by_key(|exchange| exchange.worth)
+        };
+        (0..parents.len()).filter_map(best).collect()
     }
 
     fn carries_any(&self, member: MemberIndex) -> bool {
@@ -161,21 +167,16 @@ impl Overlay {
         all
     }
 
-    fn best_between(
-        &self,
-        free: &impl Fn(MemberIndex) -> bool,
-        sizes: &Sizes,
-        from: MemberIndex,
-        to: MemberIndex,
-    ) -> Option<Exchange> {
-        let there = self.best_step(free, sizes, from, to)?;
+    /// What two parents exchange, when the best steps one way and the other are these.
+    fn best_between(&self, sizes: &Sizes, there: Step, back: Option<Step>) -> Option<Exchange> {
         let roomy = self.has_room(&Exchange::of(there, None));
-        let back = self
-            .best_step(free, sizes, to, from)
-            .filter(|back| back.child != there.child && (!roomy || self.worth(sizes, &[*back]) > 0));
+        let back =
+            back.filter(|back| back.child != there.child && (!roomy || self.worth(sizes, &[*back]) > 0));
         let mut exchange = Exchange::of(there, back);
-        let steps: Vec<Step> = [Some(there), back].into_iter().flatten().collect();
-        exchange.worth = self.worth(sizes, &steps);
+        exchange.worth = match back {
+            Some(back) => self.worth(sizes, &[there, back]),
+            None => self.worth(sizes, &[there]),
+        };
         (roomy || self.has_room(&exchange)).then_some(exchange)
     }
 
@@ -206,9 +207,10 @@ impl Overlay {
     ) -> Option<Step> {
         let mut best: Option<(i64, Step)> = None;
         for (stripe, place) in self.member(from).places_with_index() {
-            if self.member(to).place(stripe).is_none() {
+            if place.children.is_empty() || self.member(to).place(stripe).is_none() {
                 continue;
             }
+            let edges = self.edges_worth(stripe, from, to);
             for child in place.children.iter().copied() {
                 let step = Step {
                     stripe,
@@ -216,7 +218,7 @@ impl Overlay {
                     from,
                     to,
                 };
-                let worth = self.worth(sizes, &[step]);
+                let worth = edges.relief + edges.levels * sizes.below(child, stripe);
                 let better = best.is_none_or(|(most, _)| worth > most);
                 if better && free(child) && self.may_step(step) {
                     best = Some((worth, step));

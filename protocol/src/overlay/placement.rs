@@ -117,13 +117,28 @@ impl Overlay {
     /// counts as a level deeper, and one that keeps no reserve as three; then the one with most room. Who is interior elsewhere comes last. `None` if
     /// nobody has room.
     pub fn free_seat(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
+        self.free_seat_among(&self.with_room(stripe), child, stripe)
+    }
+
+    /// Who has room for one more child on `stripe`.
+    pub(super) fn with_room(&self, stripe: StripeIndex) -> Vec<MemberIndex> {
         let slot = self.stripes.slot(stripe);
         let has_room = |parent: &MemberIndex| {
-            self.member(*parent).full_until.is_none()
+            self.member(*parent).free() >= slot
+                && self.member(*parent).full_until.is_none()
                 && self.serves(*parent)
-                && self.member(*parent).free() >= slot
                 && self.free_for(*parent, stripe) >= slot + self.expected(*parent, stripe)
         };
+        self.present().filter(has_room).collect()
+    }
+
+    /// The same when it is known who has [room](Self::with_room): to look for many children's seats, the members are gone through once.
+    pub(super) fn free_seat_among(
+        &self,
+        roomy: &[MemberIndex],
+        child: MemberIndex,
+        stripe: StripeIndex,
+    ) -> Option<MemberIndex> {
         let key = |parent: &MemberIndex| {
             let member = self.member(*parent);
             let depth = member.place(stripe).map_or(0, |place| place.depth);
@@ -133,7 +148,8 @@ impl Overlay {
             (paid, opening == 2, cost, Reverse(member.free()), *parent)
         };
         let fits = |parent: &MemberIndex| self.may_hang(child, stripe, *parent);
-        least(self.present().filter(has_room), key, fits)
+        let receives = |parent: &MemberIndex| self.member(*parent).place(stripe).is_some();
+        least(roomy.iter().copied().filter(receives), key, fits)
     }
 
     /// What the children of those who are held to have failed take of a member's uplink at this moment, as their spare, and
@@ -224,8 +240,12 @@ impl Overlay {
             place.is_some_and(|place| place.children.is_empty())
         };
         let key = |seat: &Takeover| self.takeover_key(stripe, seat);
+        let roomy = self.with_room(stripe);
         let fits = |seat: &Takeover| {
-            self.may_take(newcomer, stripe, seat) && self.seat_for_sitter(newcomer, stripe, *seat).is_some()
+            self.may_take(newcomer, stripe, seat)
+                && self
+                    .seat_for_sitter_among(&roomy, newcomer, stripe, *seat)
+                    .is_some()
         };
         least(self.seats(stripe).filter(childless), key, fits)
     }
@@ -293,27 +313,33 @@ impl Overlay {
         let parent = self.member(child).place(stripe)?.parent?;
         let (handy, loads) = (self.handy(child, parent), self.spare_loads(parent));
         let slot = self.stripes.slot(stripe);
-        let key = |spare: &MemberIndex| {
-            let member = self.member(*spare);
-            let depth = member.place(stripe).map_or(0, |place| place.depth);
+        let load_of = |spare: &MemberIndex| {
             let load = loads.iter().find(|(other, _)| other == spare);
-            let load = load.map_or(0, |(_, load)| *load);
+            load.map_or(0, |(_, load)| *load)
+        };
+        let first = |spare: &MemberIndex| {
             (
-                self.free_for(*spare, stripe) < slot * u64::from(load + 1),
+                self.free_for(*spare, stripe) < slot * u64::from(load_of(spare) + 1),
                 *spare == MemberIndex::SOURCE,
                 self.is_relay(*spare),
                 self.needs_rise(child, stripe, *spare),
                 !handy.contains(spare),
+            )
+        };
+        let then = |spare: &MemberIndex| {
+            let member = self.member(*spare);
+            let depth = member.place(stripe).map_or(0, |place| place.depth);
+            (
                 !self.has_met(child, *spare),
                 self.opening(member, *spare, stripe),
                 depth,
-                load,
+                load_of(spare),
                 *spare,
             )
         };
         let receives = |spare: &MemberIndex| self.member(*spare).place(stripe).is_some();
         let fits = |spare: &MemberIndex| self.may_be_spare(child, stripe, parent, *spare);
-        least(self.present().filter(receives), key, fits)
+        least_in_turn(self.present().filter(receives), first, then, fits)
     }
 
     /// The neighbours of `child` that it does not ask already when that `parent` fails.
@@ -406,4 +432,26 @@ pub(super) fn least<T, K: Ord>(
         }
     }
     best.map(|(_, candidate)| candidate)
+}
+
+/// The same with a key in two parts: the second costs more to find out than the first, and counts only among those whose first is the
+/// same. With thousands of candidates that is few of them.
+fn least_in_turn<T, A: Ord, B: Ord>(
+    candidates: impl Iterator<Item = T>,
+    first: impl Fn(&T) -> A,
+    then: impl Fn(&T) -> B,
+    fits: impl Fn(&T) -> bool,
+) -> Option<T> {
+    let mut best: Option<(A, B, T)> = None;
+    for candidate in candidates {
+        let own = first(&candidate);
+        let wins = match &best {
+            None => true,
+            Some((least, rest, _)) => own < *least || (own == *least && then(&candidate) < *rest),
+        };
+        if wins && fits(&candidate) {
+            best = Some((own, then(&candidate), candidate));
+        }
+    }
+    best.map(|(_, _, candidate)| candidate)
 }

@@ -99,8 +99,10 @@ impl Overlay {
                 self.takeover_key(stripe, seat),
             )
         };
+        let roomy = self.with_room(stripe);
         let fits = |seat: &Takeover| {
-            self.may_take(relay, stripe, seat) && self.seat_for_sitter(relay, stripe, *seat).is_some()
+            self.may_take(relay, stripe, seat)
+                && self.seat_for_sitter_among(&roomy, relay, stripe, *seat).is_some()
         };
         least(self.seats(stripe).filter(given_up), key, fits)
     }

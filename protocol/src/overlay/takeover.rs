@@ -45,11 +45,22 @@ impl Overlay {
         stripe: StripeIndex,
         seat: Takeover,
     ) -> Option<MemberIndex> {
+        self.seat_for_sitter_among(&self.with_room(stripe), newcomer, stripe, seat)
+    }
+
+    /// The same when it is known who has [room](Self::with_room).
+    pub(super) fn seat_for_sitter_among(
+        &self,
+        roomy: &[MemberIndex],
+        newcomer: MemberIndex,
+        stripe: StripeIndex,
+        seat: Takeover,
+    ) -> Option<MemberIndex> {
         let room = self.member(newcomer).free() >= self.stripes.slot(stripe);
         if room && self.may_adopt(newcomer, stripe, seat) {
             return Some(newcomer);
         }
-        self.free_seat(seat.sitter, stripe)
+        self.free_seat_among(roomy, seat.sitter, stripe)
             .or_else(|| self.seat_below(newcomer, stripe, seat.sitter))
     }
 

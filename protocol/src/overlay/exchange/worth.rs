@@ -38,9 +38,18 @@ impl Sizes {
         Self(sizes)
     }
 
-    fn below(&self, member: MemberIndex, stripe: StripeIndex) -> i64 {
+    pub(super) fn below(&self, member: MemberIndex, stripe: StripeIndex) -> i64 {
         self.0[stripe.get()][member.get()].into()
     }
+}
+
+/// What it is worth that a child goes from one parent to another on a stripe, whichever child it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edges {
+    /// The levels by which each receiver below the child comes nearer to the source.
+    pub(super) levels: i64,
+    /// The slots that come free because fewer carry what they do not show, less those that are spent.
+    pub(super) relief: i64,
 }
 
 impl Overlay {
@@ -92,22 +101,25 @@ impl Overlay {
     /// What steps are worth together: the levels that receivers come nearer to the source, and the slots that come free because
     /// fewer carry what they do not show.
     pub(super) fn worth(&self, sizes: &Sizes, steps: &[Step]) -> i64 {
-        let levels = |step: &Step| {
-            let depth = |member| {
-                self.member(member)
-                    .place(step.stripe)
-                    .map_or(0, |place| i64::from(place.depth))
-            };
-            (depth(step.from) - depth(step.to)) * sizes.below(step.child, step.stripe)
-        };
         let back_in_the_same_tree = matches!(steps, [there, back] if there.stripe == back.stripe);
-        let relief = |step: &Step| self.relief(step.from, step.stripe) - self.burden(step.to, step.stripe);
-        let relieved = if back_in_the_same_tree {
-            0
-        } else {
-            steps.iter().map(relief).sum()
+        let worth = |step: &Step| {
+            let edges = self.edges_worth(step.stripe, step.from, step.to);
+            let relieved = if back_in_the_same_tree { 0 } else { edges.relief };
+            relieved + edges.levels * sizes.below(step.child, step.stripe)
         };
-        relieved + steps.iter().map(levels).sum::<i64>()
+        steps.iter().map(worth).sum()
+    }
+
+    /// What it is worth that any child goes from one parent to another.
+    pub(super) fn edges_worth(&self, stripe: StripeIndex, from: MemberIndex, to: MemberIndex) -> Edges {
+        let depth = |member| {
+            let place = self.member(member).place(stripe);
+            place.map_or(0, |place| i64::from(place.depth))
+        };
+        Edges {
+            levels: depth(from) - depth(to),
+            relief: self.relief(from, stripe) - self.burden(to, stripe),
+        }
     }
 
     /// What it is worth that a member has a child less on a stripe: something if it carries the stripe for others only, and the
