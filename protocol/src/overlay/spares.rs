@@ -32,12 +32,16 @@ impl Overlay {
             if !self.member(member).is_present() || !self.has_parent(member, stripe) {
                 continue;
             }
-            let spare = self.best_spare(member, stripe);
-            if let Some(spare) = spare {
-                self.rise_above_spare(member, stripe, spare);
+            match self.best_spare(member, stripe) {
+                Some(spare) => self.name_spare(member, stripe, spare),
+                None => self.set_spare(member, stripe, None),
             }
-            self.set_spare(member, stripe, spare);
         }
+    }
+
+    fn name_spare(&mut self, member: MemberIndex, stripe: StripeIndex, spare: MemberIndex) {
+        self.rise_above_spare(member, stripe, spare);
+        self.set_spare(member, stripe, Some(spare));
     }
 
     fn rise_above_spare(&mut self, member: MemberIndex, stripe: StripeIndex, spare: MemberIndex) {
@@ -59,7 +63,7 @@ impl Overlay {
     }
 
     /// Looks at every spare once more: those that cannot stand in any more are replaced, and if `for_room`, those without
-    /// room too where somebody else has it. Call once a second.
+    /// room too where somebody else whom their members know has it. Call once a second.
     pub fn review_spares(&mut self, for_room: bool) {
         for member in self.others().collect::<Vec<_>>() {
             for stripe in self.stripes.all() {
@@ -91,11 +95,19 @@ impl Overlay {
         }
         let spare = spare.expect("it stands");
         if for_room && self.spare_is_short(parent, spare, stripe, 0) {
-            let better = self.best_spare(member, stripe);
-            if better.is_some_and(|better| !self.spare_is_short(parent, better, stripe, 1)) {
-                self.spareless.insert((member, stripe));
-                self.set_spare(member, stripe, None);
-            }
+            self.find_roomier(member, stripe, parent);
+        }
+    }
+
+    /// Replaces a spare without room by somebody whom the member knows and who has room. It is done at once, so that the next one does
+    /// not count on the same room; and nobody gets to know anybody for that: where uplinks are full, room is now here and now there,
+    /// and an introduction with its handshake costs more than such a spare is worth.
+    fn find_roomier(&mut self, member: MemberIndex, stripe: StripeIndex, parent: MemberIndex) {
+        let roomy = |better: &MemberIndex| {
+            self.has_met(member, *better) && !self.spare_is_short(parent, *better, stripe, 1)
+        };
+        if let Some(better) = self.best_spare(member, stripe).filter(roomy) {
+            self.name_spare(member, stripe, better);
         }
     }
 }

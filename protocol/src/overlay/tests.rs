@@ -237,6 +237,34 @@ fn who_was_given_many_addresses_in_a_minute_is_seated_below_acquaintances_only()
 }
 
 #[test]
+fn a_spare_without_room_gives_way_to_a_neighbour_that_has_it() {
+    let mut overlay = overlay(16);
+    for n in 1..12 {
+        join(&mut overlay, n, 10);
+    }
+    let child = overlay.viewers().last().expect("eleven have joined");
+    let mut places = overlay.member(child).places_with_index();
+    let (stripe, spare) = places
+        .find_map(|(stripe, place)| Some((stripe, place.spare?)))
+        .expect("there is room at some spare");
+    drop(places);
+    let present = |overlay: &Overlay| overlay.member(child).place(stripe).and_then(|place| place.spare);
+    let full = overlay.member(spare).used;
+    overlay.member_mut(spare).granted = full;
+    overlay.review_spares(true);
+    assert_eq!(present(&overlay), Some(spare), "it knows nobody else");
+    for other in overlay.others().collect::<Vec<_>>() {
+        overlay.introduce(NOW, child, other);
+    }
+    overlay.review_spares(false);
+    assert_eq!(present(&overlay), Some(spare), "room is looked for now and then");
+    overlay.review_spares(true);
+    let roomier = present(&overlay).expect("neighbours have room");
+    assert!(roomier != spare && overlay.member(roomier).free() >= SLOT);
+    overlay.check_invariants();
+}
+
+#[test]
 fn a_spare_avoids_the_parent_it_stands_in_for() {
     let mut overlay = overlay(16);
     for n in 1..12 {
