@@ -21,9 +21,9 @@ const HANDSHAKE_MAX: Duration = Duration::from_millis(2_900);
 /// How long each address has before the next is tried as well (RFC 8305 §5, shortened).
 const HEAD_START: Duration = Duration::from_millis(100);
 
-/// A machine of one's own, which boots: when it will answer nobody knows, so that a handshake is begun every second, for so many.
-const OWN_ROUNDS: u32 = 8;
-const OWN_EVERY: Duration = Duration::from_secs(1);
+/// A machine of one's own, which boots: when it will answer nobody knows, so that a handshake is begun again and again, in milliseconds
+/// from the first. A process is there within a tenth of a second or two, and what was sent before is sent again by QUIC only after one.
+const OWN_BEGINS_MS: [u64; 10] = [0, 150, 400, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000];
 
 /// Dials `peer` at `addresses`, best first, and keeps the first that answers with its key. With any key, if no peer is named: it is
 /// a machine of one's own then, at addresses that the person's own provider gave, and however long it is silent, it is dialled.
@@ -36,14 +36,13 @@ pub(crate) async fn dial(
     addresses: Vec<SocketAddr>,
 ) -> Result<Box<Established>, LinkEnd> {
     let mut attempts = JoinSet::new();
-    let rounds = if peer.is_some() { 1 } else { OWN_ROUNDS };
-    let each = |round| {
-        addresses
-            .iter()
-            .enumerate()
-            .map(move |(index, address)| (round, index, *address))
+    let rounds = if peer.is_some() { 1 } else { OWN_BEGINS_MS.len() };
+    let each = |begins: &u64| {
+        let begins = Duration::from_millis(*begins);
+        let in_turn = addresses.iter().zip(0u32..);
+        in_turn.map(move |(address, index)| (begins + HEAD_START * index, *address))
     };
-    for (round, index, address) in (0..rounds).flat_map(each) {
+    for (begins, address) in OWN_BEGINS_MS[..rounds].iter().flat_map(each) {
         let attempt = Attempt {
             quic: endpoint.quic.clone(),
             socket: endpoint.socket.clone(),
@@ -52,7 +51,7 @@ pub(crate) async fn dial(
             address,
         };
         attempts.spawn(async move {
-            sleep(OWN_EVERY * round + HEAD_START * index as u32).await;
+            sleep(begins).await;
             attempt.run().await
         });
     }

@@ -84,6 +84,28 @@ async fn a_machine_of_ones_own_is_found_whenever_it_begins_to_answer() {
 }
 
 #[tokio::test]
+async fn a_process_that_begins_to_listen_a_moment_later_is_not_waited_for_by_quic() {
+    let mut dialler = Puppet::new();
+    let (socket, address) = silence();
+    dialler.dial_any(NAME, &[address]).await;
+    let socket = tokio::net::UdpSocket::from_std(socket).unwrap();
+    socket.recv(&mut [0; 2048]).await.unwrap();
+    let dialled = Instant::now();
+    drop(socket);
+    let _machine = Puppet::with(Config {
+        listen: Some(address),
+        ..Config::default()
+    });
+    assert_eq!(dialler.hear_linked().await.2, address);
+    // The lost one is sent again after a second.
+    assert!(
+        dialled.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        dialled.elapsed()
+    );
+}
+
+#[tokio::test]
 async fn the_address_that_answers_with_the_right_key_is_kept() {
     let (mut dialler, mut acceptor, other) = (Puppet::new(), Puppet::new(), Puppet::new());
     let (_socket, silent) = silence();
