@@ -301,6 +301,7 @@ impl Broadcaster {
         self.joining.remove(&member);
         self.decided.remove(&member);
         self.short.remove(&member);
+        self.falling.remove(&member);
         self.awaiting.remove(&member);
         self.newly_served.remove(&member);
         self.admission.forget(&peer);

@@ -170,6 +170,8 @@ pub struct Broadcaster {
     announced: BTreeSet<PeerId>,
     /// The first and the last time, not long ago, that somebody lost quality.
     degraded: Option<(Instant, Instant)>,
+    /// Who lost quality of late, and when: it has yet to show what it was given instead.
+    falling: BTreeMap<MemberIndex, Instant>,
     /// Since when our own children have been late for what we send beside chunks.
     late_since: Option<Instant>,
     /// What that was a second ago, in wire bytes.
@@ -222,6 +224,7 @@ impl Broadcaster {
             newly_served: BTreeSet::new(),
             announced: BTreeSet::new(),
             degraded: None,
+            falling: BTreeMap::new(),
             late_since: None,
             beside: 0,
             missed_at: None,

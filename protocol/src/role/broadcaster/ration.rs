@@ -21,6 +21,10 @@ const CALM: Duration = Duration::from_millis(750);
 /// However much goes wrong, it is given back after so long.
 const CALM_MAX: Duration = Duration::from_secs(3);
 
+/// Who lost quality has it given back after so long at the earliest: what it missed meanwhile is lost to it, and the lower tier, once it
+/// shows that, leads over the hole.
+const FALLS_FOR: Duration = Duration::from_secs(2);
+
 /// An orphan waits so long for a seat that somebody else is about to leave, before quality is taken from anybody. Its buffer
 /// covers that.
 const SEAT_PATIENCE: Duration = Duration::from_millis(1250);
@@ -146,6 +150,7 @@ impl Broadcaster {
             |(first, last)| if now.since(last) < CALM { first } else { now },
         );
         self.degraded = Some((first, now));
+        self.falling.insert(member, now);
         self.short.entry(member).or_insert(Cause::Lost);
         let orphans = self.overlay.degrade(now, member);
         self.overlay.reseat(now, orphans)
@@ -170,9 +175,12 @@ impl Broadcaster {
 
     /// Likewise, calm or not.
     pub(super) fn promote_all(&mut self, now: Instant) {
+        self.falling.retain(|_, since| now.since(*since) < FALLS_FOR);
         let mut waiting: Vec<MemberIndex> = self.short.keys().copied().collect();
-        waiting
-            .retain(|member| !self.joining.contains_key(member) && self.overlay.member(*member).is_active());
+        waiting.retain(|member| {
+            let waits = self.joining.contains_key(member) || self.falling.contains_key(member);
+            !waits && self.overlay.member(*member).is_active()
+        });
         waiting.sort_by_key(|member| core::cmp::Reverse(self.overlay.claim(*member)));
         for member in waiting {
             self.serve(now, member);
