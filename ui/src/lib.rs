@@ -13,5 +13,6 @@ pub mod pages;
 mod playing;
 pub mod sound;
 pub mod store;
+pub mod trouble;
 pub mod video;
 pub mod widgets;

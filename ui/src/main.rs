@@ -1,9 +1,9 @@
 //! `banyan-tv`: opens the window.
 
-use anyhow::bail;
 use banyan::folders::Folders;
 use banyan_tv::app::App;
 use banyan_tv::args::Args;
+use banyan_tv::trouble;
 use clap::Parser;
 use eframe::NativeOptions;
 use eframe::egui::ViewportBuilder;
@@ -25,7 +25,11 @@ fn main() -> anyhow::Result<ExitCode> {
     );
     match run {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) => bail!("no window can be opened: {error}; `banyan` does the same without one"),
+        Err(error) => {
+            tracing::debug!(%error, "no window");
+            eprintln!("banyan-tv: {}", trouble::words(&error));
+            Ok(ExitCode::FAILURE)
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use banyan_cloud::failure::Why;
 use banyan_tv::look;
 use banyan_tv::model::{
-    Account, Command, Model, Page, PlayerOrder, Provider, RelayOrder, Reply, Source, samples,
+    Account, Command, Gravity, Model, Page, PlayerOrder, Provider, RelayOrder, Reply, Source, samples,
 };
 use banyan_tv::pages;
 use eframe::egui::{DroppedFile, Key, Modifiers, Role, Ui, Vec2};
@@ -121,6 +121,38 @@ fn keys_do_what_buttons_do() {
 }
 
 #[test]
+fn a_picture_that_cannot_be_decoded_is_said_in_its_place_and_read_aloud() {
+    let mut model = samples::watch();
+    let why = "this FFmpeg has no hevc decoder; install a complete one";
+    model.watching.as_mut().unwrap().player.error = Some(why.into());
+    let mut harness = show(model);
+    assert!(harness.query_by_label_contains(why).is_some());
+    // The rest goes on.
+    click(&mut harness, "Mute");
+    assert!(
+        harness
+            .state()
+            .commands
+            .contains(&Command::Player(PlayerOrder::Mute(true)))
+    );
+}
+
+#[test]
+fn what_is_wrong_is_said_where_it_is_seen_and_put_away() {
+    for trouble in [
+        "There is no sound device; the picture plays without sound.",
+        "tv.json is damaged; it was set aside, and the usual settings are used.",
+    ] {
+        let mut model = samples::watch();
+        model.say(Gravity::Warning, trouble);
+        let mut harness = show(model);
+        assert!(harness.query_by_label(trouble).is_some());
+        click(&mut harness, "Dismiss");
+        assert!(harness.query_by_label(trouble).is_none());
+    }
+}
+
+#[test]
 fn a_channel_that_ended_can_be_tried_again() {
     let mut harness = show(samples::failed());
     click(&mut harness, "Try again");
@@ -219,6 +251,18 @@ fn obs_may_send_by_srt_from_elsewhere() {
     click_first(&mut harness, "Copy");
     let server = "rtmp://192.0.2.7:1935/live";
     assert_eq!(harness.state().commands[1], Command::Copy(server.into()));
+}
+
+#[test]
+fn until_the_first_picture_comes_it_says_what_is_waited_for() {
+    let mut model = samples::on_air();
+    model.broadcasting.as_mut().unwrap().link = None;
+    let harness = show(model);
+    assert!(
+        harness
+            .query_by_label_contains("as soon as the first picture")
+            .is_some()
+    );
 }
 
 #[test]

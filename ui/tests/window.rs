@@ -3,6 +3,7 @@
 mod desk;
 
 use banyan_tv::model::{Command, Model, Page, Source};
+use banyan_tv::widgets::trees;
 use desk::{Desk, Spot};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ const SOON: Duration = Duration::from_secs(20);
 #[test]
 fn it_plays_a_broadcast() {
     let desk = Desk::new("plays");
-    let link = desk.broadcast(&["test:", "--uplink", "20M"]);
+    let link = desk.broadcast(&["test:", "--uplink", "20M", "--title", "Garden concert"]);
     desk.app(&[&link]);
     desk.see("the test pattern", SOON, |picture| picture.has_bars(&BARS));
     let first = desk.look();
@@ -30,6 +31,7 @@ fn it_plays_a_broadcast() {
     desk.see("another frame", SOON, |picture| {
         picture.has_bars(&BARS) && picture.differs_from(&first)
     });
+    desk.keep("watch");
 }
 
 #[test]
@@ -64,6 +66,7 @@ fn a_broadcaster_sees_its_picture_before_and_on_the_air() {
     model.form.source = Source::Test;
     desk.click(Spot::of(&mut model, "Preview"));
     desk.see("the input", SOON, |picture| picture.has_small_bars(&BARS));
+    desk.keep("form");
     desk.click(Spot::of(&mut model, "Settings"));
     desk.see("the settings", SOON, |picture| !picture.has_small_bars(&BARS));
     model.page = Page::Settings;
@@ -72,6 +75,26 @@ fn a_broadcaster_sees_its_picture_before_and_on_the_air() {
     desk.see("what is on the air", SOON, |picture| {
         picture.has_small_bars(&BARS)
     });
+}
+
+#[test]
+fn a_broadcaster_sees_who_feeds_whom() {
+    let desk = Desk::new("trees");
+    desk.app(&[]);
+    let mut model = Model::default();
+    desk.click(Spot::of(&mut model, "Broadcast"));
+    model.page = Page::Broadcast;
+    desk.click(Spot::of(&mut model, Source::Test.title()));
+    desk.click_primary("Go live");
+    desk.click_primary("Copy link");
+    let link = desk.clipboard(SOON, |text| text.starts_with("banyan://"));
+    let _viewers = [(); 5].map(|()| desk.viewer(&link, &["--uplink", "6M"]));
+    desk.click(Spot::of(&mut model, "Network"));
+    let [red, green, blue, _] = trees::colour(0, true).to_array();
+    desk.see("the trees", SOON, |picture| {
+        picture.has_colour([red, green, blue], 200)
+    });
+    desk.keep("network");
 }
 
 #[test]
@@ -84,9 +107,11 @@ fn what_a_screen_shows_is_broadcast() {
 #[test]
 fn it_sponsors_a_relay_by_a_click() {
     let desk = Desk::new("sponsors");
-    let link = desk.broadcast(&["test:", "--uplink", "3M"]);
+    let link = desk.broadcast(&["test:", "--uplink", "3M", "--title", "Garden concert"]);
     let _first = desk.viewer(&link, &["--uplink", "0"]);
     desk.app(&[&link]);
+    desk.see_primary("Sponsor");
+    desk.keep("question");
     desk.click_primary("Sponsor");
     desk.told("relay-joined", Duration::from_secs(30));
     // The line below the picture comes with the relay; then quitting asks first.
@@ -94,6 +119,32 @@ fn it_sponsors_a_relay_by_a_click() {
     desk.press("ctrl+q");
     desk.click_primary("Stop it now");
     desk.told("relay-left", SOON);
+}
+
+#[test]
+fn where_no_window_can_be_opened_it_says_why_and_what_to_do() {
+    let desk = Desk::new("refused");
+    let said = desk.refused(|app| {
+        app.env_remove("DISPLAY");
+    });
+    assert!(
+        said.contains("there is no display") && said.contains("DISPLAY"),
+        "{said}"
+    );
+    let said = desk.refused(|app| {
+        app.env("DISPLAY", ":4999");
+    });
+    assert!(said.contains("there is no display"), "{said}");
+    // Drivers that are not there.
+    let said = desk.refused(|app| {
+        app.env("VK_DRIVER_FILES", "/none")
+            .env("__EGL_VENDOR_LIBRARY_FILENAMES", "/none");
+    });
+    assert!(
+        said.contains("no graphics driver") && said.contains("install"),
+        "{said}"
+    );
+    assert!(!said.contains("backtrace"), "{said}");
 }
 
 /// What the tests click on is what the pages draw: a command comes of it there, too.

@@ -40,7 +40,7 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Take the app's pictures anew: those of the README, which tests compare with.
+    /// Take the app's pictures anew: those that tests compare with, and those of the real window in the README.
     Screenshots,
     /// Make the packages: a `.deb` and a tarball.
     Dist {

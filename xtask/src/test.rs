@@ -37,11 +37,17 @@ fn seeds() -> Result<()> {
     shell::run(Command::new(simulator).args(["--suite", "quick"]))
 }
 
-/// Takes the pictures that the app's tests compare with.
+/// Where the README's pictures of the real window are.
+const SCREENSHOTS: &str = "docs/app";
+
+/// Takes the pictures that the app's tests compare with, and those of the real window that the README shows.
 pub(crate) fn screenshots() -> Result<()> {
     setup::run()?;
-    let mut tests = runner(&["--workspace", "--test", "pictures"]);
-    shell::run(tests.env("UPDATE_SNAPSHOTS", "force"))
+    let mut pictures = runner(&["--workspace", "--test", "pictures"]);
+    shell::run(pictures.env("UPDATE_SNAPSHOTS", "force"))?;
+    std::fs::create_dir_all(SCREENSHOTS)?;
+    let mut window = runner(&["--workspace", "--test", "window"]);
+    shell::run(window.env("BANYAN_SCREENSHOTS", std::path::absolute(SCREENSHOTS)?))
 }
 
 /// Runs a suite of the simulator: `ci`, `quick` or `speed`.

@@ -29,6 +29,12 @@ pub enum Error {
         /// As it was given.
         input: String,
     },
+    /// Another program has the device.
+    #[error("{input} is in use by another program; end that program, or choose another device")]
+    Busy {
+        /// As it was given.
+        input: String,
+    },
     /// Another program listens where this input is to listen.
     #[error("{address} is in use by another program; choose another port, or end that program")]
     AddressInUse {
@@ -89,6 +95,7 @@ impl Error {
                     Self::NotFound { input }
                 }
                 ffmpeg_next::error::EACCES | ffmpeg_next::error::EPERM => Self::Denied { input },
+                ffmpeg_next::error::EBUSY => Self::Busy { input },
                 ffmpeg_next::error::EADDRINUSE => Self::AddressInUse { address: input },
                 _ => Self::Unreadable {
                     input,
@@ -108,5 +115,26 @@ impl Error {
             what,
             why: error.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+    use ffmpeg_next as ff;
+
+    #[test]
+    fn what_is_wrong_with_a_camera_is_told_in_words() {
+        let told = |errno| Error::reading("/dev/video0", ff::Error::Other { errno }).to_string();
+        assert!(told(ff::error::EBUSY).contains("in use by another program"));
+        assert!(told(ff::error::ENODEV).contains("does not exist"));
+        assert!(told(ff::error::EACCES).contains("permission denied"));
+    }
+
+    #[test]
+    fn a_codec_that_is_missing_is_named() {
+        let what = "hevc decoder".into();
+        let told = Error::Missing { what }.to_string();
+        assert_eq!(told, "this FFmpeg has no hevc decoder; install a complete one");
     }
 }

@@ -118,6 +118,30 @@ fn colour_and_shape_are_as_the_stream_says_else_the_usual() {
     assert!((told.aspect - 64.0 / 27.0).abs() < 0.001, "{}", told.aspect);
 }
 
+/// Where Linux has the devices that VAAPI uses.
+fn has_render_device() -> bool {
+    std::fs::read_dir("/dev/dri").is_ok_and(|entries| entries.count() > 0)
+}
+
+#[test]
+fn without_a_device_software_decodes_at_once() {
+    let folder = Folder::new();
+    let (_, heard) = coded(&folder, "-c:v libx264 -g 10");
+    let (track, packets) = (track(&heard, 0), packets(&heard, 0));
+    let began = std::time::Instant::now();
+    let mut video = Video::open(&track).unwrap();
+    assert!(has_render_device() || video.hardware().is_none());
+    let mut pictures = Vec::new();
+    packets
+        .iter()
+        .for_each(|packet| video.packet(packet, &mut pictures).unwrap());
+    assert!(
+        !pictures.is_empty() && began.elapsed().as_secs() < 2,
+        "{:?}",
+        began.elapsed()
+    );
+}
+
 #[test]
 fn what_cannot_be_drawn_is_told_in_words() {
     let folder = Folder::new();

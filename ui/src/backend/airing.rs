@@ -2,7 +2,7 @@
 
 use super::Worker;
 use super::running::{BROADCASTER, Running};
-use crate::model::{Form, Gravity, Inputs, News, Quality};
+use crate::model::{Form, Inputs, News, Quality};
 use banyan::args;
 use banyan::config::{self, Picture};
 use banyan::file;
@@ -62,10 +62,6 @@ impl Worker {
         config.player = Some(player);
         let session = banyan::session::broadcast::start(&config, &self.folders, Instant::now());
         let session = session.map_err(|error| error.to_string())?;
-        self.tell.tell(News::Say(
-            Gravity::Note,
-            "You are on the air as soon as the first picture comes in.".into(),
-        ));
         Ok(Running::follow(session, BROADCASTER, self.tell.clone()))
     }
 }

@@ -37,9 +37,16 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
 
 fn question(ui: &mut Ui, request: &Request) {
     heading(ui, "Would you sponsor a relay?");
-    ui.label(&request.reason);
+    ui.label(sentence(&request.reason));
     ui.label(RichText::new(request.effect()).strong());
     ui.add_space(NEAR);
+}
+
+/// Beginning and ending as sentences do.
+fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(letters).chain(['.']).collect()
 }
 
 fn terms(ui: &mut Ui, request: &mut Request, account: &mut Account, out: &mut Vec<Command>) {

@@ -111,7 +111,10 @@ fn live(ui: &mut Ui, on_air: &Broadcasting, screen: &mut Screen<'_>, out: &mut V
     match &on_air.link {
         Some(link) => card(ui, |ui| share(ui, link, out)).inner,
         None => {
-            ui.spinner();
+            ui.horizontal_wrapped(|ui| {
+                ui.spinner();
+                ui.label("You are on the air as soon as the first picture comes in.");
+            });
         }
     }
 }

@@ -134,23 +134,35 @@ fn picture(
 ) {
     let size = vec2(ui.available_width(), height);
     let (rect, response) = ui.allocate_exact_size(size, eframe::egui::Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Picture of the channel"));
+    let said = said(watching);
+    let name = said.as_ref().map_or_else(
+        || "Picture of the channel".to_owned(),
+        |said| format!("Picture of the channel. {said}"),
+    );
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
     if response.double_clicked() {
         out.push(Command::FullScreen(!model.full_screen));
     }
     let round = if model.full_screen { 0.0 } else { 10.0 };
     ui.painter().rect_filled(rect, round, Color32::BLACK);
     match watching.playing() {
-        Playing::Ended => ended(ui, rect, watching, out),
-        Playing::Joining => say(ui, rect, "Joining the channel …"),
-        _ => {
-            screen(&mut ui.new_child(UiBuilder::new().max_rect(rect)), Shown::Channel);
-            if let Some(error) = &watching.player.error {
-                say(ui, rect, error);
-            } else if watching.playing() == Playing::Stalled {
-                say(ui, rect, "One moment: the picture is late.");
-            }
-        }
+        Playing::Ended => return ended(ui, rect, watching, out),
+        Playing::Joining => {}
+        _ => screen(&mut ui.new_child(UiBuilder::new().max_rect(rect)), Shown::Channel),
+    }
+    if let Some(said) = said {
+        say(ui, rect, &said);
+    }
+}
+
+/// What is said over the picture, or in its place.
+fn said(watching: &Watching) -> Option<String> {
+    match watching.playing() {
+        Playing::Ended => None,
+        Playing::Joining => Some("Joining the channel …".into()),
+        _ if watching.player.error.is_some() => watching.player.error.clone(),
+        Playing::Stalled => Some("One moment: the picture is late.".into()),
+        Playing::Live | Playing::Paused => None,
     }
 }
 

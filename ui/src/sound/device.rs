@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// How often a device is looked for while there is none that works.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// What is said where there is none.
+const NONE: &str = "There is no sound device; the picture plays without sound. Plug one in, and it is used.";
+
 /// What waits to be told to the thread: one reason to look again is enough.
 const NEWS_MAX: usize = 1;
 
@@ -112,11 +115,8 @@ impl Keeper {
 
     /// Opens the default device, and plays.
     fn play(&self) -> Result<Stream, String> {
-        let device = cpal::default_host().default_output_device().ok_or_else(|| {
-            "There is no sound device; the picture plays without sound. Plug one in, and it is used."
-                .to_string()
-        })?;
-        let told = device.default_output_config().map_err(|error| words(&error))?;
+        let device = cpal::default_host().default_output_device().ok_or(NONE)?;
+        let told = device.default_output_config().map_err(|error| unopened(&error))?;
         let stream = self.open(&device, told.sample_format(), told.config())?;
         stream.play().map_err(|error| words(&error))?;
         Ok(stream)
@@ -157,7 +157,7 @@ impl Keeper {
             },
             None,
         );
-        stream.map_err(|error| words(&error))
+        stream.map_err(|error| unopened(&error))
     }
 }
 
@@ -198,6 +198,14 @@ fn is_over(kind: ErrorKind) -> bool {
         kind,
         ErrorKind::Xrun | ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged
     )
+}
+
+/// Systems that have none still name one, which then cannot be opened.
+fn unopened(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::DeviceNotAvailable => NONE.into(),
+        _ => words(error),
+    }
 }
 
 fn words(error: &Error) -> String {
@@ -241,6 +249,8 @@ mod tests {
                 "{told}"
             );
         }
+        let none = Error::new(ErrorKind::DeviceNotAvailable);
+        assert!(unopened(&none).starts_with("There is no sound device"));
         assert!(!is_over(ErrorKind::Xrun) && is_over(ErrorKind::DeviceNotAvailable));
     }
 }

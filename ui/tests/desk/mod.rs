@@ -40,6 +40,8 @@ pub(crate) struct Desk {
     home: PathBuf,
     display: String,
     running: RefCell<Vec<Program>>,
+    /// How many viewers without a window there were.
+    viewers: Cell<usize>,
     /// The last button that stood out and was clicked.
     clicked: Cell<Option<Spot>>,
     _screen: Program,
@@ -75,6 +77,7 @@ impl Desk {
             display: format!(":{}", number.trim()),
             home,
             running: Vec::new().into(),
+            viewers: 0.into(),
             clicked: None.into(),
             _screen: Program(screen),
         }
@@ -142,11 +145,13 @@ impl Desk {
         command
             .args(["watch", link, "--json", "--sponsor", "never"])
             .args(args);
+        let number = self.viewers.replace(self.viewers.get() + 1);
+        let log = format!("viewer-{number}.json");
         command
-            .stdout(self.log("viewer.json"))
-            .stderr(self.log("viewer.err"));
+            .stdout(self.log(&log))
+            .stderr(self.log(&format!("viewer-{number}.err")));
         let program = Program(command.spawn().expect("banyan is built"));
-        self.event("viewer.json", "playing", Duration::from_secs(20));
+        self.event(&log, "playing", Duration::from_secs(20));
         program
     }
 
@@ -182,6 +187,15 @@ impl Desk {
         self.xdotool(&["key", keys]);
     }
 
+    /// What the app says where it cannot open a window; `without` changes what it runs in.
+    pub(crate) fn refused(&self, without: impl Fn(&mut Command)) -> String {
+        let mut command = self.command("banyan-tv");
+        without(&mut command);
+        let output = command.output().expect("the app is built");
+        assert_eq!(output.status.code(), Some(1), "{:?}", output.status);
+        String::from_utf8(output.stderr).expect("it says words")
+    }
+
     /// A film of half a minute.
     pub(crate) fn film(&self) -> String {
         let film = self.home.join("film.mp4");
@@ -214,29 +228,8 @@ impl Desk {
 
     /// What the screen shows.
     pub(crate) fn look(&self) -> Picture {
-        let [width, height] = SIZE;
-        let mut grab = Command::new("ffmpeg")
-            .args([
-                "-v",
-                "error",
-                "-f",
-                "x11grab",
-                "-video_size",
-                &format!("{width}x{height}"),
-                "-draw_mouse",
-                "0",
-            ])
-            .args([
-                "-i",
-                &self.display,
-                "-frames:v",
-                "1",
-                "-f",
-                "rawvideo",
-                "-pix_fmt",
-                "rgb24",
-                "-",
-            ])
+        let mut grab = self
+            .grab(&["-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
             .stdout(Stdio::piped())
             .spawn()
             .expect("ffmpeg is installed");
@@ -245,6 +238,39 @@ impl Desk {
         output.read_to_end(&mut bytes).expect("a pipe can be read");
         assert!(grab.wait().expect("it was started").success());
         Picture::new(bytes)
+    }
+
+    fn grab(&self, output: &[&str]) -> Command {
+        let [width, height] = SIZE;
+        let mut grab = Command::new("ffmpeg");
+        grab.args([
+            "-v",
+            "error",
+            "-y",
+            "-f",
+            "x11grab",
+            "-draw_mouse",
+            "0",
+            "-video_size",
+        ])
+        .args([
+            &format!("{width}x{height}"),
+            "-i",
+            &self.display,
+            "-frames:v",
+            "1",
+        ])
+        .args(output);
+        grab
+    }
+
+    /// Keeps a picture of the screen for people, where that is wished (`cargo xtask screenshots`).
+    pub(crate) fn keep(&self, name: &str) {
+        if let Some(folder) = std::env::var_os("BANYAN_SCREENSHOTS") {
+            let path = Path::new(&folder).join(name).with_extension("png");
+            let made = self.grab(&[&path.to_string_lossy()]).status();
+            assert!(made.expect("ffmpeg is installed").success());
+        }
     }
 
     /// Waits until the screen shows something.
@@ -260,11 +286,16 @@ impl Desk {
         self.see("what was clicked", Duration::from_secs(5), |_| true);
     }
 
-    /// Waits for the one button that stands out, if it is another than the last, and clicks it.
-    pub(crate) fn click_primary(&self, name: &str) {
+    /// Waits for the one button that stands out, if it is another than the last.
+    pub(crate) fn see_primary(&self, name: &str) -> Spot {
         let last = self.clicked.get();
         let other = || self.look().primary().filter(|spot| Some(*spot) != last);
-        let spot = wait(name, Duration::from_secs(30), other);
+        wait(name, Duration::from_secs(30), other)
+    }
+
+    /// Waits for the one button that stands out, if it is another than the last, and clicks it.
+    pub(crate) fn click_primary(&self, name: &str) {
+        let spot = self.see_primary(name);
         self.clicked.set(Some(spot));
         self.click(spot);
     }

@@ -49,6 +49,11 @@ impl Picture {
         below.filter(|(x, y)| self.at(*x, *y) == RELAY).count() >= WORD
     }
 
+    /// Whether so many pixels at least are of just this colour.
+    pub(crate) fn has_colour(&self, colour: [u8; 3], least: usize) -> bool {
+        self.0.chunks(3).filter(|pixel| **pixel == colour).count() >= least
+    }
+
     /// Whether any pixel is another.
     pub(crate) fn differs_from(&self, other: &Self) -> bool {
         self.0 != other.0

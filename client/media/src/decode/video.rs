@@ -19,8 +19,10 @@ const PIXELS_MAX: i64 = 8192 * 4320;
 pub struct Video {
     track: Track,
     decoder: ff::decoder::Video,
-    /// The hardware that was promised and has shown nothing yet.
-    unproven: Option<&'static str>,
+    /// What decodes, unless it is software.
+    hardware: Option<&'static str>,
+    /// It was promised and has shown nothing yet.
+    is_unproven: bool,
     /// What was lost, or not there at the start: nothing can be shown before a keyframe.
     needs_keyframe: bool,
     broken: u64,
@@ -37,11 +39,15 @@ impl Video {
             Err(Error::Codec { .. }) => open(track, false)?,
             opened => opened?,
         };
-        tracing::debug!(hardware, "decoding pictures");
+        match hardware {
+            Some(hardware) => tracing::debug!(hardware, "decoding pictures"),
+            None => tracing::debug!("decoding pictures in software: no hardware here does"),
+        }
         Ok(Self {
             track: track.clone(),
             decoder,
-            unproven: hardware,
+            hardware,
+            is_unproven: hardware.is_some(),
             needs_keyframe: true,
             broken: 0,
         })
@@ -84,6 +90,11 @@ impl Video {
         self.needs_keyframe = true;
     }
 
+    /// The hardware that decodes, or is about to; `None`: software does.
+    pub fn hardware(&self) -> Option<&'static str> {
+        self.hardware
+    }
+
     /// How often something broken was come upon.
     pub fn broken(&self) -> u64 {
         self.broken
@@ -106,7 +117,7 @@ impl Video {
 
     fn take(&mut self, frame: ff::frame::Video, out: &mut Vec<Picture>) -> Result<(), Error> {
         out.extend(picture(frame)?);
-        self.unproven = None;
+        self.is_unproven = false;
         Ok(())
     }
 
@@ -115,9 +126,10 @@ impl Video {
     fn give_up(&mut self) {
         self.broken += 1;
         self.reset();
-        if let Some(hardware) = self.unproven.take()
+        if std::mem::take(&mut self.is_unproven)
             && let Ok((decoder, _)) = open(&self.track, false)
         {
+            let hardware = self.hardware.take();
             tracing::debug!(hardware, "shows nothing: decoding in software");
             self.decoder = decoder;
         }
