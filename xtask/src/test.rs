@@ -50,10 +50,15 @@ pub(crate) fn screenshots() -> Result<()> {
     shell::run(window.env("BANYAN_SCREENSHOTS", std::path::absolute(SCREENSHOTS)?))
 }
 
+/// Has the C library ask for large pages: the simulator goes round a hundred megabytes of machines' memory, and spends a sixth of its time on
+/// finding out where they are.
+const LARGE_PAGES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+
 /// Runs a suite of the simulator: `ci`, `quick` or `speed`.
 pub(crate) fn simulate(suite: &str, options: &[String]) -> Result<()> {
     let command = ["run", "--package", "banyan-sim", "--", "--suite", suite];
-    shell::run(shell::cargo(&command).args(options))
+    let (name, value) = LARGE_PAGES;
+    shell::run(shell::cargo(&command).args(options).env(name, value))
 }
 
 /// The tests whose names contain `filter`, or one whole end-to-end scenario.
