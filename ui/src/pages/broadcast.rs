@@ -5,7 +5,7 @@ use crate::look::{FAR, NEAR, palette};
 use crate::model::{Broadcasting, Command, Form, Model, Quality, Source};
 use crate::widgets::{card, field, heading, meter, page, primary, quiet, share};
 use banyan_protocol::units::Bitrate;
-use eframe::egui::{RichText, Ui};
+use eframe::egui::{Align, Layout, RichText, Ui};
 
 /// A stream of usual quality, to say what an uplink bears before there is one: 720p.
 const USUAL_STREAM: Bitrate = Bitrate(3_000_000);
@@ -128,7 +128,8 @@ fn picture_and_capacity(ui: &mut Ui, on_air: &Broadcasting, screen: &mut Screen<
     } else {
         ui.columns(2, |sides| {
             preview::picture(&mut sides[0], &on_air.player, name, screen);
-            card(&mut sides[1], |ui| capacity(ui, on_air));
+            let left = Layout::top_down(Align::LEFT);
+            sides[1].with_layout(left, |ui| card(ui, |ui| capacity(ui, on_air)));
         });
     }
 }

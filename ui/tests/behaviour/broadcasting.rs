@@ -1,0 +1,129 @@
+//! One's own channel: the form, the preview, and the air.
+
+use crate::{click, click_first, on, show};
+use banyan_tv::model::{Command, Page, Source, samples};
+use eframe::egui::{DroppedFile, Role};
+use egui_kittest::kittest::Queryable;
+use std::path::Path;
+use std::sync::Arc;
+
+#[test]
+fn the_form_goes_on_the_air_with_what_was_typed() {
+    let mut harness = show(on(Page::Broadcast, samples::empty()));
+    click(&mut harness, "Test pattern");
+    harness.get_by_role_and_label(Role::TextInput, "Title").focus();
+    harness.run_steps(2);
+    harness
+        .get_by_role_and_label(Role::TextInput, "Title")
+        .type_text("Film night");
+    harness.run_steps(2);
+    click(&mut harness, "Go live");
+    let [Command::GoLive(form)] = &harness.state().commands[..] else {
+        panic!("{:?}", harness.state().commands);
+    };
+    assert_eq!(
+        (form.source.clone(), form.title.as_str()),
+        (Source::Test, "Film night")
+    );
+}
+
+/// A file that comes from another window.
+#[derive(Debug)]
+struct Film;
+
+impl DroppedFile for Film {
+    fn path(&self) -> &Path {
+        Path::new("/tmp/film.mkv")
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("nobody reads it here".into())
+    }
+}
+
+#[test]
+fn a_dropped_file_is_the_input() {
+    let mut model = on(Page::Broadcast, samples::empty());
+    model.form.source = Source::File;
+    let mut harness = show(model);
+    harness.input_mut().dropped_files.push(Arc::new(Film));
+    harness.run_steps(2);
+    assert_eq!(harness.state().model.form.input, "/tmp/film.mkv");
+}
+
+#[test]
+fn obs_is_told_where_to_send_to() {
+    let mut harness = show(on(Page::Broadcast, samples::empty()));
+    click_first(&mut harness, "Copy");
+    assert_eq!(
+        harness.state().commands,
+        [Command::Copy("rtmp://127.0.0.1:1935/live".into())]
+    );
+}
+
+#[test]
+fn obs_may_send_by_srt_from_elsewhere() {
+    let mut harness = show(samples::form_of(Source::Obs));
+    click_first(&mut harness, "Copy");
+    let server = "srt://192.0.2.7:9000?passphrase=6b1f0c9a2e7d54830a1b";
+    assert_eq!(harness.state().commands, [Command::Copy(server.into())]);
+    assert!(harness.query_by_label_contains("stream key empty").is_some());
+    click(&mut harness, "RTMP");
+    click_first(&mut harness, "Copy");
+    let server = "rtmp://192.0.2.7:1935/live";
+    assert_eq!(harness.state().commands[1], Command::Copy(server.into()));
+}
+
+#[test]
+fn until_the_first_picture_comes_it_says_what_is_waited_for() {
+    let mut model = samples::on_air();
+    model.broadcasting.as_mut().unwrap().link = None;
+    let harness = show(model);
+    assert!(
+        harness
+            .query_by_label_contains("as soon as the first picture")
+            .is_some()
+    );
+}
+
+#[test]
+fn a_tuner_s_page_says_what_to_run() {
+    let mut harness = show(samples::form_of(Source::Tuner));
+    assert!(harness.query_by_label("udp://192.0.2.7:1234").is_some());
+    assert!(harness.query_by_label_contains("dvbv5-zap -a 0").is_some());
+    harness.state_mut().model.form.found.tuners.clear();
+    harness.run_steps(2);
+    assert!(harness.query_by_label_contains("No tuner was found").is_some());
+}
+
+#[test]
+fn an_input_is_looked_at_and_let_go() {
+    let mut harness = show(samples::form_of(Source::Test));
+    click(&mut harness, "Preview");
+    assert!(matches!(&harness.state().commands[..], [Command::Preview(form)] if form.source == Source::Test));
+    for leave in ["End the preview", "Settings", "Screen"] {
+        let mut harness = show(samples::previewing(None));
+        click(&mut harness, leave);
+        assert!(harness.state().commands.contains(&Command::EndPreview), "{leave}");
+        assert_eq!(harness.state().model.preview, None);
+    }
+}
+
+#[test]
+fn why_there_is_no_preview_is_said() {
+    let harness = show(samples::previewing(Some("the camera is in use")));
+    assert!(harness.query_by_label("the camera is in use").is_some());
+}
+
+#[test]
+fn the_link_of_a_live_channel_is_copied_with_one_click() {
+    let mut harness = show(samples::on_air());
+    assert!(harness.query_by_label_contains("room for 4 more").is_some());
+    click(&mut harness, "Copy link");
+    assert_eq!(
+        harness.state().commands,
+        [Command::Copy(samples::link(1, "Garden concert"))]
+    );
+    click(&mut harness, "Stop");
+    assert_eq!(harness.state().commands[1], Command::EndBroadcast);
+}

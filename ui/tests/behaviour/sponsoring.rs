@@ -1,0 +1,106 @@
+//! Relays: the question, the meter, and leaving.
+
+use crate::{click, click_first, show};
+use banyan_tv::model::{Command, Page, RelayOrder, Reply, samples};
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+
+#[test]
+fn who_is_asked_sees_what_it_costs_before_a_yes() {
+    let mut harness = show(samples::asked());
+    assert!(
+        harness
+            .query_by_label_contains("6 people get the full picture back")
+            .is_some()
+    );
+    assert!(harness.query_by_label_contains("never more than $1.00").is_some());
+    click(&mut harness, "Sponsor");
+    let [Command::Answer(id, Reply::Sponsor(terms))] = &harness.state().commands[..] else {
+        panic!("{:?}", harness.state().commands);
+    };
+    assert_eq!((id.as_str(), terms), ("r1", &samples::request().terms));
+    assert_eq!(harness.state().model.request, None);
+}
+
+#[test]
+fn a_no_is_a_no() {
+    for (button, reply) in [("Not now", Reply::NotNow), ("Don't ask again", Reply::Never)] {
+        let mut harness = show(samples::asked());
+        click(&mut harness, button);
+        assert_eq!(harness.state().commands, [Command::Answer("r1".into(), reply)]);
+    }
+}
+
+#[test]
+fn what_should_not_run_can_be_ended() {
+    let mut harness = show(samples::sponsoring());
+    click(&mut harness, "End all that should not run");
+    click_first(&mut harness, "Stop now");
+    assert_eq!(
+        harness.state().commands,
+        [
+            Command::Relay(RelayOrder::Sweep),
+            Command::Relay(RelayOrder::Stop("11ab".into()))
+        ]
+    );
+}
+
+#[test]
+fn an_own_relay_is_extended_stopped_and_let_run_on() {
+    let mut harness = show(samples::sponsoring());
+    assert!(harness.query_by_label_contains("has 38 min left").is_some());
+    click(&mut harness, "Run 1 h longer");
+    click(&mut harness, "Stop it now");
+    harness
+        .get_by_label("When I leave, let it run on to the end of its lease")
+        .click();
+    harness.run_steps(3);
+    assert_eq!(
+        harness.state().commands,
+        [
+            Command::Relay(RelayOrder::Extend("9f2c".into(), 60)),
+            Command::Relay(RelayOrder::Stop("9f2c".into())),
+            Command::RunOn(true)
+        ]
+    );
+}
+
+#[test]
+fn the_way_from_the_picture_to_the_relay_is_one_click() {
+    let mut harness = show(samples::sponsor_watching());
+    click(&mut harness, "Stop or extend it");
+    assert_eq!(harness.state().model.page, Page::Relays);
+}
+
+#[test]
+fn who_leaves_with_a_relay_chooses_what_becomes_of_it() {
+    let choices = [
+        ("Stop it now", vec![Command::RunOn(false), Command::Leave]),
+        (
+            "Let it run to the end",
+            vec![Command::RunOn(true), Command::Leave],
+        ),
+        ("Stay", vec![]),
+    ];
+    for (choice, commands) in choices {
+        let mut harness = show(samples::sponsor_watching());
+        click(&mut harness, "Leave");
+        assert_eq!(harness.state().commands, [], "nothing happens without an answer");
+        click(&mut harness, choice);
+        assert_eq!(harness.state().commands, commands);
+        assert_eq!(harness.state().model.leaving, None);
+    }
+}
+
+#[test]
+fn ctrl_q_ends_the_program_and_asks_first_if_a_relay_runs() {
+    let mut harness = show(samples::watch());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Q);
+    harness.run_steps(2);
+    assert_eq!(harness.state().commands, [Command::Quit]);
+    let mut harness = show(samples::sponsor_watching());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Q);
+    harness.run_steps(3);
+    click(&mut harness, "Let it run to the end");
+    assert_eq!(harness.state().commands, [Command::RunOn(true), Command::Quit]);
+}
