@@ -89,7 +89,7 @@ fn a_killed_relay_costs_nobody_a_picture_and_the_next_is_asked() -> Result<()> {
     for viewer in all {
         full_after(viewer, Instant::now())?;
     }
-    short.check_unharmed(&all);
+    short.check_lost_nothing(&all);
     let asked = short.scene.broadcast.program.events().count();
     let killed = Instant::now();
     relay.kill()?;
@@ -125,6 +125,7 @@ fn a_killed_relay_costs_nobody_a_picture_and_the_next_is_asked() -> Result<()> {
     };
     short.serving(next)?;
     short.whole_again(&all, yes)?;
+    short.check_lost_nothing(&all);
     drop((first, sponsor, third));
     short.scene.close(short.verdict)
 }
