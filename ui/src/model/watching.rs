@@ -74,18 +74,16 @@ impl Watching {
         shown.is_some_and(|tier| tier + 1 < self.snapshot.tiers)
     }
 
-    /// The quality, in words.
+    /// The quality, in words, and the picture's size, as far as they are known.
     pub fn quality(&self) -> String {
+        let quality = self.stats().map(|_| match self.is_degraded() {
+            true => "Lower quality".to_string(),
+            false => "Full quality".to_string(),
+        });
         let (width, height) = (self.player.width, self.player.height);
-        let size = if height == 0 {
-            String::new()
-        } else {
-            format!(" {width} × {height}")
-        };
-        match self.is_degraded() {
-            true => format!("Lower quality{size}"),
-            false => format!("Full quality{size}"),
-        }
+        let size = (height > 0).then(|| format!("{width} × {height}"));
+        let known: Vec<String> = quality.into_iter().chain(size).collect();
+        known.join(" ")
     }
 
     /// Why the picture is not what it could be, and what would help; `None` while all is well.
@@ -121,6 +119,15 @@ mod tests {
         assert_eq!(watching.playing(), Playing::Paused);
         watching.ended = Some("The broadcaster ended the channel.".into());
         assert_eq!(watching.playing(), Playing::Ended);
+    }
+
+    #[test]
+    fn no_quality_is_claimed_before_it_is_known() {
+        let mut watching = samples::degraded();
+        assert!(watching.quality().starts_with("Lower quality "));
+        watching.snapshot.stats.viewer = None;
+        let (width, height) = (watching.player.width, watching.player.height);
+        assert_eq!(watching.quality(), format!("{width} × {height}"));
     }
 
     #[test]

@@ -261,24 +261,23 @@ fn sound(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
 }
 
 fn status(ui: &mut Ui, watching: &Watching) {
-    let weak = |text: String| RichText::new(text).weak();
-    ui.label(weak(watching.quality()));
     let shot = &watching.snapshot;
-    if let Some(stats) = watching.stats() {
-        ui.label(weak(format!(
-            "· {} of {} stripes",
-            stats.stripes_receiving, shot.stripes
-        )));
-        ui.label(weak(format!(
-            "· {:.1} s behind capture",
-            stats.latency_ms as f64 / 1e3
-        )));
-    }
-    ui.label(weak(format!("· receiving {}", shot.down)));
+    let measured = watching.stats().map(|stats| {
+        let stripes = format!("{} of {} stripes", stats.stripes_receiving, shot.stripes);
+        let behind = format!("{:.1} s behind capture", stats.latency_ms as f64 / 1e3);
+        [stripes, behind]
+    });
     let children = match shot.stats.children {
         0 => "passing on nothing".into(),
         1 => format!("passing on {} to 1 viewer", shot.up),
         many => format!("passing on {} to {many} viewers", shot.up),
     };
-    ui.label(weak(format!("· {children}")));
+    let mut facts = vec![watching.quality()];
+    facts.extend(measured.into_iter().flatten());
+    facts.extend([format!("receiving {}", shot.down), children]);
+    facts.retain(|fact| !fact.is_empty());
+    for (at, fact) in facts.into_iter().enumerate() {
+        let fact = if at > 0 { format!("· {fact}") } else { fact };
+        ui.label(RichText::new(fact).weak());
+    }
 }
