@@ -359,7 +359,9 @@ fn exchanges_between_full_parents_come_to_an_end_with_shorter_trees_and_less_car
             .collect();
         assert_eq!(tiers, kept, "nobody lost anything by it");
     }
-    assert!(after.0 < before.0, "carried {} of {}", after.0, before.0);
+    // Who takes a seat in vain gives it back: there is little left to let go of, in twenty crowds.
+    assert!(before.0 < 10, "carried {}", before.0);
+    assert!(after.0 * 3 < before.0 * 2, "carried {} of {}", after.0, before.0);
     assert!(after.1 * 10 < before.1 * 9, "depths {} of {}", after.1, before.1);
 }
 
