@@ -237,13 +237,6 @@ pub enum CloudNews {
         /// Why, in words.
         why: String,
     },
-    /// It runs no longer.
-    Gone {
-        /// The relay.
-        relay: u64,
-        /// Why, in words.
-        why: String,
-    },
 }
 
 /// What the person or the media side wants.

@@ -8,6 +8,7 @@ mod children;
 mod handover;
 mod layouts;
 mod marks;
+mod measure;
 mod room;
 mod send;
 mod tickets;
@@ -76,6 +77,8 @@ pub struct Forwarder {
     leaving: bool,
     /// Who is served before everybody else, whatever its ticket says.
     favourite: Option<PeerId>,
+    /// What the uplink carries in fact, if that is to be found out.
+    measure: Option<measure::Measure>,
     /// The most peers fed at once.
     children_max: usize,
     /// The latest time that we were told.
@@ -111,6 +114,7 @@ impl Forwarder {
             ranks: [config.is_source.then_some(Rank::SOURCE); STRIPES],
             leaving: false,
             favourite: None,
+            measure: None,
             children_max: usize::MAX,
             now: Instant::ZERO,
             grace: None,
@@ -150,6 +154,7 @@ impl Forwarder {
     /// Changes what may be sent. If seats cost more than that, some are shed at the next [`poll`](Self::poll).
     pub fn set_uplink(&mut self, now: Instant, uplink: Option<Bitrate>) {
         self.uplink = uplink;
+        self.note_said(uplink);
         self.schedule.set_uplink(now, uplink);
         self.recheck = true;
     }
@@ -261,6 +266,7 @@ impl Forwarder {
     pub fn drained(&mut self, now: Instant, link: LinkId, bytes: u64) {
         self.now = now;
         if let Some(index) = self.children.find(link) {
+            self.note_taken(bytes);
             self.schedule.drained(now, index, bytes);
         }
     }
@@ -297,6 +303,7 @@ impl Forwarder {
         let looks = now >= self.look_after;
         if looks {
             self.look_after = now + LOOK_EVERY;
+            self.look_at_uplink(now);
             self.skip_stale(now, out);
         }
         self.flush(now, out);

@@ -48,7 +48,7 @@ fn raised(member: &Member, slot: Bitrate) -> Bitrate {
     } else {
         (member.granted * 2).max(slot)
     };
-    member.cap.map_or(more, |cap| more.min(cap))
+    member.limit().map_or(more, |limit| more.min(limit))
 }
 
 /// Whether a quarter of an uplink with a cap is in use: where somebody waits for room, that proves as much again and more, for what
@@ -83,7 +83,7 @@ impl Overlay {
                 member.granted = raised.max(member.granted);
                 member.late = member
                     .late
-                    .filter(|_| member.cap != Some(member.granted))
+                    .filter(|_| member.limit() != Some(member.granted))
                     .map(|_| now);
             }
         }
@@ -112,6 +112,17 @@ impl Overlay {
             .max(half)
             .max(least)
             .min(member.granted);
+        member.used > member.granted
+    }
+
+    /// A member says what it found its uplink to carry, if that is less than its cap: it is granted no more. Returns whether it has
+    /// more children now than that.
+    pub fn note_carries(&mut self, index: MemberIndex, carries: Option<Bitrate>) -> bool {
+        let member = self.member_mut(index);
+        member.carries = carries;
+        member.granted = member
+            .limit()
+            .map_or(member.granted, |limit| limit.min(member.granted));
         member.used > member.granted
     }
 

@@ -103,6 +103,8 @@ pub struct Member {
     pub buffer_ms: u32,
     /// The most it gives; `None` if only measuring tells.
     pub cap: Option<Bitrate>,
+    /// What it found its uplink to carry, where that is less than the cap.
+    pub carries: Option<Bitrate>,
     /// What has been proven so far.
     pub granted: Bitrate,
     /// What its children cost.
@@ -113,6 +115,8 @@ pub struct Member {
     pub fills: bool,
     /// A relay whose lease ends soon: nobody else is given a seat below it.
     pub ends: bool,
+    /// Whether it is a relay that gives less than half of what its sponsor promised.
+    pub falls_short: bool,
     /// When its uplink last proved too weak.
     pub late: Option<Instant>,
     /// When its grant was cut last, and how often in a row.
@@ -147,11 +151,13 @@ impl Member {
             may_sponsor: false,
             buffer_ms: 2000,
             cap: None,
+            carries: None,
             granted: Bitrate::ZERO,
             used: Bitrate::ZERO,
             full_until: None,
             fills: false,
             ends: false,
+            falls_short: false,
             late: None,
             cuts: None,
             tier: None,
@@ -209,7 +215,16 @@ impl Member {
     /// What it is granted once it has proven what it is granted now: how strong it is held to be when seats near the source are
     /// given. Without that, a newcomer that never has children could never prove anything.
     pub fn promise(&self) -> Bitrate {
-        self.cap.map_or(self.granted, |cap| cap.min(self.granted * 2))
+        self.limit()
+            .map_or(self.granted, |limit| limit.min(self.granted * 2))
+    }
+
+    /// The most that it may be granted, as far as anything is known of it.
+    pub fn limit(&self) -> Option<Bitrate> {
+        match (self.cap, self.carries) {
+            (Some(cap), Some(carries)) => Some(cap.min(carries)),
+            (cap, carries) => cap.or(carries),
+        }
     }
 
     /// Whether it has children on some stripe.

@@ -4,7 +4,7 @@
 //! [`Overlay`] holds the members and their places in the trees. Its operations are split by concern: [`forest`] changes
 //! single edges, [`placement`] chooses seats and spares, [`plan`] turns what happened (a join, a leave, a failure) into
 //! edges, [`orphans`] finds new parents, [`capacity`] grants uplink as it is proven, [`admission`] runs the rounds of questions when it runs
-//! out, [`ration`] says who has the full stream then, [`exchange`] makes the most of full uplinks, and [`relays`] places what sponsors lend.
+//! out, [`standing`] weighs what members hold against each other, [`ration`] says who has the full stream then, [`exchange`] makes the most of full uplinks, and [`relays`] places what sponsors lend.
 
 pub mod acquaintances;
 pub mod admission;
@@ -24,16 +24,21 @@ pub mod recover;
 mod relayout;
 pub mod relays;
 mod spares;
+pub mod standing;
 pub mod stripes;
 mod takeover;
 
 use crate::id::{PeerId, PeerTag};
 use crate::overlay::acquaintances::Acquaintances;
 use crate::overlay::member::{Member, MemberIndex};
-use crate::overlay::reach::BadPairs;
+use crate::overlay::reach::{BadPairs, Prefix};
+use crate::overlay::standing::Standing;
 use crate::overlay::stripes::{StripeIndex, Stripes};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+
+/// A household has so many members of a channel; more of one network may be one person with many keys.
+const NETWORK_MEMBERS: u32 = 3;
 
 /// The coordinator's picture of the channel: who is a member, and who hangs where in each stripe's tree.
 #[derive(Debug)]
@@ -44,6 +49,9 @@ pub struct Overlay {
     by_id: BTreeMap<PeerId, MemberIndex>,
     bad_pairs: BadPairs,
     acquaintances: Acquaintances,
+    standing: Standing,
+    /// How many members there are of each network.
+    networks: BTreeMap<Prefix, u32>,
     /// How many children of `parent` count on `spare`: a spare's reserve serves one failure at a time.
     spare_load: BTreeMap<(MemberIndex, MemberIndex), u32>,
     /// Members of whom children say that they have failed.
@@ -71,6 +79,8 @@ impl Overlay {
             by_id,
             bad_pairs: BadPairs::default(),
             acquaintances: Acquaintances::default(),
+            standing: Standing::default(),
+            networks: BTreeMap::new(),
             spare_load: BTreeMap::new(),
             suspects: BTreeSet::new(),
             relays: BTreeSet::new(),
@@ -167,6 +177,7 @@ impl Overlay {
     pub(crate) fn insert(&mut self, mut member: Member) -> MemberIndex {
         member.places.resize_with(self.stripes.len(), || None);
         let (id, is_relay) = (member.id, member.sponsor().is_some());
+        *self.networks.entry(member.prefix).or_default() += 1;
         let index = match self.free_indices.pop() {
             Some(index) => {
                 self.members[index.get()] = member;
@@ -193,8 +204,10 @@ impl Overlay {
             "places are given up before"
         );
         member.state = member::State::Gone;
-        let id = member.id;
+        let (id, prefix) = (member.id, member.prefix);
+        self.leave_network(prefix);
         self.by_id.remove(&id);
+        self.standing.forget(index);
         self.bad_pairs.forget(index);
         self.acquaintances.forget(index);
         self.suspects.remove(&index);
@@ -202,6 +215,30 @@ impl Overlay {
         self.changed.remove(&index);
         self.changed_a_little.remove(&index);
         self.free_indices.push(index);
+    }
+
+    fn leave_network(&mut self, prefix: Prefix) {
+        let members = self.networks.get_mut(&prefix).expect("its members are counted");
+        *members -= 1;
+        if *members == 0 {
+            self.networks.remove(&prefix);
+        }
+    }
+
+    /// Whether so many members are of one network that they may be one person's keys.
+    pub fn is_crowded(&self, prefix: &Prefix) -> bool {
+        self.networks
+            .get(prefix)
+            .is_some_and(|members| *members > NETWORK_MEMBERS)
+    }
+
+    /// What is held against members.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    pub(crate) fn standing_mut(&mut self) -> &mut Standing {
+        &mut self.standing
     }
 
     /// Panics if the trees contradict themselves.

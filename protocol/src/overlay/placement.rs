@@ -98,6 +98,7 @@ impl Overlay {
             && above.is_active()
             && place.is_rooted()
             && self.rank_allows(child, stripe, place)
+            && self.relay_admits(parent, child, stripe)
             && self.link_between(child, parent).is_some()
             && self.may_meet(child, parent)
     }
@@ -298,7 +299,10 @@ impl Overlay {
     }
 
     pub(super) fn may_take(&self, newcomer: MemberIndex, stripe: StripeIndex, seat: &Takeover) -> bool {
+        // Who hangs below a relay counts on it.
+        let is_theirs = self.is_relay(seat.sitter) && !self.is_relay(newcomer);
         newcomer != seat.sitter
+            && !is_theirs
             && !self.is_promised(seat.sitter, seat.parent)
             && self.member(seat.sitter).is_active()
             && !self.path_meets(seat.parent, stripe, newcomer)

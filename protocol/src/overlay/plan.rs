@@ -297,6 +297,9 @@ impl Overlay {
 
     /// Marks a member by its state, and forgets it as a spare if it cannot be counted on.
     pub fn set_state(&mut self, member: MemberIndex, state: State) {
+        if state == State::Absent {
+            self.standing.settle(member);
+        }
         let active = state == State::Active;
         match state {
             State::Suspect { .. } => self.suspects.insert(member),

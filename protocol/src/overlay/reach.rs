@@ -35,7 +35,8 @@ pub fn who_dials(child: Reach, parent: Reach) -> Option<Dials> {
     }
 }
 
-/// A network that one household or host has: /24 or /56.
+/// A network that one household or host has: /24 or /56. Within a home, where nobody comes from outside, each machine is one of its own, and
+/// on a single machine each process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Prefix([u8; 8]);
 
@@ -43,7 +44,14 @@ impl Prefix {
     /// The network of an address.
     pub fn of(address: &SocketAddr) -> Self {
         let mut prefix = [0; 8];
-        match address.ip().to_canonical() {
+        let ip = address.ip().to_canonical();
+        match ip {
+            IpAddr::V4(v4) if v4.is_private() || v4.is_loopback() || v4.is_link_local() => {
+                let port = if v4.is_loopback() { address.port() } else { 0 };
+                prefix[..4].copy_from_slice(&v4.octets());
+                prefix[4..6].copy_from_slice(&port.to_be_bytes());
+                prefix[7] = 4;
+            }
             IpAddr::V4(ip) => prefix[..3].copy_from_slice(&ip.octets()[..3]),
             IpAddr::V6(ip) => {
                 prefix[..7].copy_from_slice(&ip.octets()[..7]);
@@ -87,5 +95,23 @@ impl BadPairs {
     /// Forgets a member that went.
     pub fn forget(&mut self, member: MemberIndex) {
         self.0.retain(|(a, b), _| *a != member && *b != member);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_a_household_and_within_one_each_machine() {
+        let of = |text: &str| Prefix::of(&text.parse().expect("an address"));
+        assert_eq!(of("203.0.113.1:1"), of("203.0.113.200:2"));
+        assert_ne!(of("203.0.113.1:1"), of("203.0.114.1:1"));
+        assert_eq!(of("[2001:db8:0:1::1]:1"), of("[2001:db8:0:ff::2]:2"));
+        assert_ne!(of("[2001:db8::1]:1"), of("[2001:db8:0:100::1]:1"));
+        assert_ne!(of("192.168.1.2:1"), of("192.168.1.3:1"), "neighbours");
+        assert_eq!(of("192.168.1.2:1"), of("192.168.1.2:2"), "one machine");
+        assert_eq!(of("[::ffff:192.168.1.2]:1"), of("192.168.1.2:2"));
+        assert_ne!(of("127.0.0.1:1"), of("127.0.0.1:2"), "two processes");
     }
 }

@@ -1,5 +1,6 @@
 //! Taking up again: places from before a restart, and members that hang only in part.
 
+use crate::id::PeerTag;
 use crate::media::TierId;
 use crate::overlay::Overlay;
 use crate::overlay::forest::Place;
@@ -8,7 +9,9 @@ use crate::overlay::stripes::StripeIndex;
 use crate::time::Instant;
 use crate::units::Bitrate;
 use crate::wire::control::Resume;
+use crate::wire::ticket::Class;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 impl Overlay {
     /// Takes up the places that a member had before, as far as their parents are here, with the ranks of then. Whether
@@ -88,8 +91,8 @@ impl Overlay {
         self.release_until(now, member, Bitrate::ZERO)
     }
 
-    /// Takes so many children from a member that the rest fit its grant: first those who have no children themselves, a relay's
-    /// sponsor last.
+    /// Takes so many children from a member that the rest fit its grant: first those who have no children themselves; from a relay those
+    /// whose seats it takes back itself.
     pub fn shed_excess(&mut self, now: Instant, member: MemberIndex) -> Vec<(MemberIndex, StripeIndex)> {
         let granted = self.member(member).granted;
         self.release_until(now, member, granted)
@@ -110,7 +113,7 @@ impl Overlay {
                 .member(*child)
                 .place(*stripe)
                 .map_or(0, |place| place.children.len());
-            (self.is_promised(*child, member), below, *child, *stripe)
+            (self.relay_sheds(*child, *stripe, member), below, *child, *stripe)
         });
         let mut released = Vec::new();
         for (child, stripe) in children {
@@ -122,4 +125,21 @@ impl Overlay {
         }
         released
     }
+
+    /// When it is a child's turn to go if a relay has too many, as the relay itself has it: its sponsor last, the worst class first, and
+    /// of that the highest tier, one child after the other.
+    fn relay_sheds(
+        &self,
+        child: MemberIndex,
+        stripe: StripeIndex,
+        parent: MemberIndex,
+    ) -> Option<RelaySheds> {
+        let promised = self.is_promised(child, parent);
+        let (tag, stripe) = (self.member(child).id.tag(), self.stripes.id(stripe));
+        let turn = (self.class(child), stripe.tier, tag, stripe.index);
+        self.is_relay(parent).then_some((promised, Reverse(turn)))
+    }
 }
+
+/// See [`Overlay::relay_sheds`].
+type RelaySheds = (bool, Reverse<(Class, TierId, PeerTag, u8)>);

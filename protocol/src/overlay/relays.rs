@@ -10,7 +10,12 @@ use crate::overlay::placement::{Takeover, least};
 use crate::overlay::stripes::StripeIndex;
 use crate::time::Instant;
 use crate::wire::ticket::Class;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+
+/// A relay gives so many times as much as a network with many members gets of it: so that is less than a tenth, also while others come and
+/// go.
+const CROWD_SHARE: u64 = 12;
 
 impl Overlay {
     /// The relays that are here.
@@ -32,15 +37,85 @@ impl Overlay {
     /// How a member is served when there is not enough. Sponsors go first, as long as a relay of theirs does what it is there for.
     pub fn class(&self, index: MemberIndex) -> Class {
         let id = self.member(index).id;
-        let serves =
-            |relay: MemberIndex| matches!(self.member(relay).state, State::Active | State::Suspect { .. });
-        if self.relays_of(id).any(serves) {
+        let serves = |relay: MemberIndex| {
+            let relay = self.member(relay);
+            matches!(relay.state, State::Active | State::Suspect { .. }) && !relay.falls_short
+        };
+        if self.relays_of(id).any(serves) && !self.standing.is_fallen(&id) {
             return Class::Sponsor;
         }
         if self.is_relay(index) {
             return Class::Interior;
         }
         self.member(index).class(self.stripes.top_slot())
+    }
+
+    /// Whether a relay may take a child, so that many keys of one network do not live on what somebody else pays for: together they get
+    /// less than a tenth of what it gives.
+    pub(super) fn relay_admits(&self, relay: MemberIndex, child: MemberIndex, stripe: StripeIndex) -> bool {
+        let prefix = self.member(child).prefix;
+        if !self.is_relay(relay) || !self.is_crowded(&prefix) || self.is_relay(child) {
+            return true;
+        }
+        let mut theirs = self.stripes.slot(stripe);
+        for (stripe, place) in self.member(relay).places_with_index() {
+            let of_them = |other: &&MemberIndex| self.member(**other).prefix == prefix;
+            theirs += self.stripes.slot(stripe) * place.children.iter().filter(of_them).count() as u64;
+        }
+        theirs * CROWD_SHARE <= self.member(relay).used
+    }
+
+    /// Takes children of a network with many members from a relay until it has little for them again. Returns those who lost a parent.
+    pub fn keep_crowds_off(&mut self, now: Instant, relay: MemberIndex) -> Vec<Orphan> {
+        let mut orphans = Vec::new();
+        for (stripe, place) in self.member(relay).places_with_index() {
+            orphans.extend(place.children.iter().map(|child| (*child, stripe)));
+        }
+        orphans.retain(|(child, stripe)| {
+            let excess = !self.relay_admits(relay, *child, *stripe) && !self.is_promised(*child, relay);
+            if excess {
+                self.detach(*child, *stripe, Some(now));
+            }
+            excess
+        });
+        orphans
+    }
+
+    /// How many members a relay serves that nobody promised it to, and that hold nothing against it.
+    pub fn served_by(&self, relay: MemberIndex) -> usize {
+        let places = self.member(relay).places_with_index();
+        let children: BTreeSet<MemberIndex> = places
+            .flat_map(|(_, place)| place.children.iter().copied())
+            .collect();
+        let content = |child: &&MemberIndex| {
+            !self.is_promised(**child, relay) && !self.standing.has_charged(relay, **child)
+        };
+        children.iter().filter(content).count()
+    }
+
+    /// Whether a relay gives less than half of what its sponsor promised, and whether it gives no more than it takes.
+    pub fn weigh_relay(&self, relay: MemberIndex) -> (bool, bool) {
+        let member = self.member(relay);
+        let promised = member.cap.unwrap_or(member.granted);
+        let twice = self.stripes.top_copy() * 2;
+        (
+            member.granted * 2 < promised,
+            member.granted < twice && promised >= twice,
+        )
+    }
+
+    /// Notes whether a relay gives too little. Whether that is new.
+    pub fn set_falling_short(&mut self, relay: MemberIndex, falls_short: bool) -> bool {
+        let member = self.member_mut(relay);
+        let former = core::mem::replace(&mut member.falls_short, falls_short);
+        if former == falls_short {
+            return false;
+        }
+        let sponsor = member.sponsor().and_then(|sponsor| self.find(&sponsor));
+        if let Some(sponsor) = sponsor {
+            self.touch(sponsor);
+        }
+        falls_short
     }
 
     /// Seats a relay wherever it lacks a parent on the full stream. Stripes of lower tiers it is enlisted for when somebody needs

@@ -39,7 +39,9 @@ fn peer(n: u32) -> PeerId {
 }
 
 fn newcomer(n: u32, slots: u64) -> Member {
-    let address = "192.0.2.1:1".parse().unwrap();
+    // Each in a network of its own.
+    let [.., a, b] = n.to_be_bytes();
+    let address = core::net::SocketAddr::from(([20, a, b, 1], 1));
     let mut member = Member::new(peer(n), NOW, Prefix::of(&address));
     member.cap = Some(SLOT * slots);
     member.granted = SLOT * slots;

@@ -276,6 +276,8 @@ pub struct Report {
     pub children_in_time: bool,
     /// Wire bits a second that it sent, mean of the last second.
     pub sending: Bitrate,
+    /// What its uplink was found to carry, where that is less than what it was said to.
+    pub carries: Option<Bitrate>,
     /// The serial of the newest ticket it acts by.
     pub ticket: u32,
     /// Round-trip times to peers that it is linked with, in milliseconds.

@@ -203,6 +203,7 @@ fn from_viewer() -> Vec<(&'static str, Message)> {
     };
     let report = Report {
         children_in_time: true,
+        carries: None,
         sending: Bitrate::from_kbps(3_300),
         ticket: 5,
         round_trips: vec![(peer(2), 41)],

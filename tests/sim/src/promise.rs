@@ -31,6 +31,24 @@ pub enum Figure {
     Refused,
     /// How often a viewer stood still.
     Stalls,
+    /// Cheats that the broadcaster did not name.
+    Unnamed,
+    /// Others whom it named.
+    WronglyNamed,
+    /// Stalls of others since somebody cheats.
+    StallsByCheats,
+    /// Viewers whom a cheat still feeds at the end, but for its sponsor; one more if that is still served first.
+    CheatsGain,
+    /// Stalls and lost blocks of sponsors since their relays' uplinks were too small.
+    SponsorHarm,
+    /// Seats that relays took back out of turn.
+    UnfairSheds,
+    /// Seats that relays took back.
+    Sheds,
+    /// How often somebody was asked to sponsor because of many keys of one address.
+    Prompts,
+    /// Their share of what relays send.
+    CrowdShare,
     /// Simulated seconds for each second of one thread.
     Speed,
 }
@@ -51,13 +69,25 @@ impl Figure {
             Self::KeptLow => result.kept_low_s as f64,
             Self::Refused => result.refused as f64,
             Self::Stalls => result.stalls as f64,
+            Self::Unnamed => (result.cheats - result.cheats_named) as f64,
+            Self::WronglyNamed => result.wrongly_named as f64,
+            Self::StallsByCheats => result.stalls_by_cheats as f64,
+            Self::CheatsGain => (result.fed_by_cheats + u64::from(result.cheat_favoured)) as f64,
+            Self::SponsorHarm => (result.sponsor_stalls + result.sponsor_blocks_lost) as f64,
+            Self::UnfairSheds => result.unfair_sheds as f64,
+            Self::Sheds => result.sheds as f64,
+            Self::Prompts => result.prompts_by_crowd as f64,
+            Self::CrowdShare => result.crowd_share,
             Self::Speed => result.speed(),
         }
     }
 
     /// Whether more of it is better.
     const fn more_is_better(self) -> bool {
-        matches!(self, Self::SlotsOfCeiling | Self::Continuity | Self::Speed)
+        matches!(
+            self,
+            Self::SlotsOfCeiling | Self::Continuity | Self::Sheds | Self::Speed
+        )
     }
 }
 
@@ -76,6 +106,15 @@ impl fmt::Display for Figure {
             Self::KeptLow => "s with less than there is room for",
             Self::Refused => "viewers refused",
             Self::Stalls => "stalls",
+            Self::Unnamed => "cheats that nobody named",
+            Self::WronglyNamed => "members named who did no wrong",
+            Self::StallsByCheats => "stalls of others since somebody cheated",
+            Self::CheatsGain => "viewers still fed by a cheat, or its sponsor served first",
+            Self::SponsorHarm => "stalls and lost blocks of a sponsor behind a relay with half the uplink",
+            Self::UnfairSheds => "seats taken back out of turn",
+            Self::Sheds => "seats taken back",
+            Self::Prompts => "prompts because of many keys of one address",
+            Self::CrowdShare => "of what relays sent went to many keys of one address",
             Self::Speed => "times real time in one thread",
         })
     }
@@ -122,8 +161,9 @@ const MIDDLE: RangeInclusive<usize> = 61..=200;
 const LARGE: RangeInclusive<usize> = 201..=400;
 
 use Figure::{
-    AgreedAfter, Continuity, Control, DepthOfLeast, FullAfter, KeptLow, LiveAfter, Refused, Repair,
-    SlotsOfCeiling, Speed, Stalls, Startup,
+    AgreedAfter, CheatsGain, Continuity, Control, CrowdShare, DepthOfLeast, FullAfter, KeptLow, LiveAfter,
+    Prompts, Refused, Repair, Sheds, SlotsOfCeiling, Speed, SponsorHarm, Stalls, StallsByCheats, Startup,
+    UnfairSheds, Unnamed, WronglyNamed,
 };
 use Weight::{Gate, Told};
 
@@ -131,6 +171,45 @@ use Weight::{Gate, Told};
 /// A promise that all seeds of `--suite ci` keep is a gate.
 #[rustfmt::skip]
 const PROMISES: &[Promise] = &[
+    promise("altering", ANY, LiveAfter, 10.0, Gate),
+    promise("altering", ANY, Unnamed, 0.0, Gate),
+    promise("altering", ANY, WronglyNamed, 0.0, Gate),
+    promise("altering", ANY, StallsByCheats, 0.0, Gate),
+    promise("altering", ANY, CheatsGain, 0.0, Gate),
+    promise("altering", ANY, Refused, 0.0, Gate),
+    promise("choosy", ANY, LiveAfter, 10.0, Gate),
+    promise("choosy", ANY, Unnamed, 0.0, Told),
+    promise("choosy", ANY, WronglyNamed, 0.0, Gate),
+    promise("choosy", ANY, StallsByCheats, 0.0, Told),
+    promise("choosy", ANY, CheatsGain, 0.0, Told),
+    promise("choosy", ANY, Refused, 0.0, Gate),
+    promise("feigning", ANY, LiveAfter, 10.0, Gate),
+    promise("feigning", ANY, Unnamed, 0.0, Gate),
+    promise("feigning", ANY, WronglyNamed, 0.0, Gate),
+    promise("feigning", ANY, StallsByCheats, 0.0, Told),
+    promise("feigning", ANY, CheatsGain, 0.0, Gate),
+    promise("feigning", ANY, Refused, 0.0, Gate),
+    promise("slander", ANY, LiveAfter, 10.0, Gate),
+    promise("slander", ANY, Unnamed, 0.0, Gate),
+    promise("slander", ANY, WronglyNamed, 0.0, Gate),
+    promise("slander", ANY, StallsByCheats, 0.0, Told),
+    promise("slander", ANY, CheatsGain, 0.0, Gate),
+    promise("slander", ANY, Refused, 0.0, Gate),
+    promise("withholding", ANY, LiveAfter, 10.0, Told),
+    promise("withholding", ANY, Unnamed, 0.0, Told),
+    promise("withholding", ANY, WronglyNamed, 0.0, Gate),
+    promise("withholding", ANY, StallsByCheats, 0.0, Told),
+    promise("withholding", ANY, CheatsGain, 0.0, Told),
+    promise("withholding", ANY, Refused, 0.0, Gate),
+    promise("overload", ANY, LiveAfter, 10.0, Gate),
+    promise("overload", ANY, SponsorHarm, 0.0, Told),
+    promise("overload", ANY, UnfairSheds, 0.0, Gate),
+    promise("overload", ANY, Sheds, 1.0, Gate),
+    promise("overload", ANY, Refused, 0.0, Gate),
+    promise("crowded", ANY, LiveAfter, 10.0, Gate),
+    promise("crowded", ANY, Prompts, 1.0, Told),
+    promise("crowded", ANY, CrowdShare, 0.1, Gate),
+    promise("crowded", ANY, WronglyNamed, 0.0, Told),
     promise("churn",   SMALL,  LiveAfter,      10.0,  Told),
     promise("churn",   SMALL,  AgreedAfter,    30.0,  Told),
     promise("churn",   SMALL,  FullAfter,      30.0,  Told),

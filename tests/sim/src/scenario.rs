@@ -78,16 +78,50 @@ pub struct Scenario {
 pub struct Cloud {
     /// A relay's uplink, in copies of the full stream.
     pub copies: Range,
+    /// The same of all but the first, if theirs is another.
+    pub later_copies: Option<Range>,
     /// How long it takes to boot, in seconds.
     pub boot_s: Range,
     /// The share of those asked who say yes.
     pub yes: f64,
+    /// How many say yes at most, one after the other.
+    pub relays_max: Option<usize>,
     /// How long a lease is, in seconds.
     pub lease_s: f64,
     /// How many seconds after it has booted a relay's machine is destroyed, if it is and faults have not stopped.
     pub destroyed_s: Option<f64>,
     /// How a sponsor goes, if it does and faults have not stopped.
     pub sponsor: Option<Going>,
+    /// How the first relay goes wrong, if it does.
+    pub turn: Option<Turn>,
+}
+
+/// How a relay goes wrong.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Turn {
+    /// How many seconds after it has booted.
+    pub after_s: f64,
+    /// What becomes of it.
+    pub into: Conduct,
+}
+
+/// What a member does that it should not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conduct {
+    /// Its uplink carries half of what its children need, for which it can do nothing.
+    Overloaded,
+    /// It alters some of the chunks that it passes on.
+    Alters,
+    /// It says of one stripe that nothing comes.
+    Withholds,
+    /// It says that it is overloaded, and feeds nobody but its sponsor.
+    FeignsOverload,
+    /// It turns away all but its sponsor and a few others.
+    ServesFriends,
+    /// It accuses its parents, who do no wrong.
+    Slanders,
 }
 
 /// How a sponsor goes.
@@ -181,6 +215,9 @@ pub struct Crowd {
     pub viewers: usize,
     /// Within so many seconds.
     pub over_s: f64,
+    /// Whether they are the keys of one address, who give nothing and whom nobody asks.
+    #[serde(default)]
+    pub one_address: bool,
 }
 
 /// What goes wrong: rates are per minute and hundred viewers.
@@ -207,6 +244,8 @@ pub struct Faults {
     pub replaced: f64,
     /// The share of viewers that alter a few of the chunks they pass on.
     pub forgers: f64,
+    /// How many of the viewers, the last to join at the start, accuse parents who do no wrong.
+    pub slanderers: usize,
 }
 
 impl Default for Faults {
@@ -222,6 +261,7 @@ impl Default for Faults {
             apart_s: 0.0,
             replaced: 1.0,
             forgers: 0.0,
+            slanderers: 0,
         }
     }
 }
@@ -263,29 +303,43 @@ pub enum ScenarioError {
 }
 
 /// The names of our own scenarios.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 23] = [
+    "altering",
+    "choosy",
     "churn",
     "crashed",
+    "crowded",
     "destroyed",
     "exodus",
+    "feigning",
     "flash",
     "home",
     "killer",
     "large",
     "leases",
     "liars",
+    "overload",
     "restart",
     "scarce",
     "signed",
+    "slander",
     "sponsored",
     "twins",
     "withdrawn",
+    "withholding",
 ];
 
 fn built_in(name: &str) -> Option<&'static str> {
     Some(match name {
         "twins" => include_str!("../scenarios/twins.toml"),
         "churn" => include_str!("../scenarios/churn.toml"),
+        "altering" => include_str!("../scenarios/altering.toml"),
+        "choosy" => include_str!("../scenarios/choosy.toml"),
+        "crowded" => include_str!("../scenarios/crowded.toml"),
+        "feigning" => include_str!("../scenarios/feigning.toml"),
+        "overload" => include_str!("../scenarios/overload.toml"),
+        "slander" => include_str!("../scenarios/slander.toml"),
+        "withholding" => include_str!("../scenarios/withholding.toml"),
         "exodus" => include_str!("../scenarios/exodus.toml"),
         "flash" => include_str!("../scenarios/flash.toml"),
         "home" => include_str!("../scenarios/home.toml"),
@@ -315,6 +369,12 @@ impl Scenario {
             None => std::fs::read_to_string(name).map_err(|_| ScenarioError::Unknown(name.to_owned()))?,
         };
         toml::from_str(&text).map_err(|error| ScenarioError::Malformed(name.to_owned(), error.into()))
+    }
+
+    /// Whether anybody alters chunks.
+    pub(crate) fn has_forgers(&self) -> bool {
+        let turn = self.cloud.as_ref().and_then(|cloud| cloud.turn.as_ref());
+        self.faults.forgers > 0.0 || turn.is_some_and(|turn| turn.into == Conduct::Alters)
     }
 
     /// Has it last `minutes`. When they leave no time between the first and the last fault, both times shrink with it.

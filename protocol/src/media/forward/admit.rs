@@ -87,8 +87,8 @@ impl Forwarder {
         })
     }
 
-    /// A child asks for single chunks. It gets what is stored, if its ticket grants it the stripe, from whomever; beyond
-    /// a hundred a second in the long run it gets nothing.
+    /// A child asks for single chunks. It gets what is stored, if its ticket grants it the stripe, from whomever, where each byte costs
+    /// somebody money only if it names us at all; beyond a hundred a second in the long run it gets nothing.
     ///
     /// # Errors
     /// As for [`attach`](Self::attach).
@@ -102,13 +102,20 @@ impl Forwarder {
     ) -> Result<(), CloseCode> {
         self.asked(now, link, out, |this, index, out| {
             let slot = stripe_slot(pull.stripe).ok_or(CloseCode::Malformed)?;
-            if this.good_grant(at, index, pull.stripe).is_ok() {
+            if this.good_grant(at, index, pull.stripe).is_ok() && this.may_pull(index) {
                 this.queue_pulled(now, index, &pull);
             } else if !this.children.get(index).has(slot) {
                 this.refuse(link, slot, DetachReason::NoTicket, out);
             }
             Ok(())
         })
+    }
+
+    /// Whether we serve a child by pull: a relay only those who were given to it, on whatever stripe.
+    fn may_pull(&self, index: u32) -> bool {
+        let shown = self.children.get(index).ticket.as_ref();
+        let names_us = |grant: &Grant| grant.parent == self.me || grant.spare == Some(self.me);
+        self.favourite.is_none() || shown.is_some_and(|shown| shown.ticket.grants.iter().any(names_us))
     }
 
     /// Lets a child ask for something, and closes its link if it must not have.

@@ -8,6 +8,7 @@ use crate::time::{ChannelTime, Duration, Instant};
 use crate::units::Bitrate;
 use crate::wire::control::{DetachReason, Message};
 use crate::wire::ticket::{Class, Grant};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 /// The least time between two stripes shed for overload: time to see whether one was enough.
@@ -72,10 +73,13 @@ impl Forwarder {
                 (seat.slot == Bitrate::ZERO).then_some(DetachReason::NotReceived)
             });
         }
+        let mut shed = BTreeSet::new();
         while !self.has_room(Bitrate::ZERO) {
             let (at, child) = self.victim(None).expect("what costs too much can be shed");
             self.unseat(child, at, Some(DetachReason::Shed), out);
+            shed.insert((child, stripe_at(at).tier));
         }
+        self.give_up_lanes(shed, out);
         let indices: Vec<u32> = self.children.indices().collect();
         for index in indices {
             self.set_share(now, index);
@@ -215,7 +219,9 @@ impl Forwarder {
             let stripe = stripe_at(slot);
             let parity = self.layouts.is_parity(stripe);
             let class = self.children.get(seat.child).class();
-            (parity, class, stripe.tier, seat.rank, stripe.index, seat.child)
+            // One child after the other: who lacks one stripe of a tier may as well lack them all.
+            let tag = self.children.get(seat.child).peer.tag();
+            (parity, class, stripe.tier, tag, stripe.index, seat.child)
         };
         let all = self.children.all();
         all.filter(|(slot, seat)| class.is_none_or(|class| self.yields(*slot, seat, class)))

@@ -32,6 +32,9 @@ const CATCH_UP: Duration = Duration::from_secs(5);
 /// waits longer than that is to wait here, where it is seen that the uplink is too weak.
 const CREDIT: Duration = Duration::from_millis(600);
 
+/// So much in the transport for a child, in the same measure, is more than comes together between two acknowledgements.
+const STRAINED: Duration = Duration::from_millis(150);
+
 /// The least credit: some frames of any rate.
 const CREDIT_MIN: u64 = limits::LINK_BACKLOG_MAX / 4;
 
@@ -338,6 +341,22 @@ impl Line {
     /// Whether the child takes what it is sent, however slowly.
     pub(super) fn takes(&self, now: Instant) -> bool {
         now.since(self.took) <= TAKES
+    }
+
+    /// What it is owed, in bytes a second.
+    pub(super) fn share(&self) -> u64 {
+        self.owed.rate()
+    }
+
+    /// Whether all that comes for it is new: a backlog comes at once, and says nothing of how much it can take.
+    pub(super) fn is_live(&self) -> bool {
+        self.is_seated() && self.behind_since.is_none()
+    }
+
+    /// Whether the transport holds back what it is sent, or it waits in a queue on the way.
+    pub(super) fn is_strained(&self) -> bool {
+        let most = self.share() * STRAINED.as_millis() as u64 / 1000;
+        self.outstanding > most || self.is_queued_for()
     }
 
     /// How long the child's transport takes there and back now.

@@ -34,6 +34,19 @@ impl Schedule {
         slow.len() >= SLOW_MIN.min(seated().count()) || (!slow.is_empty() && queued() >= SLOW_MIN)
     }
 
+    /// Whether most of what children are owed goes to children that take it too slowly: then it is our uplink that is too small.
+    pub fn is_strained(&self) -> bool {
+        let (mut all, mut strained, mut several) = (0, 0, 0);
+        for line in self.lines.iter().flatten().filter(|line| line.is_live()) {
+            all += line.share();
+            if line.is_strained() {
+                strained += line.share();
+                several += 1;
+            }
+        }
+        several >= SLOW_MIN && 2 * strained >= all
+    }
+
     /// Whether what children are sent becomes late in a queue behind us. It is ours if the round trips of most links tell of it, for links to
     /// parents and to the coordinator go through it too; and it is full long before the transport holds up what waits here.
     fn queue_makes_late(&self, now: Instant) -> bool {

@@ -2,8 +2,9 @@
 //!
 //! Split by concern: `source` makes chunks, `membership` lets people in and out, `orders` tells members their places,
 //! `routes` says how they are reached, `trouble` deals with failures, `late` with uplinks that do not suffice, `ration` gives everybody what there is, `shortage` asks for more,
-//! `offers`, `relays` and `partings` are about what sponsors lend. This file takes inputs apart and keeps the time.
+//! `offers`, `relays` and `partings` are about what sponsors lend, `cheats` weighs what members hold against each other. This file takes inputs apart and keeps the time.
 
+mod cheats;
 mod late;
 mod membership;
 mod offers;
@@ -164,6 +165,8 @@ pub struct Broadcaster {
     short: BTreeMap<MemberIndex, Cause>,
     /// Those of them about whom it was decided that they stay so for now.
     decided: BTreeSet<MemberIndex>,
+    /// Networks of newcomers for whose sake people were asked to sponsor, and since when.
+    asked_for: BTreeMap<Prefix, Instant>,
     /// Orphans whose seats are about to come free, and since when they wait for them.
     awaiting: BTreeMap<MemberIndex, Instant>,
     newly_served: BTreeSet<MemberIndex>,
@@ -220,6 +223,7 @@ impl Broadcaster {
             adoptions: BTreeMap::new(),
             short: BTreeMap::new(),
             decided: BTreeSet::new(),
+            asked_for: BTreeMap::new(),
             awaiting: BTreeMap::new(),
             newly_served: BTreeSet::new(),
             announced: BTreeSet::new(),
@@ -353,7 +357,7 @@ impl Broadcaster {
         match message {
             Message::Report(report) => self.on_report(now, member, &report, out),
             Message::Moved(moved) => {
-                self.on_moved(now, member, &moved);
+                self.on_moved(now, member, &moved, out);
                 self.on_filled(now, member, moved.stripe);
             }
             Message::Orphaned(orphaned) => self.on_orphaned(now, member, &orphaned, out),
@@ -467,6 +471,8 @@ impl Broadcaster {
         self.next_second = self.next_second.max(now + Duration::from_millis(500));
         self.overlay.expire(now);
         self.judge_late(now);
+        self.weigh_relays(now, out);
+        self.name_slanderers(now, out);
         self.watch_sponsors(now, out);
         self.overlay.raise_grants(now, !self.short.is_empty());
         self.review_trees(now);

@@ -40,6 +40,12 @@ impl Broadcaster {
         let relays = self.overlay.relays_of(id).count() + usize::from(spurious);
         match () {
             () if forged => Err(Objection::Forged),
+            () if [&id, &offer.relay]
+                .into_iter()
+                .any(|peer| self.overlay.standing().is_fallen(peer)) =>
+            {
+                Err(Objection::Fallen)
+            }
             () if known.is_some() && !is_its || self.overlay.is_tag_taken(&offer.relay) => {
                 Err(Objection::Namesake)
             }
@@ -100,6 +106,9 @@ impl Broadcaster {
                 since: self.utc(now),
                 succession: Succession::Later,
                 from_block: None,
+                excused_until: now,
+                orphaned_at: None,
+                less_since: None,
                 goes: None,
             },
         );
@@ -173,6 +182,8 @@ enum Objection {
     Namesake,
     /// The sponsor has lent, or invented, too many.
     TooMany,
+    /// It, or another of its sponsor's, has cheated.
+    Fallen,
     /// Its lease is about to end.
     Ends,
     /// Nobody answers with its key.
@@ -182,7 +193,7 @@ enum Objection {
 impl Objection {
     /// Whether somebody has done what it must not.
     const fn is_a_fault(self) -> bool {
-        !matches!(self, Self::Ends)
+        !matches!(self, Self::Ends | Self::Fallen)
     }
 
     const fn sentence(self) -> &'static str {
@@ -190,6 +201,7 @@ impl Objection {
             Self::Forged => "offered a relay with a delegation that does not cover it",
             Self::Namesake => "offered a relay with somebody else's key",
             Self::TooMany => "offered more relays than one sponsor may lend",
+            Self::Fallen => "offered a relay though one of its relays cheated",
             Self::Ends => "offered a relay whose lease is about to end",
             Self::Unreachable => "offered a relay that does not answer with its key",
         }

@@ -220,7 +220,9 @@ impl Broadcaster {
         let Some(lowest) = lowest.filter(|lowest| Some(*lowest) != self.overlay.stripes().top()) else {
             return self.overlay.member(member).tier.is_some();
         };
-        self.serve_at_the_cost_of(now, member, lowest, |_, _| true);
+        // Many of one network may be one person with many keys: nobody gives anything up for them.
+        let is_one_of_many = self.overlay.is_crowded(&self.overlay.member(member).prefix);
+        self.serve_at_the_cost_of(now, member, lowest, |_, _| !is_one_of_many);
         self.overlay.member(member).tier.is_some()
     }
 

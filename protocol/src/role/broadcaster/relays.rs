@@ -26,6 +26,9 @@ pub(super) const BEFORE_THE_END: Duration = Duration::from_secs(10);
 /// every four seconds at least.
 const FILLING_MAX: Duration = Duration::from_secs(5);
 
+/// Its children have found their seats so long after it began to serve.
+const OPENS: Duration = Duration::from_secs(10);
+
 /// How far a relay has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -71,6 +74,12 @@ pub(super) struct Relay {
     pub(super) succession: Succession,
     /// Since when it has had the full stream: it has nothing that is older.
     pub(super) from_block: Option<u64>,
+    /// Until when its children's complaints do not count, for it has said itself that it is overloaded.
+    pub(super) excused_until: Instant,
+    /// When it said last that a parent of its own had failed.
+    pub(super) orphaned_at: Option<Instant>,
+    /// Since when it gives less than it should.
+    pub(super) less_since: Option<Instant>,
     /// When it is gone at the latest, and why.
     pub(super) goes: Option<(Instant, &'static str)>,
 }
@@ -183,6 +192,8 @@ impl Broadcaster {
     fn open_relay(&mut self, now: Instant, member: MemberIndex) {
         let relay = self.relays.get_mut(&member).expect("the caller has a relay");
         relay.stage = Stage::Serving;
+        // Everybody comes at once, and messages cross: who finds its seat taken at first says nothing of the relay.
+        relay.excused_until = now + OPENS;
         let (sponsor, round) = (relay.sponsor, relay.round);
         self.overlay.set_filling(member, false);
         if let Some(sponsor) = self.overlay.find(&sponsor) {

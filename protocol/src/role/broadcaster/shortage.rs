@@ -4,6 +4,7 @@ use super::Broadcaster;
 use super::ration::Cause;
 use crate::event::Event;
 use crate::io::Outbox;
+use crate::limits::VIEWERS_MAX;
 use crate::overlay::admission::{Shortage, Step};
 use crate::overlay::member::MemberIndex;
 use crate::overlay::reach::Prefix;
@@ -18,13 +19,20 @@ use alloc::vec::Vec;
 /// Joiners of one network that count as a shortage, so that one host with a hundred keys makes nobody pay.
 const JOINERS_A_PREFIX: usize = 2;
 
+/// When there are many of one network, people are asked for their sake once in so long: as often as anybody is asked at all.
+const ASKED_FOR_AGAIN: Duration = Duration::from_secs(600);
+
+/// Who is one of many of its network finds a place within so long, or is refused.
+const CROWD_PATIENCE: Duration = Duration::from_secs(5);
+
 impl Broadcaster {
     /// Asks, withdraws, refuses or degrades, as the shortage demands.
     pub(super) fn manage_shortage(&mut self, now: Instant, out: &mut Outbox) {
-        let shortage = self.shortage();
+        let shortage = self.shortage(now);
         let mut steps = Vec::new();
         self.admission.poll(now, &shortage, &mut steps);
         steps.into_iter().for_each(|step| self.take_step(now, step, out));
+        self.turn_crowds_away(now, out);
     }
 
     fn take_step(&mut self, now: Instant, step: Step, out: &mut Outbox) {
@@ -39,13 +47,19 @@ impl Broadcaster {
                 member,
                 round,
                 missing,
-            } => self.choose(member, round, missing, out),
+            } => {
+                self.note_asked_for(now);
+                self.choose(member, round, missing, out);
+            }
             Step::Withdraw { member, round, why } => self.withdraw(member, round, why, out),
-            Step::Conclude => self.conclude(now, out),
+            Step::Conclude => {
+                self.note_asked_for(now);
+                self.conclude(now, out);
+            }
         }
     }
 
-    fn shortage(&self) -> Shortage {
+    fn shortage(&self, now: Instant) -> Shortage {
         let mut shortage = Shortage::default();
         let mut prefixes = BTreeMap::new();
         for (member, cause) in self
@@ -61,6 +75,9 @@ impl Broadcaster {
                 Cause::Joined => &mut shortage.joiners,
                 Cause::Lost => &mut shortage.orphans,
             };
+            if *cause == Cause::Joined && self.was_asked_for(now, &info.prefix) {
+                continue;
+            }
             list.push((*member, info.id));
         }
         let (_, foreseen) = self.foreseen();
@@ -86,11 +103,48 @@ impl Broadcaster {
         shortage
     }
 
+    /// Whether people were asked not long ago for the sake of a network of which many have come since.
+    fn was_asked_for(&self, now: Instant, prefix: &Prefix) -> bool {
+        let lately = |at: &Instant| now.since(*at) < ASKED_FOR_AGAIN;
+        self.overlay.is_crowded(prefix) && self.asked_for.get(prefix).is_some_and(lately)
+    }
+
+    /// Somebody has said yes, or everybody no: notes for which networks that was.
+    fn note_asked_for(&mut self, now: Instant) {
+        self.asked_for.retain(|_, at| now.since(*at) < ASKED_FOR_AGAIN);
+        let joined = self.short.iter().filter(|(_, cause)| **cause == Cause::Joined);
+        for member in joined.map(|(member, _)| *member) {
+            let prefix = self.overlay.member(member).prefix;
+            if self.asked_for.len() < VIEWERS_MAX {
+                self.asked_for.insert(prefix, now);
+            }
+        }
+    }
+
+    /// Those of one network for whom nobody is asked any more, and who see nothing, do not wait for others to give anything up.
+    fn turn_crowds_away(&mut self, now: Instant, out: &mut Outbox) {
+        let waits = |member: &MemberIndex| {
+            let info = self.overlay.member(*member);
+            let long = now.since(info.joined) >= CROWD_PATIENCE;
+            info.tier.is_none() && long && self.was_asked_for(now, &info.prefix)
+        };
+        let joined = self.short.iter().filter(|(_, cause)| **cause == Cause::Joined);
+        let waiting: Vec<MemberIndex> = joined.map(|(member, _)| *member).filter(waits).collect();
+        for member in waiting {
+            self.refuse(now, member, RefuseReason::TooManyFromThere, out);
+        }
+    }
+
     /// Who may be asked besides those who wait: leaves, free riders first.
     fn leaves(&self) -> Vec<(MemberIndex, crate::id::PeerId)> {
         let asked = |member: &MemberIndex| {
             let info = self.overlay.member(*member);
-            info.may_sponsor && info.is_active() && !info.is_interior() && !self.short.contains_key(member)
+            let trusted = !self.overlay.standing().is_fallen(&info.id);
+            trusted
+                && info.may_sponsor
+                && info.is_active()
+                && !info.is_interior()
+                && !self.short.contains_key(member)
         };
         let mut leaves: Vec<MemberIndex> = self.overlay.viewers().filter(asked).collect();
         leaves.sort_by_key(|member| (core::cmp::Reverse(self.overlay.class(*member)), *member));
@@ -109,7 +163,7 @@ impl Broadcaster {
         out: &mut Outbox,
     ) {
         let info = self.overlay.member(member);
-        if !info.may_sponsor {
+        if !info.may_sponsor || self.overlay.standing().is_fallen(&info.id) {
             self.admission.decline(&info.id, round);
             return;
         }

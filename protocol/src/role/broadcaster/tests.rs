@@ -359,6 +359,7 @@ fn a_silent_parent_loses_its_children_when_it_gives_no_sign_of_life() {
     let report = Report {
         accusations,
         children_in_time: true,
+        carries: None,
         ..Report::default()
     };
     studio.say(child, &Message::Report(report));
@@ -427,6 +428,7 @@ fn whom_children_of_two_networks_accuse_is_served_and_feeds_nobody_for_a_while()
     studio.broadcaster.overlay.detach(member, stripe, None);
     let lives = Message::Report(Report {
         children_in_time: true,
+        carries: None,
         ..Report::default()
     });
     studio.pass(100);

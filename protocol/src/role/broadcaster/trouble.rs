@@ -1,6 +1,7 @@
 //! When something goes wrong: parents that fall silent, children that find no seat, uplinks that do not suffice.
 
 use super::Broadcaster;
+use super::cheats::sentence;
 use crate::id::PeerId;
 use crate::io::Outbox;
 use crate::media::StripeId;
@@ -37,16 +38,23 @@ impl Broadcaster {
         self.missed_at.is_none_or(|at| now.since(at) >= calm)
     }
 
-    pub(super) fn on_moved(&mut self, now: Instant, child: MemberIndex, moved: &Moved) {
+    pub(super) fn on_moved(&mut self, now: Instant, child: MemberIndex, moved: &Moved, out: &mut Outbox) {
         let Some(stripe) = self.overlay.stripes().find(moved.stripe) else {
             return;
         };
+        self.note_way_out(now, child, stripe, moved, out);
+        if !moved.planned {
+            self.excuse_orphan(now, child);
+        }
         let former = moved.from.and_then(|from| self.overlay.find(&from));
         if let Some(former) = former {
             let id = self.overlay.member(child).id;
             self.overlay.seat_left(former, moved.stripe, id);
         }
         let to = self.overlay.find(&moved.to);
+        if let Some(to) = to {
+            self.overlay.standing_mut().withdraw_refusal(to, child);
+        }
         if moved.planned {
             // The plan has changed while it moved: a ticket that comes in the midst of that is easily passed over.
             let place = self.overlay.member(child).place(stripe);
@@ -86,6 +94,7 @@ impl Broadcaster {
         let Some(stripe) = self.overlay.stripes().find(orphaned.stripe) else {
             return;
         };
+        self.excuse_orphan(now, child);
         let Some(place) = self.overlay.member(child).place(stripe) else {
             return;
         };
@@ -95,6 +104,9 @@ impl Broadcaster {
         if is_ours && orphaned.why == DetachReason::Full && self.has_room_by_now(now, stripe, out) {
             self.say_again(child);
             return;
+        }
+        if let Some(relay) = parent.filter(|parent| planned == Some(*parent)) {
+            self.note_refusal(now, relay, child, orphaned.why, out);
         }
         if let Some(parent) = parent {
             self.note_failure(now, child, parent, orphaned.why);
@@ -192,6 +204,17 @@ impl Broadcaster {
             (false, since) => since.or(Some(now)),
         };
         contact.sending = report.sending;
+        if self.overlay.member(member).carries != report.carries {
+            // That is dealt with at once, and what was late until then says nothing of what comes.
+            if let Some(contact) = self.contacts.get_mut(&member) {
+                contact.late_since = None;
+            }
+            self.excuse(now, member);
+            if self.overlay.note_carries(member, report.carries) {
+                let orphans = self.overlay.shed_excess(now, member);
+                self.reseat(now, orphans);
+            }
+        }
         for (peer, what) in &report.accusations {
             if let Some(accused) = self.overlay.find(peer) {
                 self.accuse(now, accused, member, *what, out);
@@ -208,7 +231,11 @@ impl Broadcaster {
         what: Accusation,
         out: &mut Outbox,
     ) {
-        if accused == MemberIndex::SOURCE || accused == by {
+        if !self.may_accuse(now, accused, by) {
+            return;
+        }
+        self.charge(now, accused, by, what, out);
+        if what != Accusation::Silent && self.overlay.is_relay(accused) {
             return;
         }
         match &mut self.overlay.member_mut(accused).state {
@@ -222,10 +249,7 @@ impl Broadcaster {
                     .set_state(accused, State::Suspect { since: now, accusers });
                 self.ask_for_life(now, accused, out);
             }
-            _ => return,
-        }
-        if what == Accusation::Forged {
-            self.blame(accused, "forged a chunk", by, out);
+            _ => {}
         }
     }
 
@@ -292,7 +316,8 @@ impl Broadcaster {
             self.reseat(now, orphans);
         } else if let Some(by) = self.agreed_by(member) {
             if self.overlay.member(member).is_interior() {
-                self.blame(member, "does not forward", by, out);
+                let what = self.overlay.standing().verdict(now, member, usize::MAX);
+                self.blame(member, sentence(what.unwrap_or(Accusation::Silent)), by, out);
             }
             let mut orphans = self.overlay.release_children(now, member);
             if lives {

@@ -109,6 +109,7 @@ impl Relay {
             seed: config.seed,
         });
         carrier.forwarder_mut().favour(config.sponsor);
+        carrier.forwarder_mut().measure_uplink();
         Self {
             carrier,
             authority: Authority::new(config.id, config.sponsor, config.channel, config.lease),

@@ -31,7 +31,7 @@ impl Viewer {
         match Data::parse(frame).map_err(|_| CloseCode::Malformed)? {
             Data::Chunk(chunk) => self.on_chunk(now, link, &chunk, out),
             Data::Late { stripe, .. } => {
-                self.on_mark(now, link, stripe);
+                self.on_mark(now, link, stripe, out);
                 Ok(())
             }
             Data::Layout(sealed) => self.adopt_layout(now, sealed, out),
@@ -96,7 +96,7 @@ impl Viewer {
         self.screen.insert(at, chunk);
     }
 
-    fn on_mark(&mut self, now: Instant, link: LinkId, stripe: StripeId) {
+    fn on_mark(&mut self, now: Instant, link: LinkId, stripe: StripeId, out: &mut Outbox) {
         let Some(at) = self.feeds.find(stripe) else { return };
         let feed = self.feeds.flowing(at);
         if feed.main.as_ref().is_some_and(|main| main.link == Some(link)) {
@@ -105,6 +105,10 @@ impl Viewer {
         if let Some(next) = feed.next.as_mut().filter(|next| next.link == Some(link)) {
             // It is there, and has nothing either.
             next.since = now;
+        }
+        let feed = self.feeds.flowing(at);
+        if feed.main.as_ref().is_some_and(|main| main.link == Some(link)) {
+            self.on_nothing(now, at, out);
         }
     }
 

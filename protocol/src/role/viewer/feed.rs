@@ -31,6 +31,9 @@ const LINK_PATIENCE: Duration = Duration::from_millis(2500);
 /// The same where nobody sends meanwhile: one lost packet of the handshake.
 const URGENT_LINK_PATIENCE: Duration = Duration::from_millis(1200);
 
+/// Other stripes have come so much farther: where nothing new comes at all, nobody is starved.
+pub(super) const STARVED_BLOCKS: u64 = 10;
+
 /// How long the coordinator may take to find a place for an orphan before it asks around again.
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -87,6 +90,10 @@ pub(super) struct Former {
 pub(super) enum Fault {
     /// Neither chunk nor mark for too long; its link is up.
     Silent,
+    /// It says for too long that nothing comes, and others have what it should send.
+    Withheld,
+    /// The same, and nobody else has been seen to have it.
+    Starved,
     /// Its link is gone.
     Lost,
     /// It takes its leave, and sends until we have moved.
@@ -101,16 +108,21 @@ impl Fault {
     /// As the coordinator is told.
     pub(super) fn reason(self) -> DetachReason {
         match self {
-            Self::Silent => DetachReason::Silent,
+            Self::Silent | Self::Withheld | Self::Starved => DetachReason::Silent,
             Self::Lost | Self::Unserved => DetachReason::Unreachable,
             Self::Leaving => DetachReason::Leaving,
             Self::Detached(why) => why,
         }
     }
 
+    /// Whether the parent's link is up, so that it may yet send again.
+    pub(super) fn may_pass(self) -> bool {
+        matches!(self, Self::Silent | Self::Withheld | Self::Starved)
+    }
+
     /// Whether the parent failed, as against went or was told to.
     pub(super) fn is_failure(self) -> bool {
-        matches!(self, Self::Silent | Self::Lost)
+        self.may_pass() || self == Self::Lost
     }
 }
 
@@ -150,6 +162,8 @@ pub(super) struct Feed {
     pub(super) plan_waits: bool,
     /// The newest block received from anybody.
     pub(super) newest: Option<u64>,
+    /// How many chunks have come from others since then that are newer than what whoever sends it has sent.
+    pub(super) elsewhere: u8,
     /// When whoever sends it sent a chunk last.
     pub(super) flowed: Option<Instant>,
 }
@@ -169,6 +183,7 @@ impl Feed {
             base,
             plan_waits: false,
             newest: None,
+            elsewhere: 0,
             flowed: None,
         }
     }
@@ -176,6 +191,12 @@ impl Feed {
     /// The present parent, as long as nothing is wrong with it.
     pub(super) fn healthy(&self) -> Option<&Source> {
         self.main.as_ref().filter(|_| self.trouble.is_none())
+    }
+
+    /// The newest block that whoever sends it has sent, and some: when other stripes are beyond, it has been due for long.
+    pub(super) fn reached(&self) -> u64 {
+        let newest = self.main.as_ref().and_then(|main| main.newest);
+        newest.unwrap_or(self.base) + STARVED_BLOCKS
     }
 
     /// Whether it is granted.

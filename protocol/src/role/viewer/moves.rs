@@ -1,17 +1,23 @@
 //! Who sends what: planned moves, make before break.
 
 use super::Viewer;
-use super::feed::{Fault, Former, Source};
+use super::feed::{Fault, Former, STARVED_BLOCKS, Source};
 use super::watch::Watch;
 use crate::event::Event;
 use crate::id::PeerId;
 use crate::io::{LinkId, Outbox};
 use crate::media::StripeId;
 use crate::media::store::BLOCKS_KEPT;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::control::{Accusation, Attach, DetachReason, Message, Moved};
 use crate::wire::ticket::Rank;
 use alloc::vec::Vec;
+
+/// A parent that says that nothing comes is believed for so long: repairs above it take half of that.
+const BELIEVED: Duration = Duration::from_millis(1_200);
+
+/// So many chunks that others had meanwhile are no accident.
+const WITHHELD: u8 = 3;
 
 impl Viewer {
     /// This peer is to send the stripe from now on.
@@ -188,13 +194,14 @@ impl Viewer {
             let is_older = main.newest.is_some_and(|newest| block <= newest);
             main.newest = main.newest.max(Some(block));
             feed.flowed = Some(now);
+            feed.elsewhere = 0;
             if is_older {
                 // A chunk of a backlog says that the parent lives, and nothing of how punctual it is.
                 feed.watch.mark(now);
             } else {
                 feed.watch.chunk(now, block);
             }
-            if feed.trouble.is_some_and(|trouble| trouble.fault == Fault::Silent) {
+            if feed.trouble.is_some_and(|trouble| trouble.fault.may_pass()) {
                 self.recovered(now, at, out);
             }
         } else if feed
@@ -206,6 +213,34 @@ impl Viewer {
         } else if let Some(former) = feed.former.as_mut().filter(|former| former.link == link) {
             former.heard = now;
             former.newest = former.newest.max(Some(block));
+        } else {
+            self.on_flow_elsewhere(at, block);
+        }
+    }
+
+    /// Somebody else had a chunk.
+    fn on_flow_elsewhere(&mut self, at: usize, block: u64) {
+        let feed = self.feeds.flowing(at);
+        let main = feed.main.as_ref().filter(|_| feed.trouble.is_none());
+        let lacks = |main: &&Source| main.newest.is_none_or(|newest| block > newest);
+        if main.filter(lacks).is_some() {
+            feed.elsewhere = feed.elsewhere.saturating_add(1);
+        }
+    }
+
+    /// A parent says that nothing comes. It is believed while whoever failed above it is replaced; after that it is left, and if others
+    /// had what it lacks, it is told of.
+    pub(super) fn on_nothing(&mut self, now: Instant, at: usize, out: &mut Outbox) {
+        let feed = &self.feeds[at];
+        let flowed = feed.flowed.filter(|_| feed.healthy().is_some());
+        if flowed.is_some_and(|flowed| now.since(flowed) >= BELIEVED) && self.edge.0 > feed.reached() {
+            let fault = if feed.elsewhere >= WITHHELD {
+                Fault::Withheld
+            } else {
+                Fault::Starved
+            };
+            self.feeds[at].elsewhere = 0;
+            self.fault(now, at, fault, out);
         }
     }
 
@@ -218,6 +253,14 @@ impl Viewer {
         };
         next.newest = Some(block);
         let (to, planned, link) = (next.peer, next.planned, next.link);
+        let parent = feed.main.as_ref().map(|old| old.peer);
+        let starved = trouble.is_some_and(|trouble| trouble.fault == Fault::Starved);
+        if let Some(parent) = parent.filter(|_| starved && block + STARVED_BLOCKS <= self.edge.0) {
+            // What the spare has had for so long, the parent said that it had not.
+            self.reports.accuse(parent, Accusation::Late);
+            self.run_urgent_reports(now, out);
+        }
+        let feed = &mut self.feeds[at];
         let failed = trouble.is_some_and(|trouble| trouble.fault.is_failure());
         let before = if failed { 0 } else { block };
         let old = feed.main.replace(next);
@@ -231,6 +274,7 @@ impl Viewer {
             newest: old.as_ref().and_then(|old| old.newest),
         });
         feed.flowed = Some(now);
+        feed.elsewhere = 0;
         feed.watch = Watch::new(now);
         feed.watch.chunk(now, block);
         if let Some(old) = &old {

@@ -96,8 +96,13 @@ impl Viewer {
             plan_failed: None,
             orphaned: None,
         });
-        if let Some(main) = main.filter(|_| fault == Fault::Silent) {
-            self.reports.accuse(main, Accusation::Silent);
+        let what = match fault {
+            Fault::Silent => Some(Accusation::Silent),
+            Fault::Withheld => Some(Accusation::Late),
+            _ => None,
+        };
+        if let Some((main, what)) = main.zip(what) {
+            self.reports.accuse(main, what);
         }
         if self.feeds[at].next.is_none() {
             self.advance(now, at, out);

@@ -22,13 +22,16 @@ const LISTED_MAX: usize = 32;
 /// A chunk that came so long ago still counts as a stripe that is received.
 const RECEIVING: Duration = Duration::from_secs(1);
 
+/// Whether children get theirs in time, how many there are, and what the uplink was found to carry.
+type Sending = (bool, usize, Option<Bitrate>);
+
 /// What is to be reported.
 #[derive(Debug)]
 pub(super) struct Reports {
     /// When the last report was sent.
     last: Instant,
     /// What it said of our sending.
-    said: (bool, usize),
+    said: Sending,
     /// The newest ticket that we act by, and the newest reported.
     adopted: u32,
     acknowledged: u32,
@@ -46,7 +49,7 @@ impl Reports {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             last: now,
-            said: (true, 0),
+            said: (true, 0, None),
             adopted: 0,
             acknowledged: 0,
             accusations: Vec::new(),
@@ -110,8 +113,13 @@ impl Viewer {
         }
     }
 
-    fn sending(&self) -> (bool, usize) {
-        (self.forwarder.in_time(), self.forwarder.child_count())
+    fn sending(&self) -> Sending {
+        let forwarder = &self.forwarder;
+        (
+            forwarder.in_time(),
+            forwarder.child_count(),
+            forwarder.found_uplink(),
+        )
     }
 
     fn report(&mut self, now: Instant, out: &mut Outbox) {
@@ -127,6 +135,7 @@ impl Viewer {
         let report = Report {
             children_in_time: said.0,
             sending: reports.sending,
+            carries: said.2,
             ticket: reports.adopted,
             round_trips: round_trips.take(LISTED_MAX).collect(),
             accusations: core::mem::take(&mut reports.accusations),

@@ -205,7 +205,7 @@ impl Viewer {
                 known.stage = Stage::Booting(now);
                 self.dial_relay(now, at, out);
             }
-            CloudNews::Failed { relay, .. } | CloudNews::Gone { relay, .. } => {
+            CloudNews::Failed { relay, .. } => {
                 if let Some(at) = self.sponsoring.find(|known| known.number == relay) {
                     self.lose_relay(now, at, None, out);
                 }

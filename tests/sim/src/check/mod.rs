@@ -83,6 +83,11 @@ impl Checks {
         self.nodes.insert(id.tag(), node);
     }
 
+    /// The node of a key.
+    pub(crate) fn node(&self, id: &PeerId) -> Option<NodeIndex> {
+        self.nodes.get(&id.tag()).copied()
+    }
+
     /// Looks at nodes whose attachments may have changed.
     pub(crate) fn look_at<A>(
         &mut self,

@@ -16,6 +16,13 @@ impl Uplink {
         Self { bps, free_at: 0 }
     }
 
+    /// Changes its rate; what is queued leaves at the new one.
+    pub fn shape(&mut self, now: Micros, bps: u64) {
+        let queued = u128::from(self.wait(now)) * u128::from(self.bps);
+        self.bps = bps;
+        self.free_at = now + (queued / u128::from(bps)) as Micros;
+    }
+
     /// Wire bits a second.
     pub const fn bps(&self) -> u64 {
         self.bps

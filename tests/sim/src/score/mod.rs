@@ -5,6 +5,7 @@ mod pulse;
 mod result;
 mod seat;
 mod tickets;
+mod wrongs;
 
 pub use result::SimResult;
 pub(crate) use result::percentile;
@@ -16,15 +17,17 @@ use crate::net::Micros;
 use crate::prices::Prices;
 use crate::scenario::Scenario;
 use crate::world::{NodeIndex, Watch};
-use banyan_protocol::event::Event;
+use banyan_protocol::event::{Event, Stats};
 use banyan_protocol::id::{PeerId, Verify};
 use banyan_protocol::io::{CloudOrder, Ended, Lane, Play};
+use banyan_protocol::media::StripeId;
 use banyan_protocol::wire::chunk::Data;
-use banyan_protocol::wire::control::Message;
+use banyan_protocol::wire::control::{DetachReason, Message};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickets::Tickets;
+use wrongs::Wrongs;
 
 /// Hears a run.
 pub struct Score {
@@ -49,6 +52,10 @@ pub struct Score {
     pub(crate) pulse: Option<pulse::Pulse>,
     pub(crate) ledger: Option<ledger::Ledger>,
     broken: Option<Broken>,
+    /// What came of members that go wrong.
+    pub(crate) wrongs: Wrongs,
+    /// Seats that relays took back: whose, on which stripe, and why.
+    pub(crate) detached: Vec<(NodeIndex, NodeIndex, StripeId, DetachReason)>,
     /// Who was asked to sponsor, and has not answered.
     pub(crate) asked: Vec<NodeIndex>,
     /// What sponsors want of their provider.
@@ -60,7 +67,7 @@ impl Score {
         Self {
             media: Media::new(&scenario.stream.tiers_kbps, scenario.stream.keyframe_s),
             channel,
-            verifies_chunks: scenario.faults.forgers > 0.0,
+            verifies_chunks: scenario.has_forgers(),
             source: 0,
             prices,
             seats: BTreeMap::new(),
@@ -76,6 +83,8 @@ impl Score {
             pulse: None,
             ledger: None,
             broken: None,
+            wrongs: Wrongs::default(),
+            detached: Vec::new(),
             asked: Vec::new(),
             orders: Vec::new(),
         }
@@ -124,9 +133,23 @@ impl Score {
         self.unplanned_requests += u64::from(unplanned);
     }
 
+    fn hear_relay(&mut self, relay: NodeIndex, to: NodeIndex, lane: Lane, frame: &Bytes) {
+        self.wrongs.relay_sent(to, lane, frame.len());
+        if lane == Lane::Control
+            && let Ok(Message::Detached { stripe, why }) = Message::parse(frame)
+        {
+            self.detached.push((relay, to, stripe, why));
+        }
+    }
+
     /// An honest node passes nothing on that the broadcaster did not sign.
     fn check_chunk(&mut self, now: Micros, from: NodeIndex, frame: &Bytes) {
-        if self.seats.get(&from).is_some_and(|seat| seat.person.forges) {
+        let is_cheat = |node: NodeIndex| {
+            self.tickets
+                .key(node)
+                .is_some_and(|key| self.wrongs.is_cheat(key))
+        };
+        if self.seats.get(&from).is_some_and(|seat| seat.person.forges) || is_cheat(from) {
             return;
         }
         if let Ok(Data::Chunk(chunk)) = Data::parse(frame.clone())
@@ -145,8 +168,20 @@ impl Watch for Score {
         match event {
             Event::Playing { startup_ms } => self.startups_ms.push(*startup_ms),
             Event::Repaired { gap_ms, .. } => self.repairs_ms.push(*gap_ms),
-            Event::SponsorRequest { .. } => self.asked.push(node),
-            Event::Stall if !self.is_excused(now, node) => self.stalls += 1,
+            Event::SponsorRequest { .. } => {
+                self.wrongs.prompted(node);
+                self.asked.push(node);
+            }
+            Event::Stall if !self.is_excused(now, node) => {
+                self.wrongs.stalled(now, node);
+                self.stalls += 1;
+            }
+            Event::Stats(Stats {
+                viewer: Some(stats), ..
+            }) => self.wrongs.lost(node, stats.blocks_lost),
+            Event::PeerBlamed { peer, what, .. } if node == self.source => {
+                self.wrongs.blamed(now, *peer, what);
+            }
             _ => {}
         }
     }
@@ -183,6 +218,9 @@ impl Watch for Score {
                 Lane::Control => self.control_bytes += frame.len() as u64,
                 Lane::Data(_) => self.data_bytes += frame.len() as u64,
             }
+        }
+        if self.tickets.is_relay(from) {
+            self.hear_relay(from, to, lane, frame);
         }
         if self.verifies_chunks && lane != Lane::Control {
             self.check_chunk(now, from, frame);

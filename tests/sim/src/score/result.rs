@@ -57,6 +57,32 @@ pub struct SimResult {
     pub control_bps_per_viewer: f64,
     /// The most copies that the broadcaster sent in any second.
     pub source_copies_max: f64,
+    /// Members that cheated.
+    pub cheats: u64,
+    /// Those of them that the broadcaster named.
+    pub cheats_named: u64,
+    /// How long that took, at most.
+    pub named_after_ms: u64,
+    /// Others whom it named.
+    pub wrongly_named: u64,
+    /// Stalls of others since the first cheat began.
+    pub stalls_by_cheats: u64,
+    /// Whether the sponsor of a relay that cheats is served before others at the end.
+    pub cheat_favoured: bool,
+    /// Viewers, but for its sponsor, whom such a relay feeds at the end.
+    pub fed_by_cheats: u64,
+    /// Stalls of sponsors since the uplinks of their relays were too small, and the blocks that they lost.
+    pub sponsor_stalls: u64,
+    /// See there.
+    pub sponsor_blocks_lost: u64,
+    /// Seats that relays took back for want of uplink.
+    pub sheds: u64,
+    /// Those of them that were taken from a better class than somebody kept one of.
+    pub unfair_sheds: u64,
+    /// How often anybody else was asked to sponsor, at most, since many keys of one address came.
+    pub prompts_by_crowd: u64,
+    /// Their share of what relays sent since then.
+    pub crowd_share: f64,
     /// Things that went wrong.
     pub faults: u64,
     /// How often something was checked.
@@ -123,6 +149,33 @@ impl fmt::Display for SimResult {
             "  control      {:6.0} bit/s a viewer; the broadcaster sent {:.2} copies at most",
             self.control_bps_per_viewer, self.source_copies_max
         )?;
+        if self.cheats > 0 {
+            writeln!(
+                f,
+                "  cheats       {:6}   {} named after {} ms at most, {} others named; {} stalls, {} still fed, favoured: {}",
+                self.cheats,
+                self.cheats_named,
+                self.named_after_ms,
+                self.wrongly_named,
+                self.stalls_by_cheats,
+                self.fed_by_cheats,
+                self.cheat_favoured
+            )?;
+        }
+        if self.sheds > 0 {
+            writeln!(
+                f,
+                "  sheds        {:6}   {} out of turn; sponsors: {} stalls, {} blocks lost",
+                self.sheds, self.unfair_sheds, self.sponsor_stalls, self.sponsor_blocks_lost
+            )?;
+        }
+        if self.crowd_share > 0.0 || self.prompts_by_crowd > 0 {
+            writeln!(
+                f,
+                "  crowd        {:6.3}   of what relays sent; {} prompts",
+                self.crowd_share, self.prompts_by_crowd
+            )?;
+        }
         write!(
             f,
             "  checks       {:6}   trace {}",

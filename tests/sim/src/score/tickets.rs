@@ -5,7 +5,7 @@ use crate::world::NodeIndex;
 use banyan_protocol::id::{PeerId, Verify};
 use banyan_protocol::media::StripeId;
 use banyan_protocol::wire::order::{Commanded, Numbered, Order};
-use banyan_protocol::wire::ticket::Ticket;
+use banyan_protocol::wire::ticket::{Class, Ticket};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -41,6 +41,11 @@ impl Tickets {
     pub(crate) fn expect_relay(&mut self, node: NodeIndex, relay: PeerId) {
         self.expect(node, relay);
         self.relays.insert(node);
+    }
+
+    /// The key of a viewer or relay.
+    pub(super) fn key(&self, node: NodeIndex) -> Option<&PeerId> {
+        self.viewers.get(&node)
     }
 
     /// Whether that is a relay.
@@ -98,6 +103,13 @@ impl Tickets {
     /// Whether such a ticket names `parent` for it.
     pub(crate) fn names(&self, now: Micros, node: NodeIndex, stripe: StripeId, parent: &PeerId) -> bool {
         self.valid(now, node).any(|ticket| ticket.names(stripe, parent))
+    }
+
+    /// How a viewer is to be served by its newest ticket; last, without one.
+    pub(crate) fn class(&self, now: Micros, node: NodeIndex) -> Class {
+        self.valid(now, node)
+            .last()
+            .map_or(Class::WORST, |ticket| ticket.class)
     }
 
     fn valid(&self, now: Micros, node: NodeIndex) -> impl Iterator<Item = &Ticket> + '_ {

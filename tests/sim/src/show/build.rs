@@ -63,6 +63,9 @@ impl Show {
             samples: second::Samples::default(),
             tells_late: false,
             relays: Vec::new(),
+            cheat: None,
+            sheds: 0,
+            unfair_sheds: 0,
             rng,
             scenario,
             tells_room: false,
@@ -80,7 +83,12 @@ impl Show {
         self.plan_all(Alarm::Join, 2 * SECOND, over, self.scenario.viewers);
         if let Some(crowd) = self.scenario.crowd.clone() {
             let over = (crowd.over_s * 1e6) as Micros;
-            self.plan_all(Alarm::Join, (crowd.at_s * 1e6) as Micros, over, crowd.viewers);
+            let alarm = if crowd.one_address {
+                Alarm::Crowd
+            } else {
+                Alarm::Join
+            };
+            self.plan_all(alarm, (crowd.at_s * 1e6) as Micros, over, crowd.viewers);
         }
         if let Some(exodus) = self.scenario.exodus.clone() {
             let over = (exodus.over_s * 1e6) as Micros;
@@ -141,7 +149,7 @@ impl Show {
     pub(super) fn join(&mut self) {
         let person = self.audience.draw(&mut self.rng);
         self.keys += 1;
-        let node = self.add_viewer(person, self.keys);
+        let node = self.add_viewer(person, self.keys, address(self.keys));
         let buffer = self.scenario.stream.buffer_ms * MILLISECOND;
         let seat = Seat::new(person, self.world.now(), buffer);
         let viewer = self.world.node(node).id;
@@ -149,9 +157,25 @@ impl Show {
         self.cast.insert(node);
     }
 
-    fn add_viewer(&mut self, person: Person, number: u64) -> NodeIndex {
-        let broadcaster_address = address(0);
-        let (id, address) = (peer_id(self.seed, number), address(number));
+    /// One of many keys of one address, who gives nothing.
+    pub(super) fn join_crowd(&mut self) {
+        let person = Person {
+            uplink: Bitrate::ZERO,
+            capped: true,
+            nat: false,
+            forges: false,
+        };
+        self.keys += 1;
+        let node = self.add_viewer(person, self.keys, crowd_address(self.keys));
+        let viewer = self.world.node(node).id;
+        self.world.watch.tickets.expect(node, viewer);
+        let now = self.world.now();
+        self.world.watch.wrongs.crowds(now, node);
+    }
+
+    fn add_viewer(&mut self, person: Person, number: u64, address: SocketAddr) -> NodeIndex {
+        let broadcaster_address = self::address(0);
+        let id = peer_id(self.seed, number);
         let config = ViewerConfig {
             id,
             verify: self.verify.clone(),
@@ -174,9 +198,10 @@ impl Show {
             uplink_bps: person.line_bps(),
             nat: person.nat,
             forges: if person.forges { FORGED } else { 0.0 },
-            machine: Box::new(Viewer::new(config)),
+            machine: self.slanderer(number, Box::new(Viewer::new(config))),
         });
         self.checks.add(id, node);
+        self.plan_slander(node, number);
         node
     }
 }
@@ -189,6 +214,11 @@ fn weather(scenario: &Scenario, rng: &mut Rng) -> Weather {
         jitter: micros(network.jitter_ms.draw(rng)),
         loss: network.loss.draw(rng),
     }
+}
+
+/// The address of number `n` where many keys come from one host.
+fn crowd_address(n: u64) -> SocketAddr {
+    SocketAddr::from(([19, 113, 0, 7], 5000 + n as u16))
 }
 
 /// The address of number `n`: each in a network of its own.

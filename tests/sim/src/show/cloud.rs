@@ -26,11 +26,11 @@ const BYTES: u64 = 1 << 50;
 /// A relay that was ordered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Machine {
-    sponsor: NodeIndex,
+    pub(super) sponsor: NodeIndex,
     /// What the sponsor calls it.
     number: u64,
     /// The node, once it has booted.
-    node: Option<NodeIndex>,
+    pub(super) node: Option<NodeIndex>,
     gone: bool,
 }
 
@@ -39,8 +39,9 @@ impl Show {
     pub(super) fn serve_sponsors(&mut self) {
         for node in core::mem::take(&mut self.world.watch.asked) {
             let yes = self.scenario.cloud.as_ref().map_or(0.0, |cloud| cloud.yes);
-            if self.scenario.cloud.is_some() {
-                let yes = self.rng.happens(yes);
+            if let Some(cloud) = &self.scenario.cloud {
+                let may = cloud.relays_max.is_none_or(|most| self.relays.len() < most);
+                let yes = self.rng.happens(yes) && may;
                 self.world
                     .tell(node, Input::Command(Command::Answer { id: None, yes }));
             }
@@ -87,7 +88,8 @@ impl Show {
         let Some(cloud) = self.scenario.cloud.clone().filter(|_| !gone) else {
             return;
         };
-        let copies = cloud.copies.draw(&mut self.rng);
+        let later = cloud.later_copies.filter(|_| relay > 0);
+        let copies = later.unwrap_or(cloud.copies).draw(&mut self.rng);
         let uplink = Bitrate((self.world.watch.prices.copy().as_bps() as f64 * copies) as u64);
         let key = FIRST_RELAY + relay as u64;
         let (id, address) = (peer_id(self.seed, key), address(key));
@@ -96,6 +98,7 @@ impl Show {
         let sponsor_id = self.world.node(sponsor).id;
         let node = self.add_relay((id, sponsor_id), key, (uplink, lease, secret));
         self.relays[relay].node = Some(node);
+        self.plan_turn(relay, node, sponsor);
         let news = CloudNews::Launched {
             relay: number,
             addresses: vec![address],
@@ -189,7 +192,11 @@ impl Show {
             uplink_bps: uplink.as_bps(),
             nat: false,
             forges: 0.0,
-            machine: Box::new(Relay::new(config)),
+            machine: self.turned(
+                (key - FIRST_RELAY) as usize,
+                sponsor,
+                Box::new(Relay::new(config)),
+            ),
         });
         self.world.watch.tickets.expect_relay(node, id);
         self.checks.add(id, node);

@@ -7,6 +7,7 @@ mod late;
 mod room;
 mod second;
 mod stop_watch;
+mod turns;
 
 use crate::audience::Audience;
 use crate::check::{Broken, Checks, panic_words};
@@ -47,6 +48,10 @@ pub(crate) enum Alarm {
     Destroy(usize),
     /// The sponsor of that relay goes.
     SponsorGoes(usize),
+    /// The uplink of that relay becomes too small.
+    Overload(usize),
+    /// One of many keys of one address joins.
+    Crowd,
     /// A second is over.
     Second,
 }
@@ -105,6 +110,11 @@ pub struct Show {
     samples: second::Samples,
     tells_late: bool,
     relays: Vec<cloud::Machine>,
+    /// The relay that cheats, and its sponsor.
+    cheat: Option<(NodeIndex, NodeIndex)>,
+    /// Seats that relays took back for want of uplink, and those of them whose turn it was not.
+    sheds: u64,
+    unfair_sheds: u64,
 }
 
 impl Show {
@@ -147,6 +157,7 @@ impl Show {
         while let Some(pause) = self.world.run() {
             self.look_at_changed()?;
             self.serve_sponsors();
+            self.judge_sheds();
             let Pause::Alarm(alarm) = pause else { continue };
             self.ring(alarm)?;
             if self.world.now() >= end {
@@ -174,7 +185,7 @@ impl Show {
     fn ring(&mut self, alarm: Alarm) -> Result<(), Broken> {
         if matches!(
             alarm,
-            Alarm::Join | Alarm::Thaw(_) | Alarm::KillSource | Alarm::StartSource
+            Alarm::Join | Alarm::Crowd | Alarm::Thaw(_) | Alarm::KillSource | Alarm::StartSource
         ) {
             self.checks.disturbed();
         }
@@ -189,6 +200,8 @@ impl Show {
             Alarm::Boot(relay) => self.boot(relay),
             Alarm::Destroy(relay) => self.lose_machine(relay),
             Alarm::SponsorGoes(relay) => self.sponsor_goes(relay),
+            Alarm::Overload(relay) => self.overload(relay),
+            Alarm::Crowd => self.join_crowd(),
             Alarm::Second => return self.second(),
         }
         Ok(())

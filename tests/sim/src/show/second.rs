@@ -3,7 +3,7 @@
 use super::stop_watch::StopWatch;
 use super::{Alarm, Show};
 use crate::check::{Broken, least_depth};
-use crate::net::{Micros, SECOND};
+use crate::net::{MILLISECOND, Micros, SECOND};
 use crate::score::{SimResult, percentile};
 use crate::world::NodeIndex;
 use banyan_protocol::media::TierId;
@@ -110,7 +110,19 @@ impl Show {
         self.late()
             .into_iter()
             .chain(overdue.map(ToString::to_string))
+            .chain(self.wrongly_named())
             .collect()
+    }
+
+    /// Whom the broadcaster named though they do no wrong, where somebody does.
+    fn wrongly_named(&self) -> impl Iterator<Item = String> + '_ {
+        let wrongs = &self.world.watch.wrongs;
+        let watched = wrongs.count() > 0 || wrongs.crowd_share() > 0.0;
+        let named = wrongs.wrongly_named.iter().filter(move |_| watched);
+        named.map(|(peer, (at, what))| {
+            let (node, second) = (self.checks.node(peer), *at as f64 / SECOND as f64);
+            format!("node {node:?} is named at {second:.3} s: it {what}")
+        })
     }
 
     /// Viewers who watch, as far as the world knows.
@@ -237,6 +249,8 @@ impl Show {
 
     pub(super) fn result(&self, watch: &StopWatch) -> SimResult {
         let (now, score) = (self.world.now(), &self.world.watch);
+        let (cheat_favoured, fed_by_cheats) = self.cheats_gain();
+        let wrongs = &score.wrongs;
         let top = score.prices.top();
         let playing: Vec<(NodeIndex, TierId)> = self.playing().collect();
         let slots = |node: &NodeIndex| score.seats[node].person.uplink.slots(score.prices.slot(top));
@@ -281,6 +295,19 @@ impl Show {
             control_bps_per_viewer: 8.0 * score.control_bytes as f64
                 / self.samples.viewer_seconds.max(1) as f64,
             source_copies_max: self.samples.copies_max,
+            cheats: wrongs.count(),
+            cheats_named: wrongs.named.len() as u64,
+            named_after_ms: wrongs.named_after() / MILLISECOND,
+            wrongly_named: wrongs.wrongly_named.len() as u64,
+            stalls_by_cheats: wrongs.stalls,
+            cheat_favoured,
+            fed_by_cheats,
+            sponsor_stalls: wrongs.sponsor_stalls,
+            sponsor_blocks_lost: wrongs.sponsors_lost(),
+            sheds: self.sheds,
+            unfair_sheds: self.unfair_sheds,
+            prompts_by_crowd: wrongs.prompts_max(),
+            crowd_share: wrongs.crowd_share(),
             faults: self.faults,
             invariant_checks: self.checks.count,
         }

@@ -3,7 +3,7 @@
 use super::names::Names;
 use super::{Happening, SideIndex, Watch, World};
 use crate::net::uplink::Uplink;
-use crate::net::{Micros, WIRE_REPORTS};
+use crate::net::{Micros, UPLINK_FLOOR, WIRE_REPORTS};
 use banyan_protocol::id::PeerId;
 use banyan_protocol::io::{LinkId, Machine};
 use banyan_protocol::media::StripeId;
@@ -156,6 +156,12 @@ impl<W: Watch, A> World<W, A> {
         self.queue.push(phase, Happening::Report(index));
         self.settle(index);
         index
+    }
+
+    /// A node's uplink is another from now on.
+    pub fn shape(&mut self, node: NodeIndex, bps: u64) {
+        let now = self.now;
+        self.node_mut(node).uplink.shape(now, bps.max(UPLINK_FLOOR));
     }
 
     /// The node of this index.

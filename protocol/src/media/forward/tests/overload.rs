@@ -97,7 +97,12 @@ fn when_the_uplink_shrinks_the_worst_go_until_the_rest_fits() {
     rig.with(|engine, now, _| engine.set_uplink(now, Some(slot() * 3)));
     assert_eq!(rig.said(2), [detached(1, DetachReason::Shed)]);
     rig.with(|engine, now, _| engine.set_uplink(now, Some(slot() * 3 - Bitrate(1))));
-    assert_eq!(rig.said(2), [detached(0, DetachReason::Shed)]);
+    let given_up = Said::Reset(TierId(1));
+    assert_eq!(
+        rig.said(2),
+        [detached(0, DetachReason::Shed), given_up],
+        "what is under way to it is in the way of others"
+    );
     assert_eq!(rig.said(1), []);
     assert_eq!(rig.used(), 2);
 }

@@ -464,6 +464,7 @@ fn a_relay_outlives_its_sponsor_by_the_delegation() {
     assert_eq!(ticket_of(assign, 3).grants, before.grants, "and keeps them");
     let report = Report {
         children_in_time: true,
+        carries: None,
         ..Report::default()
     };
     studio.say(link, &Message::Report(report));
@@ -511,6 +512,7 @@ fn a_sponsor_whose_program_was_killed_commands_no_more() {
     let (mut studio, links) = sponsored(|round| delegated(3, round, &key(3)));
     let alive = Report {
         children_in_time: true,
+        carries: None,
         ..Report::default()
     };
     for _ in 0..4 {

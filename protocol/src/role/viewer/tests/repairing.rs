@@ -72,20 +72,16 @@ fn a_parent_that_sends_again_before_the_spare_is_kept() {
 }
 
 #[test]
-fn late_marks_keep_the_parent_and_near_chunks_are_pulled() {
+fn late_marks_keep_the_parent_while_it_may_be_repaired_above() {
     let mut stage = Stage::playing(Some(4));
     stage.told.clear();
     stage.mood(1, Mood::Late);
-    stage.run(5000);
-    stage.assert_seamless();
+    stage.run(1000);
     assert!(stage.repaired().is_empty() && stage.moves().is_empty());
-    let mut blocks = stage.pulled(stripe_of(1, 0));
-    let asked = blocks.len();
-    blocks.dedup();
-    assert!(
-        (20..50).contains(&asked) && blocks.len() == asked,
-        "each once: {blocks:?}"
-    );
+    stage.run(4000);
+    stage.assert_seamless();
+    // Others go on: who says for too long that nothing comes is left, before anything need be pulled.
+    assert!(!stage.moves().is_empty());
 }
 
 #[test]

@@ -137,6 +137,27 @@ fn whoever_proves_nothing_is_named_and_another_is_looked_for() {
 }
 
 #[test]
+fn anothers_secret_and_a_proof_for_another_link_prove_nothing() {
+    let others = EnrolSecret([9; 16]).proof(&BINDING, &RELAY);
+    let elsewhere = SECRET.proof(&Binding([7; 32]), &RELAY);
+    for proof in [others, elsewhere] {
+        let mut stage = chosen();
+        launched(&mut stage);
+        answers(&mut stage, RELAY, proof);
+        assert!(stage.closed.iter().any(|(peer, _)| *peer == RELAY));
+        assert_eq!(
+            stage.count(|event| matches!(event, Event::PeerBlamed { peer, .. } if *peer == RELAY)),
+            1,
+            "and is named"
+        );
+        let offered = stage
+            .told_to(CHANNEL)
+            .any(|message| matches!(message, Message::Serving(_)));
+        assert!(!offered);
+    }
+}
+
+#[test]
 fn what_is_said_either_way_is_passed_on() {
     let mut stage = served();
     let relay = RELAY.tag();
