@@ -11,7 +11,9 @@ use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::chunk::{self, Data};
 use banyan_protocol::wire::control::{Accusation, Attach, DetachReason, Message, Report};
 use bytes::Bytes;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// One chunk in so many is altered.
 const ALTERED_EVERY: u64 = 20;
@@ -22,12 +24,14 @@ const ACCUSES_EVERY_US: u64 = 2_000_000;
 /// What a feigned overload leaves, in bits a second.
 const FEIGNED: Bitrate = Bitrate(3_500_000);
 
+/// Since when somebody cheats; nothing while it does not yet.
+pub(crate) type Since = Rc<Cell<Option<Instant>>>;
+
 /// A member that cheats from some time on.
 pub(crate) struct Cheat {
     inner: Box<dyn Role>,
     conduct: Conduct,
-    /// Since when.
-    from: Instant,
+    since: Since,
     /// Whom it treats well.
     sponsor: PeerId,
     began: bool,
@@ -43,16 +47,16 @@ pub(crate) struct Cheat {
 }
 
 impl Cheat {
-    /// `inner`, which goes wrong at `from`.
-    pub(crate) fn new(inner: Box<dyn Role>, conduct: Conduct, from: Instant, sponsor: PeerId) -> Self {
+    /// `inner`, which goes wrong `since` then.
+    pub(crate) fn new(inner: Box<dyn Role>, conduct: Conduct, since: Since, sponsor: PeerId) -> Self {
         Self {
             inner,
             conduct,
-            from,
+            since,
             sponsor,
             began: false,
             chunks: 0,
-            accuses_at: from,
+            accuses_at: Instant::ZERO,
             peers: BTreeMap::new(),
             withholds: None,
             kept_back: BTreeMap::new(),
@@ -214,7 +218,7 @@ fn overloaded(frame: Bytes) -> Bytes {
 
 impl Machine for Cheat {
     fn handle(&mut self, now: Instant, input: Input, out: &mut Outbox) {
-        let cheats = now >= self.from;
+        let cheats = self.since.get().is_some_and(|since| now >= since);
         let input = self.hear(cheats, input, out);
         if cheats && !self.began {
             self.began = true;

@@ -38,6 +38,8 @@ pub(super) struct Measure {
     said: Option<Bitrate>,
     /// What it was found to carry, where that is less.
     found: Option<Bitrate>,
+    /// What was sent without harm before more was tried.
+    good: Option<Bitrate>,
     /// Wire bytes that the transport has taken.
     taken: u64,
     /// Since when most children take slowly what they are sent, and what had been taken then.
@@ -54,6 +56,7 @@ impl Measure {
         Self {
             said,
             found: None,
+            good: None,
             taken: 0,
             strained: None,
             settled: Instant::ZERO,
@@ -92,15 +95,18 @@ impl Measure {
             self.try_after = (self.try_after * 2).min(TRIED_AFTER_MAX);
         }
         self.try_at = now + self.try_after;
-        let less = self.uplink().is_none_or(|uplink| went < uplink);
+        // A try that fails says that it was too much, and nothing worse of what was well before.
+        let carries = self.good.take().unwrap_or(went);
+        let less = self.uplink().is_none_or(|uplink| carries < uplink);
         if less {
-            self.found = Some(went);
+            self.found = Some(carries);
         }
         less
     }
 
     fn try_more(&mut self, now: Instant) -> bool {
         self.try_at = now + self.try_after;
+        self.good = self.found;
         let more = self.found.map(|found| found.percent(TRIED_PERCENT));
         self.found = more.filter(|more| self.said.is_none_or(|said| *more < said));
         true
@@ -205,6 +211,23 @@ mod tests {
         assert_eq!(looks(&mut measure, 20_000, 21_000, 9_000, false), Some(20_000));
         looks(&mut measure, 22_000, 22_300, 9_000, true);
         assert_eq!(looks(&mut measure, 23_300, 60_000, 9_000, false), Some(52_250));
+    }
+
+    #[test]
+    fn after_a_try_that_fails_as_much_is_sent_as_before_it() {
+        let mut measure = Measure::new(Some(Bitrate::from_kbps(30_000)));
+        looks(&mut measure, 0, 260, 10_000, true);
+        let before = measure.uplink();
+        assert_eq!(looks(&mut measure, 2_300, 16_000, 9_000, false), Some(15_250));
+        assert!(measure.uplink() > before);
+        assert_eq!(looks(&mut measure, 16_000, 16_300, 6_000, true), Some(16_250));
+        assert_eq!(
+            measure.uplink(),
+            before,
+            "little goes through while seats are taken back"
+        );
+        assert_eq!(looks(&mut measure, 16_300, 18_600, 6_000, true), Some(18_500));
+        assert!(measure.uplink() < before, "it is less in fact");
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Broadcaster {
                 Cause::Joined => &mut shortage.joiners,
                 Cause::Lost => &mut shortage.orphans,
             };
-            if *cause == Cause::Joined && self.was_asked_for(now, &info.prefix) {
+            if self.was_asked_for(now, &info.prefix) {
                 continue;
             }
             list.push((*member, info.id));
@@ -112,8 +112,7 @@ impl Broadcaster {
     /// Somebody has said yes, or everybody no: notes for which networks that was.
     fn note_asked_for(&mut self, now: Instant) {
         self.asked_for.retain(|_, at| now.since(*at) < ASKED_FOR_AGAIN);
-        let joined = self.short.iter().filter(|(_, cause)| **cause == Cause::Joined);
-        for member in joined.map(|(member, _)| *member) {
+        for member in self.short.keys().copied() {
             let prefix = self.overlay.member(member).prefix;
             if self.asked_for.len() < VIEWERS_MAX {
                 self.asked_for.insert(prefix, now);

@@ -19,7 +19,7 @@ use banyan_protocol::role::config::{BroadcasterConfig, Part, ViewerConfig, WhenF
 use banyan_protocol::role::viewer::Viewer;
 use banyan_protocol::time::{ChannelTime, Duration};
 use banyan_protocol::units::Bitrate;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// Channel time when a simulation begins: some day in 2026.
@@ -63,6 +63,7 @@ impl Show {
             samples: second::Samples::default(),
             tells_late: false,
             relays: Vec::new(),
+            turns: BTreeMap::new(),
             cheat: None,
             sheds: 0,
             unfair_sheds: 0,

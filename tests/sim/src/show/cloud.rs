@@ -98,7 +98,7 @@ impl Show {
         let sponsor_id = self.world.node(sponsor).id;
         let node = self.add_relay((id, sponsor_id), key, (uplink, lease, secret));
         self.relays[relay].node = Some(node);
-        self.plan_turn(relay, node, sponsor);
+        self.plan_turn(relay);
         let news = CloudNews::Launched {
             relay: number,
             addresses: vec![address],
@@ -186,17 +186,18 @@ impl Show {
             candidates: vec![address(key)],
             seed: mix(self.seed, key << 8),
         };
+        let machine = self.turned(
+            (key - FIRST_RELAY) as usize,
+            sponsor,
+            Box::new(Relay::new(config)),
+        );
         let node = self.world.add(NodeSetup {
             id,
             address: address(key),
             uplink_bps: uplink.as_bps(),
             nat: false,
             forges: 0.0,
-            machine: self.turned(
-                (key - FIRST_RELAY) as usize,
-                sponsor,
-                Box::new(Relay::new(config)),
-            ),
+            machine,
         });
         self.world.watch.tickets.expect_relay(node, id);
         self.checks.add(id, node);

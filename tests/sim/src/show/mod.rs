@@ -10,6 +10,7 @@ mod stop_watch;
 mod turns;
 
 use crate::audience::Audience;
+use crate::cheat::Since;
 use crate::check::{Broken, Checks, panic_words};
 use crate::media::{FRAMES_A_SECOND, Media};
 use crate::net::{Micros, SECOND};
@@ -20,7 +21,7 @@ use banyan_protocol::id::{Sign, Verify};
 use banyan_protocol::io::{Command, Input};
 use banyan_protocol::rng::Rng;
 use banyan_protocol::units::Bitrate;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use stop_watch::StopWatch;
@@ -50,6 +51,8 @@ pub(crate) enum Alarm {
     SponsorGoes(usize),
     /// The uplink of that relay becomes too small.
     Overload(usize),
+    /// A relay begins to cheat.
+    Turn,
     /// One of many keys of one address joins.
     Crowd,
     /// A second is over.
@@ -110,6 +113,8 @@ pub struct Show {
     samples: second::Samples,
     tells_late: bool,
     relays: Vec<cloud::Machine>,
+    /// Whether relays cheat yet, by relay, where one will.
+    turns: BTreeMap<usize, Since>,
     /// The relay that cheats, and its sponsor.
     cheat: Option<(NodeIndex, NodeIndex)>,
     /// Seats that relays took back for want of uplink, and those of them whose turn it was not.
@@ -201,6 +206,7 @@ impl Show {
             Alarm::Destroy(relay) => self.lose_machine(relay),
             Alarm::SponsorGoes(relay) => self.sponsor_goes(relay),
             Alarm::Overload(relay) => self.overload(relay),
+            Alarm::Turn => self.turn(),
             Alarm::Crowd => self.join_crowd(),
             Alarm::Second => return self.second(),
         }

@@ -295,7 +295,7 @@ impl Show {
             control_bps_per_viewer: 8.0 * score.control_bytes as f64
                 / self.samples.viewer_seconds.max(1) as f64,
             source_copies_max: self.samples.copies_max,
-            cheats: wrongs.count(),
+            cheats: wrongs.count().max(self.cheats_planned()),
             cheats_named: wrongs.named.len() as u64,
             named_after_ms: wrongs.named_after() / MILLISECOND,
             wrongly_named: wrongs.wrongly_named.len() as u64,

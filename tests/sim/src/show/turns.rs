@@ -1,22 +1,29 @@
 //! Relays that go wrong: their uplinks become too small, or they cheat.
 
 use super::{Alarm, Show};
-use crate::cheat::Cheat;
+use crate::cheat::{Cheat, Since};
 use crate::net::{Micros, SECOND};
 use crate::scenario::Conduct;
 use crate::world::{NodeIndex, Role};
 use banyan_protocol::id::PeerId;
 use banyan_protocol::time::Duration;
 use banyan_protocol::wire::control::DetachReason;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// A relay that cheats does so to so many besides its sponsor: else there is nobody to notice.
+const WITNESSES: usize = 4;
 
 impl Show {
-    /// The machine of a relay, the first of which goes wrong where the scenario says so.
-    pub(super) fn turned(&self, relay: usize, sponsor: PeerId, machine: Box<dyn Role>) -> Box<dyn Role> {
+    /// The machine of a relay, any of which may go wrong later where the scenario says that one does.
+    pub(super) fn turned(&mut self, relay: usize, sponsor: PeerId, machine: Box<dyn Role>) -> Box<dyn Role> {
         let turn = self.scenario.cloud.as_ref().and_then(|cloud| cloud.turn.as_ref());
-        match turn.filter(|turn| relay == 0 && turn.into != Conduct::Overloaded) {
+        match turn.filter(|turn| turn.into != Conduct::Overloaded) {
             Some(turn) => {
-                let from = self.world.instant() + Duration::from_micros((turn.after_s * 1e6) as u64);
-                Box::new(Cheat::new(machine, turn.into, from, sponsor))
+                let since = Since::default();
+                self.turns.insert(relay, since.clone());
+                Box::new(Cheat::new(machine, turn.into, since, sponsor))
             }
             None => machine,
         }
@@ -39,7 +46,8 @@ impl Show {
         }
         let since = Duration::from_micros(self.slander_from().saturating_sub(self.world.now()));
         let from = self.world.instant() + since;
-        Box::new(Cheat::new(machine, Conduct::Slanders, from, self.key.id()))
+        let since = Rc::new(Cell::new(Some(from)));
+        Box::new(Cheat::new(machine, Conduct::Slanders, since, self.key.id()))
     }
 
     pub(super) fn plan_slander(&mut self, node: NodeIndex, number: u64) {
@@ -49,20 +57,55 @@ impl Show {
         }
     }
 
-    /// The first relay has booted: plans what becomes of it.
-    pub(super) fn plan_turn(&mut self, relay: usize, node: NodeIndex, sponsor: NodeIndex) {
+    /// The first relay has booted: plans when one goes wrong.
+    pub(super) fn plan_turn(&mut self, relay: usize) {
         let turn = self.scenario.cloud.as_ref().and_then(|cloud| cloud.turn.clone());
         let Some(turn) = turn.filter(|_| relay == 0) else {
             return;
         };
         let at = self.world.now() + (turn.after_s * SECOND as f64) as Micros;
-        if turn.into == Conduct::Overloaded {
-            return self.world.set_alarm(at, Alarm::Overload(relay));
-        }
+        let overload = turn.into == Conduct::Overloaded;
+        let alarm = if overload {
+            Alarm::Overload(relay)
+        } else {
+            Alarm::Turn
+        };
+        self.world.set_alarm(at, alarm);
+    }
+
+    /// The first relay that serves enough others begins to cheat, as soon as there is one.
+    pub(super) fn turn(&mut self) {
+        let serves = |relay: &usize| self.witnesses(*relay) >= WITNESSES;
+        let Some(relay) = (0..self.relays.len()).find(serves) else {
+            return self.world.set_alarm(self.world.now() + SECOND, Alarm::Turn);
+        };
+        let (Some(node), sponsor) = (self.relays[relay].node, self.relays[relay].sponsor) else {
+            return;
+        };
+        self.turns[&relay].set(Some(self.world.instant()));
         self.checks.disturbed();
         self.cheat = Some((node, sponsor));
-        let id = self.world.node(node).id;
-        self.world.watch.wrongs.cheats(at, id, [sponsor]);
+        let (now, id) = (self.world.now(), self.world.node(node).id);
+        self.world.watch.wrongs.cheats(now, id, [sponsor]);
+    }
+
+    /// How many a relay feeds besides its sponsor.
+    fn witnesses(&self, relay: usize) -> usize {
+        let machine = &self.relays[relay];
+        let node = machine.node.and_then(|node| self.world.node(node).machine());
+        let sponsor = self.world.node(machine.sponsor).id;
+        let fed = node.into_iter().flat_map(|role| role.children());
+        let fed: BTreeSet<PeerId> = fed
+            .map(|(peer, _)| peer)
+            .filter(|peer| *peer != sponsor)
+            .collect();
+        fed.len()
+    }
+
+    /// Cheats that there should be: whether one was found to turn or not.
+    pub(super) fn cheats_planned(&self) -> u64 {
+        let turn = self.scenario.cloud.as_ref().and_then(|cloud| cloud.turn.as_ref());
+        u64::from(turn.is_some_and(|turn| turn.into != Conduct::Overloaded))
     }
 
     /// The relay's uplink carries half of what its children need from now on.
