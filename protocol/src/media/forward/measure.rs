@@ -140,7 +140,7 @@ impl Forwarder {
 
     /// Finds out whether the uplink carries what it should, and sends less if it does not.
     pub(super) fn look_at_uplink(&mut self, now: Instant) {
-        let strained = self.measure.is_some() && self.schedule.is_strained();
+        let strained = self.measure.is_some() && self.schedule.is_strained(now);
         let used = self.children.used();
         let Some(measure) = &mut self.measure else { return };
         if measure.look(now, strained, used) {

@@ -92,6 +92,8 @@ pub struct Line {
     held_up: bool,
     /// Since when it works off a backlog.
     behind_since: Option<Instant>,
+    /// Since when it has not yet taken all that it was sent: since its first seat, or since a backlog came. Nothing once it has.
+    beginning: Option<Instant>,
     stripes: u32,
     /// Live chunks that have come. Counted from the line's index on, so that children of the same stripes are not all
     /// written to at the same chunk.
@@ -115,6 +117,7 @@ impl Line {
             pulled_blocked: false,
             held_up: false,
             behind_since: None,
+            beginning: None,
             stripes: 0,
             turn: index,
             owed: Tokens::new(0, OWED),
@@ -125,6 +128,9 @@ impl Line {
     }
 
     pub(super) fn set_share(&mut self, now: Instant, class: Class, share: Bitrate, stripes: u32) {
+        if self.stripes == 0 && stripes > 0 {
+            self.beginning = Some(now);
+        }
         self.class = class;
         self.stripes = stripes;
         self.owed.set_rate(now, share.as_bps() / 8);
@@ -174,6 +180,7 @@ impl Line {
             return self.due();
         }
         self.behind_since.get_or_insert(now);
+        self.beginning.get_or_insert(now);
         self.be_due(now)
     }
 
@@ -215,6 +222,9 @@ impl Line {
     pub(super) fn drained(&mut self, now: Instant, bytes: u64) -> Option<Instant> {
         self.outstanding = self.outstanding.saturating_sub(bytes);
         self.took = now;
+        if self.behind_since.is_none() && !self.is_strained(now) {
+            self.beginning = None;
+        }
         if self.pulled_blocked && self.outstanding <= self.credit(Kind::Pulled) / 2 {
             self.pulled_blocked = false;
         }
@@ -348,15 +358,16 @@ impl Line {
         self.owed.rate()
     }
 
-    /// Whether all that comes for it is new: a backlog comes at once, and says nothing of how much it can take.
-    pub(super) fn is_live(&self) -> bool {
-        self.is_seated() && self.behind_since.is_none()
+    /// Whether it says something of our uplink that its transport holds back what it is sent. While a transport finds out what its path
+    /// carries, and while a backlog goes out, it does so on any uplink; but not for long.
+    pub(super) fn has_begun(&self, now: Instant) -> bool {
+        self.is_seated() && self.beginning.is_none_or(|since| now.since(since) > CATCH_UP)
     }
 
-    /// Whether the transport holds back what it is sent, or it waits in a queue on the way.
-    pub(super) fn is_strained(&self) -> bool {
+    /// Whether the transport holds back what it is sent, or a queue stands on the way.
+    pub(super) fn is_strained(&self, now: Instant) -> bool {
         let most = self.share() * STRAINED.as_millis() as u64 / 1000;
-        self.outstanding > most || self.is_queued_for()
+        self.outstanding > most || self.round_trip.stays_swollen(now)
     }
 
     /// How long the child's transport takes there and back now.

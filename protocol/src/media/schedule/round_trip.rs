@@ -17,20 +17,22 @@ const STANDS: Duration = Duration::from_secs(1);
 /// How long round trips on a link take, and how long at least.
 #[derive(Debug, Default)]
 pub(super) struct RoundTrip {
-    present: Duration,
     least: Option<Duration>,
     /// Since when the queue on the way makes late whatever goes through it.
     late_since: Option<Instant>,
+    /// Since when there is a queue on the way at all.
+    swollen_since: Option<Instant>,
 }
 
 impl RoundTrip {
     /// It was measured.
     pub(super) fn note(&mut self, now: Instant, time: Duration) {
         let least = self.least.map_or(time, |least| (least + CREEP).min(time));
-        self.present = time;
         self.least = Some(least);
         let since = self.late_since.unwrap_or(now);
         self.late_since = (time > least + LATE).then_some(since);
+        let since = self.swollen_since.unwrap_or(now);
+        self.swollen_since = (time >= least + SWOLLEN).then_some(since);
     }
 
     /// Whether it was ever measured.
@@ -45,7 +47,12 @@ impl RoundTrip {
 
     /// Whether something waits in a queue on the way.
     pub(super) fn is_swollen(&self) -> bool {
-        self.least.is_some_and(|least| self.present >= least + SWOLLEN)
+        self.swollen_since.is_some()
+    }
+
+    /// Whether a queue stands on the way: it is no burst that has gone out since, which is known with the next measurement only.
+    pub(super) fn stays_swollen(&self, now: Instant) -> bool {
+        self.swollen_since.is_some_and(|since| now.since(since) >= STANDS)
     }
 }
 

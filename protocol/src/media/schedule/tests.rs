@@ -342,3 +342,41 @@ fn what_stands_in_a_queue_behind_us_is_late_whoever_takes_all_that_it_is_sent() 
         "most links wait, and not only to children"
     );
 }
+
+#[test]
+fn what_those_hold_back_who_have_only_begun_says_nothing_of_our_uplink() {
+    let mut rig = Rig::new(0);
+    rig.schedule = Schedule::new(None);
+    let bytes = chunk(0, 0).frame().len() as u64;
+    // The transports have so many chunks of each child; `taken` of them go.
+    let step = |rig: &mut Rig, block: u64, taken: u64| {
+        let now = ms(block * 100);
+        rig.live(now, 0, block, &[0, 1]);
+        rig.schedule.poll(now, &rig.store, &mut |_, _, _| {});
+        for line in 0..2 {
+            rig.schedule.drained(now, line, taken * bytes);
+        }
+        rig.schedule.is_strained(now)
+    };
+    let begin = |rig: &mut Rig, now: Instant| {
+        for line in 0..2 {
+            rig.schedule.open(line);
+            rig.schedule.set_share(now, line, Class::Leaf, slot(), 1);
+            rig.backlog(now, line, 0);
+        }
+    };
+    for block in 0..6 {
+        rig.live(ms(0), 0, block, &[]);
+    }
+    begin(&mut rig, ms(500));
+    assert!(
+        (6..12).all(|block| !step(&mut rig, block, 1)),
+        "a backlog goes out"
+    );
+    assert!(!step(&mut rig, 12, 9), "all is taken");
+    assert!(!step(&mut rig, 13, 0), "one chunk is no more than comes together");
+    assert!(step(&mut rig, 14, 0), "now it is held back");
+    begin(&mut rig, ms(1_400));
+    let first = (15..100).find(|block| step(&mut rig, *block, block % 2));
+    assert_eq!(first, Some(65), "nothing takes so long to begin");
+}

@@ -34,12 +34,13 @@ impl Schedule {
         slow.len() >= SLOW_MIN.min(seated().count()) || (!slow.is_empty() && queued() >= SLOW_MIN)
     }
 
-    /// Whether most of what children are owed goes to children that take it too slowly: then it is our uplink that is too small.
-    pub fn is_strained(&self) -> bool {
+    /// Whether most of what children are owed goes to children whose transports hold it back: then it is our uplink that is too small.
+    /// Children that have only begun say nothing of it.
+    pub fn is_strained(&self, now: Instant) -> bool {
         let (mut all, mut strained, mut several) = (0, 0, 0);
-        for line in self.lines.iter().flatten().filter(|line| line.is_live()) {
+        for line in self.lines.iter().flatten().filter(|line| line.has_begun(now)) {
             all += line.share();
-            if line.is_strained() {
+            if line.is_strained(now) {
                 strained += line.share();
                 several += 1;
             }
