@@ -64,6 +64,22 @@ impl Viewer {
         wanted.sort_unstable();
         let asked = self.ask_all(now, &wanted);
         self.say_pulls(asked, out);
+        if self.lacks_holders() {
+            self.warm_spares(now, out);
+        }
+    }
+
+    /// Whether more is missing than may be asked of the one peer that all stripes come from, while a handshake with another one is a
+    /// small matter.
+    pub(super) fn lacks_holders(&self) -> bool {
+        let mut senders = self
+            .feeds
+            .iter()
+            .flat_map(|feed| [&feed.main, &feed.next])
+            .flatten();
+        let one = senders.next().map(|sender| sender.peer);
+        let alone = one.is_some() && senders.all(|sender| Some(sender.peer) == one);
+        self.pulls.hungry && alone && self.dials.are_quick()
     }
 
     /// The blocks that a feed gets from a parent that it is about to leave, or has left: newer than what that one sent, and older

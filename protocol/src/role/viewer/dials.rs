@@ -13,6 +13,9 @@ use core::net::SocketAddr;
 /// says first.
 const HANDSHAKE: u64 = 2 * 1_262 + 400;
 
+/// A handshake is a small matter if the uplink takes no longer for it: a fifth of a tick.
+const QUICK: Duration = Duration::from_millis(20);
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// How long an address that did not answer is left alone.
@@ -111,6 +114,11 @@ impl Dials {
         }
         self.free = now + self.pace;
         Leave::Dial(allowed)
+    }
+
+    /// Whether the uplink takes a handshake in passing.
+    pub(super) fn are_quick(&self) -> bool {
+        self.pace <= QUICK
     }
 
     /// There is a picture: from now on a dial is for a repair as a rule, and does not wait.

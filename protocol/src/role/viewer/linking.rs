@@ -267,10 +267,10 @@ impl Viewer {
     }
 
     /// A repair must not wait for a handshake. But first of all comes the picture: on a thin uplink, each handshake takes as long as
-    /// ten chunks take to be acknowledged.
+    /// ten chunks take to be acknowledged. Where one peer alone is to send all that a newcomer lacks, spares help to the picture.
     pub(super) fn warm_spares(&mut self, now: Instant, out: &mut Outbox) {
         let is_new = now.since(self.since) < START_MAX && !self.screen.has_begun();
-        if !self.is_live() || is_new {
+        if !self.is_live() || (is_new && !self.lacks_holders()) {
             return;
         }
         for at in 0..self.feeds.len() {

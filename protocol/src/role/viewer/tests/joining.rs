@@ -79,6 +79,41 @@ fn spares_are_linked_and_know_the_ticket_before_they_are_needed() {
     assert!(shown && stage.seats(4) == 0);
 }
 
+/// A viewer that was just assigned stripes of parents that send nothing, with 9 as spare.
+fn waiting_for(uplink_kbps: u64, parents: [u8; 3]) -> Stage {
+    let mut stage = Stage::with(ViewerConfig {
+        uplink: Some(Bitrate::from_kbps(uplink_kbps)),
+        ..config()
+    });
+    stage.run(2500);
+    stage.join();
+    parents.iter().for_each(|n| stage.mood(*n, Mood::Silent));
+    let grants: Vec<_> = (0..3)
+        .map(|i| (stripe_of(1, i), 100, parents[usize::from(i)], Some(9)))
+        .collect();
+    stage.assign(1, &grants);
+    stage.run(300);
+    stage
+}
+
+#[test]
+fn where_one_peer_is_to_send_the_whole_backlog_a_spare_sends_too() {
+    let stage = waiting_for(4000, [200; 3]);
+    let asked = stage
+        .told_to(peer(9))
+        .any(|told| matches!(told, Message::Pull(_)));
+    assert!(asked, "the spare is asked");
+}
+
+#[test]
+fn where_several_send_or_a_handshake_is_dear_spares_wait_for_the_picture() {
+    for (uplink_kbps, parents) in [(4000, [1, 2, 3]), (1000, [200; 3])] {
+        let stage = waiting_for(uplink_kbps, parents);
+        let told: Vec<_> = stage.told_to(peer(9)).collect();
+        assert!(told.is_empty(), "{uplink_kbps} {parents:?}: {told:?}");
+    }
+}
+
 #[test]
 fn nobody_at_the_address_ends_after_ten_seconds() {
     let mut stage = Stage::new();
