@@ -167,7 +167,8 @@ impl Broadcaster {
             return;
         }
         let id = info.id;
-        let (_, foreseen) = self.foreseen();
+        let (_, mut foreseen) = self.foreseen();
+        foreseen.retain(|member| !self.short.contains_key(member));
         let ask = Ask {
             round,
             kind,

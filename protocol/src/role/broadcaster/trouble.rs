@@ -13,8 +13,9 @@ use crate::wire::control::{Accusation, DetachReason, Message, Moved, Orphaned, R
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-/// A member that its children call silent has so long to answer before its children are moved.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+/// A member that its children call silent has so long to answer before its children are moved: they have waited for it already, and have
+/// what is left of a buffer of two seconds to get over it. Who was only slow is taken back with its next word.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 
 /// A member that two children of different networks accused is given no children for so long.
 const SHUNNED: Duration = Duration::from_secs(30);
