@@ -82,6 +82,8 @@ impl App {
                 ctx.send_viewport_cmd(ViewportCommand::Fullscreen(*full));
             }
             Command::Leave => {
+                // At once, however long handing over takes.
+                self.model.take(News::Left(None));
                 self.model.full_screen = false;
                 ctx.send_viewport_cmd(ViewportCommand::Fullscreen(false));
             }

@@ -16,6 +16,9 @@ use banyan_cloud::reaper::Verdict;
 use banyan_protocol::wire::lease::LeaseId;
 use std::time::Duration;
 
+/// Why a relay is ended that this person wants to be.
+const ASKED: &str = "asked";
+
 /// What runs in this person's name, wherever the ledger knows of, and what could not be looked at.
 ///
 /// # Errors
@@ -28,15 +31,25 @@ pub async fn list(folders: &Folders) -> Result<(Vec<Listed>, Vec<Failure>), Erro
     Ok((relays, unseen))
 }
 
-/// Ends the relay of this lease.
+/// Ends the relay of this lease; where a machine's tags name none, that of this handle.
 ///
 /// # Errors
-/// If it may be running all the same.
-pub async fn stop(folders: &Folders, lease: LeaseId) -> Result<(), Error> {
+/// If there is none, or it may be running all the same.
+pub async fn stop(folders: &Folders, name: &str) -> Result<(), Error> {
     let cloud = child::start(folders, false)?;
-    let ended = cloud.terminate(Target::Lease(lease), "asked").await;
+    let ended = end_named(&cloud, name).await;
     cloud.close().await;
-    Ok(ended?)
+    ended
+}
+
+async fn end_named(cloud: &Cloud, name: &str) -> Result<(), Error> {
+    if let Ok(lease) = name.parse() {
+        return Ok(cloud.terminate(Target::Lease(lease), ASKED).await?);
+    }
+    let (relays, _, _) = cloud.list(None, Vec::new()).await?;
+    let named = relays.iter().find(|relay| relay.found.handle == name);
+    let none = || Error::Usage(format!("“{name}” is no relay that runs"));
+    Ok(relays::end(cloud, named.ok_or_else(none)?, Some(ASKED)).await?)
 }
 
 /// Makes the lease longer by `time`; its machine's time is paid for, and no more bytes.

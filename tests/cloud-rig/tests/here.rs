@@ -1,7 +1,7 @@
 //! Relays on the sponsor's own machine.
 
 use anyhow::Result;
-use cloud_rig::channel::{Channel, PATIENCE, in_own_network, number};
+use cloud_rig::channel::{Channel, PATIENCE, Sponsor, in_own_network, number};
 use cloud_rig::machine::{Body, net};
 use cloud_rig::program::Event;
 use std::time::Duration;
@@ -17,22 +17,29 @@ async fn listed_here(channel: &Channel) -> Result<usize> {
     Ok(String::from_utf8_lossy(&listed.stdout).lines().count())
 }
 
+/// Somebody who has sponsored, or tried to, for so long.
+async fn sponsor_for(channel: &Channel, moment: u64) -> Result<Sponsor> {
+    let sponsor = channel.sponsor_here("sponsor").await?;
+    tokio::time::sleep(Duration::from_millis(moment)).await;
+    Ok(sponsor)
+}
+
+fn assert_none_runs(moment: u64) {
+    let running = net::processes("banyan-relay");
+    assert_eq!(running, [0u32; 0], "after {moment} ms");
+}
+
 #[test]
 fn a_relay_on_this_machine_goes_with_a_sponsor_that_leaves_at_any_moment() -> Result<()> {
     in_own_network(async {
         let channel = Channel::open("sponsors-here", Body::process()?).await?;
         for moment in MOMENTS_MS {
-            let mut sponsor = channel.sponsor_here("leaves").await?;
-            tokio::time::sleep(Duration::from_millis(moment)).await;
+            let mut sponsor = sponsor_for(&channel, moment).await?;
             sponsor.program.interrupt().await?;
             // Before it hears signals, one ends it as it is.
             sponsor.program.ended(PATIENCE).await?;
             channel.children_gone().await?;
-            assert_eq!(
-                net::processes("banyan-relay"),
-                [0u32; 0],
-                "left after {moment} ms"
-            );
+            assert_none_runs(moment);
             assert_eq!(listed_here(&channel).await?, 0, "left after {moment} ms");
         }
         Ok(())
@@ -44,19 +51,14 @@ fn a_relay_on_this_machine_whose_sponsor_is_killed_is_one_at_most_and_swept() ->
     in_own_network(async {
         let channel = Channel::open("sponsors-killed-here", Body::process()?).await?;
         for moment in MOMENTS_MS {
-            let mut sponsor = channel.sponsor_here("killed").await?;
-            tokio::time::sleep(Duration::from_millis(moment)).await;
+            let mut sponsor = sponsor_for(&channel, moment).await?;
             sponsor.program.kill().await?;
             channel.children_gone().await?;
             let running = listed_here(&channel).await?;
             assert!(running <= 1, "killed after {moment} ms: {running} relays");
             let swept = channel.rig.banyan(&["relays", "sweep", "--all"], "y\n").await?;
             assert!(swept.status.success(), "killed after {moment} ms: {swept:?}");
-            assert_eq!(
-                net::processes("banyan-relay"),
-                [0u32; 0],
-                "killed after {moment} ms"
-            );
+            assert_none_runs(moment);
         }
         Ok(())
     })

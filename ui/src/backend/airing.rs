@@ -1,6 +1,7 @@
 //! Going on the air, and looking at the input before that.
 
 use super::Worker;
+use super::hearing::Ear;
 use super::running::{BROADCASTER, Running};
 use crate::model::{Form, Inputs, News, Quality};
 use banyan::args;
@@ -23,17 +24,18 @@ impl Worker {
     }
 
     /// Looks at an input.
-    pub(super) async fn preview(&mut self, form: &Form, player: Player) {
+    pub(super) async fn preview(&mut self, form: &Form, player: Player, ear: Ear) {
         self.end_preview().await;
-        let tell = self.tell.clone();
-        let told = move |trouble| tell.tell(News::Preview(trouble));
+        let tell = self.tell.by(ear);
+        let heard = tell.clone();
+        let told = move |trouble| heard.tell(News::Preview(trouble));
         let opened = broadcast(form).and_then(|config| {
             let opened = Preview::open(&config, player, told);
             opened.map_err(|error| error.to_string())
         });
         match opened {
             Ok(preview) => self.preview = Some(preview),
-            Err(why) => self.tell.tell(News::Preview(Some(why))),
+            Err(why) => tell.tell(News::Preview(Some(why))),
         }
     }
 
@@ -45,10 +47,11 @@ impl Worker {
         }
     }
 
-    /// Goes on the air. Many inputs can be opened only once, so the preview ends first.
+    /// Goes on the air. Many inputs can be opened only once, and a channel has one broadcaster: the preview and the last
+    /// broadcast end first.
     pub(super) async fn go_live(&mut self, form: &Form, player: Player) {
-        if self.broadcast.is_some() {
-            return;
+        if let Some(last) = self.broadcast.take() {
+            last.leave().await;
         }
         self.end_preview().await;
         match self.open(form, player) {

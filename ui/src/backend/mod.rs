@@ -2,57 +2,44 @@
 
 mod airing;
 mod awake;
+mod hearing;
 mod relays;
 mod running;
 mod watching;
 
-use crate::model::{Command, Form, News, Reply, Settings};
+use crate::model::{Command, Form, Gravity, News, Reply, Settings};
 use awake::Awake;
 use banyan::folders::Folders;
 use banyan::inputs;
 use banyan::player::Player;
 use banyan::session::Order;
 use banyan::session::preview::Preview;
+use hearing::{Ear, Tell, Told};
 use running::Running;
 use std::io;
-use std::sync::{Arc, mpsc as std_mpsc};
+use std::sync::mpsc as std_mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// Commands that may wait; a person does not give more.
 const COMMANDS_MAX: usize = 64;
 
-/// News that may wait for the window: it looks at each frame, and a hidden one once a second. Then new ones are dropped.
-const NEWS_MAX: usize = 1024;
+/// How long what is asked of the desktop may still take when all else is done.
+const DESKTOP_MAX: Duration = Duration::from_secs(1);
 
 /// How long leaving may take: children are handed over in 2 s, and providers asked for a minute to end relays.
 const LEAVING_MAX: Duration = Duration::from_secs(70);
-
-/// Tells the window. Can be cloned.
-#[derive(Clone)]
-pub(crate) struct Tell {
-    news: std_mpsc::SyncSender<News>,
-    wake: Arc<dyn Fn() + Send + Sync>,
-}
-
-impl Tell {
-    pub(crate) fn tell(&self, news: News) {
-        if self.news.try_send(news).is_err() {
-            tracing::warn!("the window does not look; something is not told");
-        }
-        (self.wake)();
-    }
-}
 
 /// Something to do.
 #[derive(Debug)]
 enum Job {
     Do(Command),
-    Watch(String, Player),
-    Preview(Box<Form>, Player),
+    Watch(String, Player, Ear),
+    Preview(Box<Form>, Player, Ear),
     GoLive(Box<Form>, Player),
     KeepAwake(bool),
 }
@@ -61,7 +48,11 @@ enum Job {
 #[derive(Debug)]
 pub struct Backend {
     commands: Option<mpsc::Sender<Job>>,
-    news: std_mpsc::Receiver<News>,
+    news: std_mpsc::Receiver<Told>,
+    /// To what is watched now.
+    viewer: Ear,
+    /// To the input that is looked at now.
+    preview: Ear,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -80,43 +71,54 @@ impl Backend {
             .enable_all()
             .build()?;
         let (commands, given) = mpsc::channel(COMMANDS_MAX);
-        let (news, told) = std_mpsc::sync_channel(NEWS_MAX);
-        let tell = Tell {
-            news,
-            wake: Arc::new(wake),
-        };
+        let (tell, news) = hearing::open(wake);
         let worker = Worker {
             folders,
             settings,
             viewer: None,
+            errands: JoinSet::new(),
             preview: None,
             broadcast: None,
             passphrase: inputs::passphrase(),
             tell,
             awake: Awake::default(),
         };
-        let run = move || runtime.block_on(worker.run(given));
+        let run = move || {
+            runtime.block_on(worker.run(given));
+            runtime.shutdown_timeout(DESKTOP_MAX);
+        };
         let thread = std::thread::Builder::new().name("backend".into()).spawn(run)?;
         Ok(Self {
             commands: Some(commands),
-            news: told,
+            news,
+            viewer: Ear::default(),
+            preview: Ear::default(),
             thread: Some(thread),
         })
     }
 
     /// Has something done.
-    pub fn send(&self, command: Command) {
+    pub fn send(&mut self, command: Command) {
+        match command {
+            Command::Leave => self.viewer.close(),
+            Command::EndPreview => self.preview.close(),
+            _ => {}
+        }
         self.give(Job::Do(command));
     }
 
-    /// Joins the channel of `link` and plays it into `player`; whatever is watched is left.
-    pub fn watch(&self, link: String, player: Player) {
-        self.give(Job::Watch(link, player));
+    /// Joins the channel of `link` and plays it into `player`; whatever is watched is left, and nothing of it is told any more.
+    pub fn watch(&mut self, link: String, player: Player) {
+        self.viewer.close();
+        self.viewer = Ear::open();
+        self.give(Job::Watch(link, player, self.viewer.clone()));
     }
 
     /// Looks at the input of a broadcast, by `player`.
-    pub fn preview(&self, form: Box<Form>, player: Player) {
-        self.give(Job::Preview(form, player));
+    pub fn preview(&mut self, form: Box<Form>, player: Player) {
+        self.preview.close();
+        self.preview = Ear::open();
+        self.give(Job::Preview(form, player, self.preview.clone()));
     }
 
     /// Goes on the air; `player` shows it here.
@@ -139,16 +141,21 @@ impl Backend {
 
     /// What has happened since the last time.
     pub fn news(&self) -> impl Iterator<Item = News> + '_ {
-        self.news.try_iter()
+        self.news.try_iter().filter_map(Told::heard)
     }
 }
 
 impl Drop for Backend {
-    /// Leaves cleanly: children are handed over first.
+    /// Leaves cleanly: children are handed over first. What goes wrong then has no window any more.
     fn drop(&mut self) {
         self.commands = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+        for news in self.news() {
+            if let News::Left(Some(why)) | News::OffAir(Some(why)) | News::Say(Gravity::Failure, why) = news {
+                tracing::error!("{why}");
+            }
         }
     }
 }
@@ -169,6 +176,9 @@ struct Worker {
     folders: Folders,
     settings: Settings,
     viewer: Option<Running>,
+    /// What goes on by itself for up to a minute, and is waited for when the window closes: viewers that were left hand over
+    /// and end this person's relays, and other relays are ended or extended.
+    errands: JoinSet<()>,
     preview: Option<Preview>,
     broadcast: Option<Running>,
     /// What who sends by SRT from elsewhere has to know.
@@ -186,28 +196,35 @@ impl Worker {
             tokio::select! {
                 job = given.recv() => match job {
                     Some(Job::Do(command)) => self.obey(command).await,
-                    Some(Job::Watch(link, player)) => self.watch(&link, player).await,
-                    Some(Job::Preview(form, player)) => self.preview(&form, player).await,
+                    Some(Job::Watch(link, player, ear)) => self.watch(&link, player, ear).await,
+                    Some(Job::Preview(form, player, ear)) => self.preview(&form, player, ear).await,
                     Some(Job::GoLive(form, player)) => self.go_live(&form, player).await,
                     Some(Job::KeepAwake(awake)) => self.awake.keep(awake),
                     None => break,
                 },
+                Some(_) = self.errands.join_next() => {}
                 // Only what is watched has questions that run out; a window in which nothing happens is not woken.
-                _ = second.tick(), if self.viewer.is_some() => self.tell.tell(News::Second(banyan_cloud::clock::now().as_secs())),
+                _ = second.tick(), if self.viewer.as_ref().is_some_and(Running::goes_on) => self.tell.tell(News::Second(banyan_cloud::clock::now().as_secs())),
             }
         }
-        let leaving = [self.viewer.take(), self.broadcast.take()];
-        for session in leaving.into_iter().flatten() {
-            let _ = timeout(LEAVING_MAX, session.leave()).await;
+        self.end_preview().await;
+        self.leave();
+        if let Some(broadcast) = self.broadcast.take() {
+            self.errands.spawn(broadcast.leave());
+        }
+        let all = async { while self.errands.join_next().await.is_some() {} };
+        if timeout(LEAVING_MAX, all).await.is_err() {
+            let text = "leaving takes too long; relays may run on: see `banyan relays list`";
+            self.tell.tell(News::Say(Gravity::Failure, text.into()));
         }
     }
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::Leave => self.leave().await,
+            Command::Leave => self.leave(),
             Command::LookForInputs => self.look_for_inputs(),
             Command::EndPreview => self.end_preview().await,
-            Command::EndBroadcast => self.off_air().await,
+            Command::EndBroadcast => self.end_broadcast().await,
             Command::Answer(id, reply) => self.answer(id, reply).await,
             Command::Relay(order) => self.relays(order).await,
             Command::RunOn(run_on) => self.run_on(run_on).await,
@@ -225,16 +242,17 @@ impl Worker {
         }
     }
 
-    async fn leave(&mut self) {
+    /// Leaves what is watched, and goes on meanwhile.
+    fn leave(&mut self) {
         if let Some(viewer) = self.viewer.take() {
-            viewer.leave().await;
+            self.errands.spawn(viewer.leave());
         }
-        self.tell.tell(News::Left(None));
     }
 
-    async fn off_air(&mut self) {
-        if let Some(broadcast) = self.broadcast.take() {
-            broadcast.leave().await;
+    /// Ends the broadcast; it tells when it is over.
+    async fn end_broadcast(&self) {
+        if let Some(broadcast) = &self.broadcast {
+            broadcast.order(Order::Leave).await;
         }
     }
 

@@ -1,7 +1,8 @@
 //! What runs in this person's name: looked for, ended, made longer. Each takes seconds, so the rest goes on meanwhile.
 
+use super::Worker;
+use super::hearing::Tell;
 use super::running::Running;
-use super::{Tell, Worker};
 use crate::model::account::or_auto;
 use crate::model::{Account, Found, Gravity, Looked, News, RelayOrder, Relays, own};
 use banyan::cloud::desk;
@@ -11,13 +12,14 @@ use banyan::session::Order;
 use banyan_cloud::child::message::Listed;
 use banyan_cloud::ec2::Finding;
 use banyan_cloud::plan::Plan;
+use banyan_cloud::provider::{Found as Machine, Kind};
 use banyan_cloud::reaper::Verdict;
 use banyan_protocol::wire::lease::LeaseId;
 use std::time::Duration;
 
 impl Worker {
     /// Does it, and looks again.
-    pub(super) async fn relays(&self, order: RelayOrder) {
+    pub(super) async fn relays(&mut self, order: RelayOrder) {
         let order = match self.own(&order) {
             Some((viewer, own)) => {
                 viewer.order(own).await;
@@ -27,11 +29,12 @@ impl Worker {
         };
         let (folders, tell) = (self.folders.clone(), self.tell.clone());
         tell.tell(News::Relays(Relays::Looking));
-        tokio::spawn(async move {
+        self.errands.spawn(async move {
             if let Err(error) = obey(order, &folders, &tell).await {
                 tell.tell(News::Say(Gravity::Failure, error.to_string()));
             }
-            tell.tell(News::Relays(look(&folders).await));
+            // A window that closes waits for what it ordered, and not for this.
+            tokio::spawn(async move { tell.tell(News::Relays(look(&folders).await)) });
         });
     }
 
@@ -65,7 +68,7 @@ impl Worker {
 async fn obey(order: RelayOrder, folders: &Folders, tell: &Tell) -> Result<(), Error> {
     match order {
         RelayOrder::Look => Ok(()),
-        RelayOrder::Stop(lease) => desk::stop(folders, named(&lease)?).await,
+        RelayOrder::Stop(lease) => desk::stop(folders, &lease).await,
         RelayOrder::Extend(lease, minutes) => {
             let extended = desk::extend(folders, named(&lease)?, minutes_of(minutes)).await?;
             let text = format!(
@@ -99,29 +102,36 @@ fn named(lease: &str) -> Result<LeaseId, Error> {
 async fn look(folders: &Folders) -> Relays {
     match desk::list(folders).await {
         Err(error) => Relays::Failed(error.to_string()),
-        Ok((relays, unseen)) => match unseen.first() {
-            Some(failure) if relays.is_empty() => Relays::Failed(failure.to_string()),
-            _ => Relays::Found(relays.iter().map(found).collect()),
-        },
+        Ok((relays, unseen)) => {
+            let unseen: Vec<String> = unseen.iter().map(ToString::to_string).collect();
+            let relays = relays.iter().map(found).collect();
+            Relays::Found { relays, unseen }
+        }
     }
 }
 
 fn found(relay: &Listed) -> Found {
     let now = banyan_cloud::clock::now();
     let machine = &relay.found;
-    let place = machine.region.as_ref().map(ToString::to_string);
     let left = machine.ends.map(|ends| ends.since(now).as_secs() / 60);
     Found {
         lease: machine
             .lease
             .map_or_else(|| machine.handle.clone(), |lease| lease.to_string()),
-        provider: machine.provider.to_string(),
-        place: place.unwrap_or_else(|| "this computer".into()),
+        place: place(machine),
         minutes_left: left.filter(|left| *left > 0),
         spent_usd: relay
             .hourly
             .map(|hourly| hourly.for_hours(now.since(machine.launched)).as_dollars()),
         orphaned: (relay.verdict != Verdict::Keep).then(|| relay.verdict.to_string()),
+    }
+}
+
+fn place(machine: &Machine) -> String {
+    match (machine.provider, &machine.region) {
+        (Kind::Local, _) => "this computer".into(),
+        (Kind::Ec2, Some(region)) => format!("Amazon EC2 in {region}"),
+        (Kind::Ec2, None) => "Amazon EC2".into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A session that runs: what it tells is passed on until it ends.
 
-use super::Tell;
-use crate::model::News;
+use super::hearing::Tell;
+use crate::model::{Gravity, News};
 use banyan::error::{Error, Finish};
 use banyan::notice::{Notice, Sponsored};
 use banyan::session::{Look, Order, Session};
@@ -63,6 +63,11 @@ impl Running {
         self.shown.borrow().relays.iter().any(runs)
     }
 
+    /// Whether it has not ended.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.task.is_finished()
+    }
+
     /// Leaves, and waits until it has.
     pub(super) async fn leave(self) {
         self.order(Order::Leave).await;
@@ -89,7 +94,14 @@ async fn follow(mut session: Session, telling: Telling, tell: Tell) {
         };
         tell.tell((telling.snapshot)(Box::new(session.snapshot()), is_second));
     }
-    tell.tell((telling.ended)(words(session.finish().await)));
+    let end = session.finish().await;
+    match end {
+        // Nobody looks at it any more, and a relay that may still cost money concerns this person all the same.
+        Err(Error::Cloud(failure)) if !tell.is_heard() => {
+            tell.tell_all(News::Say(Gravity::Failure, failure.to_string()));
+        }
+        end => tell.tell((telling.ended)(words(end))),
+    }
 }
 
 fn every_second() -> Interval {

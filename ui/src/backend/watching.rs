@@ -1,6 +1,7 @@
 //! Joining a channel.
 
 use super::Worker;
+use super::hearing::{Ear, Tell};
 use super::running::{Running, VIEWER};
 use crate::model::{News, Provider, Settings, SponsorWish, Terms};
 use banyan::args;
@@ -13,22 +14,21 @@ use std::time::Instant;
 
 impl Worker {
     /// Leaves what is watched and joins the channel of `link`.
-    pub(super) async fn watch(&mut self, link: &str, player: Player) {
-        if let Some(viewer) = self.viewer.take() {
-            viewer.leave().await;
-        }
-        match self.join(link, player).await {
+    pub(super) async fn watch(&mut self, link: &str, player: Player, ear: Ear) {
+        self.leave();
+        let tell = self.tell.by(ear);
+        match self.join(link, player, tell.clone()).await {
             Ok(viewer) => self.viewer = Some(viewer),
-            Err(error) => self.tell.tell(News::Left(Some(error.to_string()))),
+            Err(error) => tell.tell(News::Left(Some(error.to_string()))),
         }
     }
 
-    async fn join(&self, link: &str, player: Player) -> Result<Running, Error> {
+    async fn join(&self, link: &str, player: Player, tell: Tell) -> Result<Running, Error> {
         let args = watch_args(link, &self.settings);
         let mut config = config::Watch::resolve(args, file::Watch::default(), file::Cloud::default())?;
         config.player = Some(player);
         let session = banyan::session::watch::start(config, &self.folders, Instant::now()).await?;
-        Ok(Running::follow(session, VIEWER, self.tell.clone()))
+        Ok(Running::follow(session, VIEWER, tell))
     }
 }
 

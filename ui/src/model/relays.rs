@@ -12,7 +12,12 @@ pub enum Relays {
     /// It is being looked for.
     Looking,
     /// What was found.
-    Found(Vec<Found>),
+    Found {
+        /// What runs.
+        relays: Vec<Found>,
+        /// Why there may be more: what could not be looked at, a sentence each.
+        unseen: Vec<String>,
+    },
     /// It could not be looked for: why, and what to do.
     Failed(String),
 }
@@ -20,11 +25,9 @@ pub enum Relays {
 /// A relay that runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
-    /// Its lease, by which it is ended.
+    /// Its lease, by which it is ended; its machine's handle where the machine's tags name none.
     pub lease: String,
-    /// Who gives the machine, in words.
-    pub provider: String,
-    /// Where it runs, in words.
+    /// Whose machine it is and where, in words.
     pub place: String,
     /// Minutes that are left; none: it is past its lease.
     pub minutes_left: Option<u64>,
@@ -42,15 +45,15 @@ impl Relays {
             let known = own.iter().find(is_it);
             known.is_some_and(|relay| relay.state == RelayState::Ended)
         };
-        if let Self::Found(found) = self {
-            found.retain(|found| !ended(found));
+        if let Self::Found { relays, .. } = self {
+            relays.retain(|found| !ended(found));
         }
     }
 
     /// Those that nobody commands any more or that are past their lease.
     pub fn orphans(&self) -> usize {
         match self {
-            Self::Found(found) => found.iter().filter(|relay| relay.orphaned.is_some()).count(),
+            Self::Found { relays, .. } => relays.iter().filter(|relay| relay.orphaned.is_some()).count(),
             _ => 0,
         }
     }

@@ -54,10 +54,16 @@ fn all(ui: &mut Ui, relays: &Relays, own: &[String], out: &mut Vec<Command>) {
         Relays::Failed(why) => {
             ui.colored_label(palette(ui.ctx()).bad, why);
         }
-        Relays::Found(found) if found.is_empty() => {
-            ui.label("Nothing runs, and nothing costs.");
-        }
-        Relays::Found(found) => {
+        Relays::Found {
+            relays: found,
+            unseen,
+        } => {
+            for why in unseen {
+                ui.colored_label(palette(ui.ctx()).bad, why);
+            }
+            if found.is_empty() && unseen.is_empty() {
+                ui.label("Nothing runs, and nothing costs.");
+            }
             for relay in found {
                 card(ui, |ui| one(ui, relay, own.contains(&relay.lease), out));
             }
@@ -71,7 +77,7 @@ fn all(ui: &mut Ui, relays: &Relays, own: &[String], out: &mut Vec<Command>) {
 fn one(ui: &mut Ui, relay: &Found, is_own: bool, out: &mut Vec<Command>) {
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(&relay.lease).monospace().strong());
-        ui.label(format!("{} in {}", relay.provider, relay.place));
+        ui.label(&relay.place);
     });
     let left = relay
         .minutes_left

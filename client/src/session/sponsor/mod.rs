@@ -303,10 +303,15 @@ impl Sponsor {
     }
 
     fn fail(&mut self, relay: u64, failure: Failure) {
-        let (say, failure) = (self.say.clone(), Box::new(failure));
+        let failure = Box::new(failure);
+        self.say(Said::Failed { relay, failure });
+    }
+
+    fn say(&mut self, said: Said) {
+        let say = self.say.clone();
         self.errands.spawn(async move {
             // A session that has ended tells nobody.
-            let _ = say.send(Said::Failed { relay, failure }).await;
+            let _ = say.send(said).await;
         });
     }
 
@@ -353,7 +358,10 @@ impl Sponsor {
     pub(super) fn extend(&mut self, lease: LeaseId, wish: extend::Wish) {
         let cloud = match self.cloud() {
             Ok(cloud) => cloud,
-            Err(failure) => return tracing::error!(%failure, "the relay is not extended"),
+            Err(failure) => {
+                let failure = Box::new(failure);
+                return self.say(Said::NotExtended { failure });
+            }
         };
         let (data, say) = (self.folders.data.clone(), self.say.clone());
         self.errands.spawn(async move {

@@ -75,11 +75,16 @@ pub fn account(why: Option<Why>) -> Account {
     }))
 }
 
+fn found(relays: Vec<Found>) -> Relays {
+    let unseen = Vec::new();
+    Relays::Found { relays, unseen }
+}
+
 /// Somebody whose relays run at EC2, with the account as it was found.
 pub fn setting_up(account: Account) -> Model {
     let mut model = known();
     model.page = Page::Relays;
-    model.relays = Relays::Found(Vec::new());
+    model.relays = found(Vec::new());
     model.settings.provider = Provider::Ec2;
     model.settings.region = "eu-central-1".into();
     model.account = account;
@@ -134,19 +139,17 @@ pub fn leaving() -> Model {
 pub fn sponsoring() -> Model {
     let mut model = sponsor_watching();
     model.page = Page::Relays;
-    model.relays = Relays::Found(vec![
+    model.relays = found(vec![
         Found {
             lease: "9f2c".into(),
-            provider: "Amazon EC2".into(),
-            place: "eu-central-1".into(),
+            place: "Amazon EC2 in eu-central-1".into(),
             minutes_left: Some(38),
             spent_usd: Some(0.21),
             orphaned: None,
         },
         Found {
             lease: "11ab".into(),
-            provider: "Amazon EC2".into(),
-            place: "us-east-1".into(),
+            place: "Amazon EC2 in us-east-1".into(),
             minutes_left: None,
             spent_usd: Some(0.03),
             orphaned: Some("its lease is over".into()),
