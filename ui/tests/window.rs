@@ -1,10 +1,12 @@
 //! The real window, on a screen of its own (Xvfb), used as a person does: looked at, clicked, typed into.
+#![allow(clippy::unwrap_used)]
 
 mod desk;
 
-use banyan_tv::model::{Command, Model, Page, Source};
+use banyan_cloud::provider::Kind;
+use banyan_tv::model::{Command, Model, Page, Source, samples};
 use banyan_tv::widgets::trees;
-use desk::{Desk, Spot};
+use desk::{Asked, Desk, Program, Spot, wait};
 use std::time::Duration;
 
 /// The test pattern's bars, left to right.
@@ -26,6 +28,7 @@ fn it_plays_a_broadcast() {
     let link = desk.broadcast(&["test:", "--uplink", "20M", "--title", "Garden concert"]);
     desk.app(&[&link]);
     desk.see("the test pattern", SOON, |picture| picture.has_bars(&BARS));
+    desk.dismiss_no_sound();
     let first = desk.look();
     // The frame counter stands in the picture's upper left corner; the bars beside it stay.
     desk.see("another frame", SOON, |picture| {
@@ -35,15 +38,38 @@ fn it_plays_a_broadcast() {
 }
 
 #[test]
-fn it_broadcasts_a_file_that_others_watch() {
-    let desk = Desk::new("broadcasts");
-    let film = desk.film();
+fn the_screen_stays_awake_while_the_picture_moves() {
+    let desk = Desk::new("awake");
+    let link = desk.broadcast(&["test:", "--uplink", "20M"]);
+    desk.app(&[&link]);
+    assert_eq!(desk.asked(SOON), Asked::Inhibit(1));
+    desk.see("the test pattern", SOON, |picture| picture.has_bars(&BARS));
+    for wish in [1, 2] {
+        desk.press("space");
+        assert_eq!(desk.asked(SOON), Asked::UnInhibit(wish), "it is paused");
+        desk.press("space");
+        assert_eq!(desk.asked(SOON), Asked::Inhibit(wish + 1), "it plays");
+    }
+    desk.press("ctrl+q");
+    assert_eq!(desk.asked(SOON), Asked::UnInhibit(3), "it is left");
+}
+
+/// Opens the window, and there the form for a broadcast of `source`; gives what it shows.
+fn form(desk: &Desk, source: Source) -> Model {
     desk.app(&[]);
     let mut model = Model::default();
     desk.click(Spot::of(&mut model, "Broadcast"));
     model.page = Page::Broadcast;
-    desk.click(Spot::of(&mut model, Source::File.title()));
-    model.form.source = Source::File;
+    desk.click(Spot::of(&mut model, source.title()));
+    model.form.source = source;
+    model
+}
+
+#[test]
+fn it_broadcasts_a_file_that_others_watch() {
+    let desk = Desk::new("broadcasts");
+    let film = desk.film();
+    let mut model = form(&desk, Source::File);
     desk.click(Spot::of(
         &mut model,
         "Path of the file, or drop it on this window",
@@ -58,12 +84,7 @@ fn it_broadcasts_a_file_that_others_watch() {
 #[test]
 fn a_broadcaster_sees_its_picture_before_and_on_the_air() {
     let desk = Desk::new("previews");
-    desk.app(&[]);
-    let mut model = Model::default();
-    desk.click(Spot::of(&mut model, "Broadcast"));
-    model.page = Page::Broadcast;
-    desk.click(Spot::of(&mut model, Source::Test.title()));
-    model.form.source = Source::Test;
+    let mut model = form(&desk, Source::Test);
     desk.click(Spot::of(&mut model, "Preview"));
     desk.see("the input", SOON, |picture| picture.has_small_bars(&BARS));
     desk.keep("form");
@@ -80,11 +101,7 @@ fn a_broadcaster_sees_its_picture_before_and_on_the_air() {
 #[test]
 fn a_broadcaster_sees_who_feeds_whom() {
     let desk = Desk::new("trees");
-    desk.app(&[]);
-    let mut model = Model::default();
-    desk.click(Spot::of(&mut model, "Broadcast"));
-    model.page = Page::Broadcast;
-    desk.click(Spot::of(&mut model, Source::Test.title()));
+    let mut model = form(&desk, Source::Test);
     desk.click_primary("Go live");
     desk.click_primary("Copy link");
     let link = desk.clipboard(SOON, |text| text.starts_with("banyan://"));
@@ -104,20 +121,81 @@ fn what_a_screen_shows_is_broadcast() {
     desk.watches(&link, SOON);
 }
 
-#[test]
-fn it_sponsors_a_relay_by_a_click() {
-    let desk = Desk::new("sponsors");
+/// Somebody who watches a channel that has no room, and a viewer who gives nothing; the question is there.
+fn asked(name: &str) -> (Desk, Program) {
+    let desk = Desk::new(name);
     let link = desk.broadcast(&["test:", "--uplink", "3M", "--title", "Garden concert"]);
-    let _first = desk.viewer(&link, &["--uplink", "0"]);
+    let first = desk.viewer(&link, &["--uplink", "0"]);
     desk.app(&[&link]);
     desk.see_primary("Sponsor");
-    desk.keep("question");
+    (desk, first)
+}
+
+fn sponsor(desk: &Desk) {
     desk.click_primary("Sponsor");
     desk.told("relay-joined", Duration::from_secs(30));
-    // The line below the picture comes with the relay; then quitting asks first.
+    // The line below the picture comes with the relay.
     desk.see("the line of the relay", SOON, |picture| picture.has_relay());
+}
+
+/// Opens the page with the relay's meter; gives what it shows.
+fn meter(desk: &Desk) -> Model {
+    desk.dismiss_no_sound();
+    let mut model = samples::sponsor_watching();
+    let relays = model
+        .watching
+        .iter_mut()
+        .flat_map(|watching| &mut watching.snapshot.relays);
+    relays.for_each(|relay| (relay.provider, relay.region) = (Kind::Local, None));
+    desk.click(Spot::of(&mut model, "Relays"));
+    model.page = Page::Relays;
+    model
+}
+
+#[test]
+fn it_sponsors_a_relay_by_a_click() {
+    let (desk, _first) = asked("sponsors");
+    desk.keep("question");
+    sponsor(&desk);
+    // Quitting asks first.
     desk.press("ctrl+q");
     desk.click_primary("Stop it now");
+    desk.told("relay-left", SOON);
+}
+
+#[test]
+fn an_own_relay_is_extended_and_stopped_by_clicks() {
+    let (desk, _first) = asked("meter");
+    sponsor(&desk);
+    let [relay] = &desk.relays()[..] else {
+        panic!("{:?}", desk.relays());
+    };
+    let mut model = meter(&desk);
+    desk.click(Spot::of(&mut model, "Run 1 h longer"));
+    let ends = relay["ends_at"].as_u64().unwrap();
+    wait("an hour more", SOON, || {
+        let now = desk.relays();
+        (now[0]["ends_at"].as_u64() == Some(ends + 3600)).then_some(())
+    });
+    desk.click(Spot::of(&mut model, "Stop it now"));
+    desk.told("relay-left", SOON);
+    wait("the end of it", SOON, || desk.relays().is_empty().then_some(()));
+}
+
+#[test]
+fn a_relay_runs_on_without_the_window_if_that_is_wished() {
+    let (desk, _first) = asked("runs-on");
+    sponsor(&desk);
+    let mut model = samples::leaving();
+    desk.press("ctrl+q");
+    desk.see_primary("Stop it now");
+    desk.click(Spot::of(&mut model, "Let it run to the end"));
+    desk.app_ends(SOON);
+    let [relay] = &desk.relays()[..] else {
+        panic!("{:?}", desk.relays());
+    };
+    assert_eq!(relay["verdict"], "keep");
+    desk.end_relay(relay["relay"].as_str().unwrap());
     desk.told("relay-left", SOON);
 }
 

@@ -9,6 +9,7 @@ use std::process::Command;
 const PACKAGES: &[&str] = &[
     "build-essential",
     "clang",
+    "dbus",
     "ffmpeg",
     "iproute2",
     "libasound2-dev",

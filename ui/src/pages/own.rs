@@ -4,6 +4,7 @@ use crate::look::{FAR, NEAR, palette};
 use crate::model::{Command, Model, Page, RelayOrder, own};
 use crate::widgets::{card, field, heading, meter, primary, quiet};
 use banyan::notice::Sponsored;
+use banyan_cloud::provider::Kind;
 use banyan_protocol::io::RelayState;
 use eframe::egui::{Id, Modal, RichText, Slider, Ui};
 
@@ -39,7 +40,18 @@ fn full(ui: &mut Ui, relay: &Sponsored, minutes: u64) {
     if relay.state != RelayState::Ended {
         ui.label(format!("{} and has {minutes} min left.", own::serves(relay)));
     }
+    spent(ui, relay);
+}
+
+/// What it has used of what it may. One on this computer is not paid for.
+fn spent(ui: &mut Ui, relay: &Sponsored) {
     let (sent, budget) = (relay.bytes_sent as f64 / GB, relay.bytes_budget as f64 / GB);
+    if relay.provider == Kind::Local {
+        ui.label(format!(
+            "{sent:.2} GB sent; it costs nothing but this computer's uplink."
+        ));
+        return;
+    }
     meter(ui, "Bytes of the budget", sent, budget);
     ui.label(format!(
         "${:.2} spent · {sent:.2} of {budget:.1} GB sent",
@@ -64,11 +76,11 @@ fn orders(ui: &mut Ui, relay: &Sponsored, longer_min: &mut u32, out: &mut Vec<Co
     if relay.state == RelayState::Serving {
         let time = Slider::new(longer_min, 15..=480).step_by(15.0);
         let time = time.custom_formatter(|minutes, _| own::hours(minutes as u32));
-        field::slider(
-            ui,
-            "Longer by (its machine is paid for that time; the gigabytes stay)",
-            time,
-        );
+        let name = match relay.provider {
+            Kind::Local => "Longer by",
+            Kind::Ec2 => "Longer by (its machine is paid for that time; the gigabytes stay)",
+        };
+        field::slider(ui, name, time);
     }
     ui.horizontal_wrapped(|ui| {
         let is_serving = relay.state == RelayState::Serving;

@@ -1,12 +1,16 @@
 //! A desk of its own for a test: a screen without a monitor, a home folder, and programs that end with it.
 
+mod bus;
+mod others;
 mod picture;
 mod spot;
 
+pub(crate) use bus::Asked;
 pub(crate) use picture::Picture;
 pub(crate) use spot::{SIZE, Spot};
 
-use serde_json::Value;
+use banyan_tv::model::{Gravity, samples};
+use bus::Bus;
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -16,6 +20,10 @@ use std::time::{Duration, Instant};
 
 /// How often something that is waited for is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// What is said where there is no sound device.
+const NO_SOUND: &str =
+    "There is no sound device; the picture plays without sound. Plug one in, and it is used.";
 
 /// A program that is ended with the test: asked first, so that it leaves cleanly.
 pub(crate) struct Program(Child);
@@ -39,6 +47,7 @@ impl Drop for Program {
 pub(crate) struct Desk {
     home: PathBuf,
     display: String,
+    bus: Bus,
     running: RefCell<Vec<Program>>,
     /// How many viewers without a window there were.
     viewers: Cell<usize>,
@@ -48,38 +57,20 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// An empty one. Needs Xvfb.
+    /// An empty one. Needs Xvfb and dbus-daemon.
     pub(crate) fn new(name: &str) -> Self {
         let home = std::env::temp_dir().join(format!("banyan-tv-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&home);
         fs::create_dir_all(home.join("run")).expect("a temporary folder can be made");
-        let [width, height] = SIZE;
-        let mut screen = Command::new("Xvfb")
-            .args([
-                "-displayfd",
-                "1",
-                "-nolisten",
-                "tcp",
-                "-screen",
-                "0",
-                &format!("{width}x{height}x24"),
-            ])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Xvfb is installed");
-        let mut number = String::new();
-        let told = screen.stdout.take().expect("its output is a pipe");
-        BufReader::new(told)
-            .read_line(&mut number)
-            .expect("it tells its number");
+        let (screen, display) = screen();
         Self {
-            display: format!(":{}", number.trim()),
+            display,
+            bus: Bus::new(&home),
             home,
             running: Vec::new().into(),
             viewers: 0.into(),
             clicked: None.into(),
-            _screen: Program(screen),
+            _screen: screen,
         }
     }
 
@@ -98,72 +89,21 @@ impl Desk {
             .env("HOME", &self.home)
             .env("XDG_RUNTIME_DIR", self.home.join("run"))
             .env("DISPLAY", &self.display)
+            .env("DBUS_SESSION_BUS_ADDRESS", self.bus.address())
+            // As on many machines: nothing there to keep the system from idling.
+            .env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent")
             .env_remove("WAYLAND_DISPLAY")
             .stdin(Stdio::null());
         command
     }
 
+    /// What the desktop's screen saver is asked next.
+    pub(crate) fn asked(&self, within: Duration) -> Asked {
+        self.bus.asked(within)
+    }
+
     fn log(&self, name: &str) -> File {
         File::create(self.home.join(name)).expect("a file can be made in a temporary folder")
-    }
-
-    /// Goes on the air without a window; returns the link.
-    pub(crate) fn broadcast(&self, args: &[&str]) -> String {
-        let mut command = self.command("banyan");
-        command
-            .arg("broadcast")
-            .args(args)
-            .args(["--listen", "127.0.0.1:0", "--json"]);
-        command
-            .stdout(self.log("broadcast.json"))
-            .stderr(self.log("broadcast.err"));
-        let program = Program(command.spawn().expect("banyan is built"));
-        self.running.borrow_mut().push(program);
-        let ready = self.told("ready", Duration::from_secs(20));
-        ready["link"].as_str().expect("a link is text").to_owned()
-    }
-
-    /// Waits until the broadcaster has told an event, and returns it.
-    pub(crate) fn told(&self, event: &str, within: Duration) -> Value {
-        self.event("broadcast.json", event, within)
-    }
-
-    fn event(&self, log: &str, event: &str, within: Duration) -> Value {
-        let path = self.home.join(log);
-        wait(&format!("the event {event} in {log}"), within, || {
-            let text = fs::read_to_string(&path).unwrap_or_default();
-            let events = text
-                .lines()
-                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            events.into_iter().find(|told| told["event"] == event)
-        })
-    }
-
-    /// Watches without a window, and plays.
-    pub(crate) fn viewer(&self, link: &str, args: &[&str]) -> Program {
-        let mut command = self.command("banyan");
-        command
-            .args(["watch", link, "--json", "--sponsor", "never"])
-            .args(args);
-        let number = self.viewers.replace(self.viewers.get() + 1);
-        let log = format!("viewer-{number}.json");
-        command
-            .stdout(self.log(&log))
-            .stderr(self.log(&format!("viewer-{number}.err")));
-        let program = Program(command.spawn().expect("banyan is built"));
-        self.event(&log, "playing", Duration::from_secs(20));
-        program
-    }
-
-    /// Somebody without a window sees what is on the air.
-    pub(crate) fn watches(&self, link: &str, within: Duration) {
-        let began = Instant::now();
-        drop(self.viewer(link, &[]));
-        assert!(
-            began.elapsed() < within + Duration::from_secs(10),
-            "it took {:?}",
-            began.elapsed()
-        );
     }
 
     /// Opens the window, and waits until it is there.
@@ -182,6 +122,22 @@ impl Desk {
         self.xdotool(&["search", "--onlyvisible", "--name", "Banyan", "windowfocus"]);
     }
 
+    /// Puts away what is said where there is no sound device: then a page is as it is elsewhere.
+    pub(crate) fn dismiss_no_sound(&self) {
+        let mut model = samples::watch();
+        model.say(Gravity::Warning, NO_SOUND);
+        self.click(Spot::of(&mut model, "Dismiss"));
+    }
+
+    /// Waits until the app has ended by itself.
+    pub(crate) fn app_ends(&self, within: Duration) {
+        wait("the app's end", within, || {
+            let mut running = self.running.borrow_mut();
+            let app = running.last_mut().expect("it was opened last");
+            app.0.try_wait().expect("it was started")
+        });
+    }
+
     /// Presses keys together.
     pub(crate) fn press(&self, keys: &str) {
         self.xdotool(&["key", keys]);
@@ -194,36 +150,6 @@ impl Desk {
         let output = command.output().expect("the app is built");
         assert_eq!(output.status.code(), Some(1), "{:?}", output.status);
         String::from_utf8(output.stderr).expect("it says words")
-    }
-
-    /// A film of half a minute.
-    pub(crate) fn film(&self) -> String {
-        let film = self.home.join("film.mp4");
-        let made = Command::new("ffmpeg")
-            .args([
-                "-v",
-                "error",
-                "-f",
-                "lavfi",
-                "-i",
-                "testsrc=size=320x240:rate=25:duration=30",
-            ])
-            .args([
-                "-f",
-                "lavfi",
-                "-i",
-                "sine=duration=30",
-                "-c:v",
-                "libx264",
-                "-g",
-                "25",
-                "-c:a",
-                "aac",
-            ])
-            .arg(&film)
-            .status();
-        assert!(made.expect("ffmpeg is installed").success());
-        film.to_string_lossy().into_owned()
     }
 
     /// What the screen shows.
@@ -323,6 +249,28 @@ impl Desk {
     }
 }
 
+/// A screen without a monitor, and its name.
+fn screen() -> (Program, String) {
+    let size = format!("{}x{}x24", SIZE[0], SIZE[1]);
+    let mut screen = Command::new("Xvfb")
+        .args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0", &size])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("Xvfb is installed");
+    let number = first_line(&mut screen);
+    (Program(screen), format!(":{number}"))
+}
+
+/// The first line that a program tells, once it does.
+fn first_line(program: &mut Child) -> String {
+    let told = program.stdout.take().expect("its output is a pipe");
+    let mut line = String::new();
+    let read = BufReader::new(told).read_line(&mut line);
+    read.expect("a pipe can be read");
+    line.trim().to_owned()
+}
+
 impl Drop for Desk {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -340,7 +288,7 @@ impl Drop for Desk {
 }
 
 /// What `look` finds, once it does.
-fn wait<T>(what: &str, within: Duration, look: impl Fn() -> Option<T>) -> T {
+pub(crate) fn wait<T>(what: &str, within: Duration, look: impl Fn() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
