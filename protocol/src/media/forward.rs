@@ -20,7 +20,7 @@ use crate::media::schedule::{Entry, Kind, Schedule};
 use crate::media::store::{STRIPES, Store, Stored, stripe_at, stripe_slot};
 use crate::time::{ChannelTime, Duration, Instant};
 use crate::units::Bitrate;
-use crate::wire::chunk::{Chunk, Flags};
+use crate::wire::chunk::{Chunk, Flags, Header};
 use crate::wire::control::{DetachReason, Message};
 use crate::wire::layout::Layout;
 use crate::wire::ticket::Rank;
@@ -37,6 +37,9 @@ const EPOCH_GRACE: Duration = Duration::from_secs(60);
 /// How often at most those who have fallen behind are looked for. It means looking at all children, and is nothing for
 /// each of the thousands of times a second that something happens; what it looks for takes longer to come about.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Stripes that come by paths of other depths are not so many blocks apart.
+const SPREAD: u64 = 4;
 
 /// What an engine must be told when it is made.
 #[derive(Clone)]
@@ -243,7 +246,6 @@ impl Forwarder {
         else {
             return false;
         };
-        self.marks.heard(slot, now);
         if header.flags.has(Flags::KEYFRAME) {
             self.resume(slot, header.block);
         }
@@ -252,14 +254,30 @@ impl Forwarder {
             queued: now,
             block: header.block,
             stripe: slot as u8,
-            kind: Kind::Live,
+            kind: self.kind_of(header),
         };
+        let mut reaches_all = true;
         for seat in self.children.seats(slot) {
             if header.block >= seat.from {
                 self.schedule.push(seat.child, entry);
+            } else {
+                reaches_all = false;
             }
         }
+        if reaches_all {
+            // A child that has all that already hears nothing from who catches up, and is to know that it lives.
+            self.marks.heard(slot, now);
+        }
         true
+    }
+
+    /// What comes long after its like comes from a parent that catches up: children are owed no more of it than they are of a backlog.
+    fn kind_of(&self, header: &Header) -> Kind {
+        let newest = self.store.newest_of(header.stripe.tier);
+        match newest {
+            Some(newest) if newest > header.block + SPREAD => Kind::Backlog,
+            _ => Kind::Live,
+        }
     }
 
     /// Bytes wait no longer on a child's data lanes; see [`Input::Drained`](crate::io::Input::Drained).

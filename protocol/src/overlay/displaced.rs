@@ -7,6 +7,7 @@ use crate::overlay::Overlay;
 use crate::overlay::member::{Lingering, MemberIndex};
 use crate::overlay::placement::Takeover;
 use crate::overlay::stripes::StripeIndex;
+use crate::time::Instant;
 use crate::wire::ticket::Rank;
 use alloc::vec::Vec;
 
@@ -19,6 +20,9 @@ pub(super) struct Displaced {
     rank: Rank,
     spare: Option<MemberIndex>,
     replaces: Option<(StripeId, PeerTag)>,
+    /// How often it may still be moved, and when it was last.
+    moves_left: u8,
+    moved: Option<Instant>,
 }
 
 /// Who sits on seats that the plan has given up, by whose seats they are.
@@ -60,7 +64,15 @@ impl Overlay {
             rank: place.rank,
             spare: place.spare,
             replaces: place.replaces,
+            moves_left: self.member(seat.sitter).moves_left,
+            moved: self.member(seat.sitter).moved,
         }
+    }
+
+    /// Whether somebody has made way for this newcomer on another stripe already.
+    pub(super) fn is_displaced(&self, sitter: MemberIndex) -> bool {
+        let mut sitters = self.displaced.iter().map(|displaced| displaced.seat.sitter);
+        sitters.any(|other| other == sitter)
     }
 
     /// Everybody sits as before a takeover.
@@ -72,6 +84,8 @@ impl Overlay {
         let place = self.member_mut(sitter).place_mut(stripe);
         let place = place.expect("a sitter has a place");
         (place.rank, place.replaces) = (displaced.rank, displaced.replaces);
+        let member = self.member_mut(sitter);
+        (member.moves_left, member.moved) = (displaced.moves_left, displaced.moved);
         self.set_spare(sitter, stripe, displaced.spare);
         if displaced.spare.is_some() {
             self.spareless.remove(&(sitter, stripe));

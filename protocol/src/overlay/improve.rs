@@ -31,13 +31,23 @@ impl Overlay {
 
     fn may_move(&self, now: Instant, index: MemberIndex) -> bool {
         let member = self.member(index);
-        member.moves_left > 0 && member.moved.is_none_or(|at| now.since(at) >= REST)
+        member.moves_left > 0 && !self.is_restless(now, index)
+    }
+
+    /// Whether a member has just been moved.
+    pub(super) fn is_restless(&self, now: Instant, index: MemberIndex) -> bool {
+        self.member(index).moved.is_some_and(|at| now.since(at) < REST)
     }
 
     pub(super) fn note_move(&mut self, now: Instant, index: MemberIndex) {
         let member = self.member_mut(index);
         member.moves_left = member.moves_left.saturating_sub(1);
-        member.moved = Some(now);
+        self.rest(now, index);
+    }
+
+    /// Who has to find its way to a new parent is not moved for the trees' sake as well.
+    pub(super) fn rest(&mut self, now: Instant, index: MemberIndex) {
+        self.member_mut(index).moved = Some(now);
     }
 
     /// Moves one member in thirty nearer to the source, as long as the trees are deeper than need be, but nobody oftener than others
@@ -187,9 +197,7 @@ impl Overlay {
             self.attach(member, stripe, former);
             return false;
         }
-        for moved in [member, seat.sitter] {
-            self.note_move(now, moved);
-        }
+        self.note_move(now, member);
         true
     }
 }

@@ -240,7 +240,10 @@ impl Overlay {
             let place = self.member(seat.sitter).place(stripe);
             place.is_some_and(|place| place.children.is_empty())
         };
-        let key = |seat: &Takeover| self.takeover_key(stripe, seat);
+        let key = |seat: &Takeover| {
+            let again = self.is_displaced(seat.sitter);
+            (again, self.takeover_key(stripe, seat))
+        };
         let roomy = self.with_room(stripe);
         let fits = |seat: &Takeover| {
             self.may_take(newcomer, stripe, seat)

@@ -234,6 +234,7 @@ impl Overlay {
                     continue;
                 }
                 self.detach(child, stripe, lingers);
+                self.rest(now, child);
                 orphans.push((child, stripe));
             }
             self.vacate(member, stripe, lingers);

@@ -91,8 +91,8 @@ impl Overlay {
         self.release_until(now, member, Bitrate::ZERO)
     }
 
-    /// Takes so many children from a member that the rest fit its grant: first those who have no children themselves; from a relay those
-    /// whose seats it takes back itself.
+    /// Takes so many children from a member that the rest fit its grant: first those who have no children themselves, then those who
+    /// have, then those who have just been moved; from a relay those whose seats it takes back itself.
     pub fn shed_excess(&mut self, now: Instant, member: MemberIndex) -> Vec<(MemberIndex, StripeIndex)> {
         let granted = self.member(member).granted;
         self.release_until(now, member, granted)
@@ -113,7 +113,14 @@ impl Overlay {
                 .member(*child)
                 .place(*stripe)
                 .map_or(0, |place| place.children.len());
-            (self.relay_sheds(*child, *stripe, member), below, *child, *stripe)
+            let restless = self.is_restless(now, *child);
+            (
+                self.relay_sheds(*child, *stripe, member),
+                restless,
+                below,
+                *child,
+                *stripe,
+            )
         });
         let mut released = Vec::new();
         for (child, stripe) in children {
@@ -121,6 +128,7 @@ impl Overlay {
                 break;
             }
             self.detach(child, stripe, Some(now));
+            self.rest(now, child);
             released.push((child, stripe));
         }
         released

@@ -35,6 +35,7 @@ impl Overlay {
             self.fit_rank_between(newcomer, stripe, seat.parent, sitter_rank);
         }
         self.attach(seat.sitter, stripe, other);
+        self.note_move(now, seat.sitter);
         true
     }
 

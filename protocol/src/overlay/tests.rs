@@ -1,3 +1,4 @@
+mod moves;
 mod relays;
 
 use super::*;
@@ -378,6 +379,7 @@ fn who_finds_no_seat_on_all_stripes_has_moved_nobody() {
             .collect();
         for member in short {
             let (before, lingering) = (edges(&overlay), overlay.lingerers());
+            let chances = chances_to_move(&overlay);
             if overlay.serve(later(1), member, TOP) {
                 continue;
             }
@@ -391,10 +393,16 @@ fn who_finds_no_seat_on_all_stripes_has_moved_nobody() {
                 "seed {seed}: {member:?} moved others"
             );
             assert_eq!(overlay.lingerers().len(), lingering.len());
+            assert_eq!(chances_to_move(&overlay), chances, "nor does it count as a move");
             tried += 1;
         }
     }
     assert!(tried > 0, "somebody finds none");
+}
+
+fn chances_to_move(overlay: &Overlay) -> Vec<(u8, Option<Instant>)> {
+    let all = overlay.viewers().map(|member| overlay.member(member));
+    all.map(|member| (member.moves_left, member.moved)).collect()
 }
 
 /// Who hangs where: member, stripe, parent.

@@ -10,7 +10,7 @@ use clap::Parser;
     after_help = "Example: banyan-sim --scenario churn --viewers 100 --seed 7 --minutes 5"
 )]
 pub struct Args {
-    /// A scenario file, or one of: churn, exodus, flash, home, killer, large, liars, restart, scarce, signed, sponsored, twins
+    /// A scenario file, or one of: churn, exodus, flash, home, killer, large, liars, newcomer, restart, scarce, signed, sponsored, twins
     #[arg(long, value_name = "FILE|NAME", default_value = "churn")]
     pub scenario: String,
     /// Viewers that join at the start, instead of the scenario's

@@ -29,6 +29,8 @@ pub enum Figure {
     KeptLow,
     /// Viewers refused.
     Refused,
+    /// How often a stripe moved that had moved for the same newcomer already.
+    MovedAgain,
     /// How often a viewer stood still.
     Stalls,
     /// Cheats that the broadcaster did not name.
@@ -68,6 +70,7 @@ impl Figure {
             Self::Repair => result.repair_ms_p95 as f64,
             Self::KeptLow => result.kept_low_s as f64,
             Self::Refused => result.refused as f64,
+            Self::MovedAgain => result.moved_again as f64,
             Self::Stalls => result.stalls as f64,
             Self::Unnamed => (result.cheats - result.cheats_named) as f64,
             Self::WronglyNamed => result.wrongly_named as f64,
@@ -105,6 +108,7 @@ impl fmt::Display for Figure {
             Self::Repair => "ms of repair (p95)",
             Self::KeptLow => "s with less than there is room for",
             Self::Refused => "viewers refused",
+            Self::MovedAgain => "moves of stripes that had moved for the same newcomer",
             Self::Stalls => "stalls",
             Self::Unnamed => "cheats that nobody named",
             Self::WronglyNamed => "members named who did no wrong",
@@ -162,8 +166,8 @@ const LARGE: RangeInclusive<usize> = 201..=400;
 
 use Figure::{
     AgreedAfter, CheatsGain, Continuity, Control, CrowdShare, DepthOfLeast, FullAfter, KeptLow, LiveAfter,
-    Prompts, Refused, Repair, Sheds, SlotsOfCeiling, Speed, SponsorHarm, Stalls, StallsByCheats, Startup,
-    UnfairSheds, Unnamed, WronglyNamed,
+    MovedAgain, Prompts, Refused, Repair, Sheds, SlotsOfCeiling, Speed, SponsorHarm, Stalls, StallsByCheats,
+    Startup, UnfairSheds, Unnamed, WronglyNamed,
 };
 use Weight::{Gate, Told};
 
@@ -268,6 +272,11 @@ const PROMISES: &[Promise] = &[
     promise("liars",   ANY,    LiveAfter,      10.0,  Gate),
     promise("liars",   ANY,    AgreedAfter,    30.0,  Gate),
     promise("liars",   ANY,    FullAfter,      30.0,  Gate),
+    promise("newcomer", ANY,   LiveAfter,      10.0,  Gate),
+    promise("newcomer", ANY,   AgreedAfter,    30.0,  Gate),
+    promise("newcomer", ANY,   FullAfter,      30.0,  Gate),
+    promise("newcomer", ANY,   Continuity,     1.0,   Gate),
+    promise("newcomer", ANY,   MovedAgain,     0.0,   Gate),
     promise("restart", ANY,    LiveAfter,      10.0,  Gate),
     promise("restart", ANY,    AgreedAfter,    30.0,  Gate),
     promise("restart", ANY,    FullAfter,      30.0,  Gate),

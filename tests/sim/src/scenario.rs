@@ -303,7 +303,7 @@ pub enum ScenarioError {
 }
 
 /// The names of our own scenarios.
-pub const NAMES: [&str; 23] = [
+pub const NAMES: [&str; 24] = [
     "altering",
     "choosy",
     "churn",
@@ -318,6 +318,7 @@ pub const NAMES: [&str; 23] = [
     "large",
     "leases",
     "liars",
+    "newcomer",
     "overload",
     "restart",
     "scarce",
@@ -351,6 +352,7 @@ fn built_in(name: &str) -> Option<&'static str> {
         "killer" => include_str!("../scenarios/killer.toml"),
         "large" => include_str!("../scenarios/large.toml"),
         "liars" => include_str!("../scenarios/liars.toml"),
+        "newcomer" => include_str!("../scenarios/newcomer.toml"),
         "restart" => include_str!("../scenarios/restart.toml"),
         "signed" => include_str!("../scenarios/signed.toml"),
         "scarce" => include_str!("../scenarios/scarce.toml"),

@@ -67,7 +67,7 @@ const fn batch(scenario: &'static str, viewers: Option<usize>, seeds: u64, twice
 
 /// Of 300, 100 and 30 viewers 10, 40 and 150 seeds, 20 of them twice, and beside them those of a scenario's own size. The
 /// longest runs come first, so that no core is left with one at the end.
-const BATCHES: [Batch; 26] = [
+const BATCHES: [Batch; 27] = [
     batch("large", None, 1, 0),
     batch("churn", Some(300), 10, 2),
     batch("churn", Some(100), 20, 4),
@@ -81,6 +81,7 @@ const BATCHES: [Batch; 26] = [
     batch("killer", Some(30), 20, 2),
     batch("liars", None, 8, 0),
     batch("restart", None, 8, 0),
+    batch("newcomer", None, 20, 0),
     batch("sponsored", None, 10, 0),
     batch("destroyed", None, 10, 0),
     batch("crashed", None, 10, 0),

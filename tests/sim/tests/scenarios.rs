@@ -73,6 +73,13 @@ fn viewers_play_on_when_the_broadcaster_was_restarted() {
 }
 
 #[test]
+fn for_a_strong_newcomer_nobodys_stripe_moves_twice() {
+    for seed in 1..=8 {
+        is_fine("newcomer", seed);
+    }
+}
+
+#[test]
 fn real_signatures_do_as_well_as_the_stand_in() {
     is_fine("signed", 1);
 }

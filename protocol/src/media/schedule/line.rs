@@ -165,6 +165,10 @@ impl Line {
         {
             entry.kind = Kind::Backlog;
         }
+        if entry.kind == Kind::Backlog {
+            self.behind_since.get_or_insert(entry.queued);
+            self.beginning.get_or_insert(entry.queued);
+        }
         let later = |other: &&Entry| other.captured > entry.captured;
         let after = self.seated.iter().rev().take_while(later).count();
         self.seated.insert(self.seated.len() - after, entry);
@@ -203,8 +207,13 @@ impl Line {
     /// Whether a chunk's wait says something of our uplink, and not of the child's line: a live one's does, and one behind a
     /// backlog if that should have been worked off.
     pub(super) fn is_telling(&self, now: Instant, kind: Kind) -> bool {
-        let long_behind = self.behind_since.is_some_and(|since| now.since(since) > CATCH_UP);
-        !self.held_up && (kind == Kind::Live || (kind == Kind::Backlog && long_behind))
+        !self.held_up && kind != Kind::Pulled && !self.catches_up(now)
+    }
+
+    /// Whether it works off a backlog that has not taken too long yet.
+    fn catches_up(&self, now: Instant) -> bool {
+        self.behind_since
+            .is_some_and(|since| now.since(since) <= CATCH_UP)
     }
 
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&Entry) -> bool) {
@@ -393,9 +402,10 @@ impl Line {
 
     /// How many chunks have waited too long: live ones, and all once the backlog should have been worked off.
     pub(super) fn late(&self, now: Instant) -> u64 {
-        let long_behind = self.behind_since.is_some_and(|since| now.since(since) > CATCH_UP);
-        let counts = |entry: &Entry| entry.kind == Kind::Live || long_behind;
-        let late = |entry: &&Entry| counts(entry) && now.since(entry.queued) > LATE;
+        if self.catches_up(now) {
+            return 0;
+        }
+        let late = |entry: &&Entry| now.since(entry.queued) > LATE;
         self.seated.iter().filter(late).count() as u64
     }
 

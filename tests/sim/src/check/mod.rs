@@ -1,6 +1,7 @@
 //! What must hold, whatever happens. Attachments are looked at as soon as they may have changed, the rest once a
 //! simulated second.
 
+mod joins;
 mod strangers;
 mod trees;
 
@@ -50,6 +51,7 @@ pub(crate) struct Checks {
     /// Attachments to viewers that failed, when they did.
     pub(crate) lost_attachments: u64,
     strangers: strangers::Strangers,
+    joins: joins::Joins,
 }
 
 impl Checks {
@@ -63,6 +65,7 @@ impl Checks {
             count: 0,
             lost_attachments: 0,
             strangers: strangers::Strangers::default(),
+            joins: joins::Joins::default(),
         }
     }
 
@@ -98,6 +101,7 @@ impl Checks {
             let fresh = self.attachments(world.node(*node));
             if self.attached.get(node) != Some(&fresh) {
                 self.strangers.look_at(world.now(), *node, &fresh);
+                self.joins.look_at(world.now(), *node, &fresh);
                 self.attached.insert(*node, fresh);
                 self.no_ring(world.now(), *node)?;
             }
@@ -233,17 +237,30 @@ impl Checks {
             .iter()
             .filter(|(child, _)| world.node(**child).life == Life::Running);
         self.lost_attachments += here.map(|(_, attached)| lost(attached) as u64).sum::<u64>();
+        self.joins.disturbed();
         self.strangers.failed(world.now(), node, &self.attached);
     }
 
     /// Something happens, other than a failure, of which moves may come.
     pub(crate) fn disturbed(&mut self) {
+        self.joins.disturbed();
         self.strangers.disturbed();
+    }
+
+    /// A viewer comes now, of which moves may come.
+    pub(crate) fn came<A>(&mut self, world: &World<Score, A>) {
+        self.strangers.disturbed();
+        self.joins.came(world.now(), &self.attached);
     }
 
     /// Stripes that moved after failures although their parents lived.
     pub(crate) const fn strangers_moved(&self) -> u64 {
         self.strangers.moved
+    }
+
+    /// Moves of stripes that had moved for the same newcomer already.
+    pub(crate) const fn moved_again(&self) -> u64 {
+        self.joins.moved_again
     }
 }
 

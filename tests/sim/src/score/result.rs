@@ -53,6 +53,8 @@ pub struct SimResult {
     pub repair_ms_p95: u64,
     /// Stripes that moved in the five seconds after a failure, or until somebody joined, although their parents lived.
     pub strangers_moved: u64,
+    /// Moves of stripes that had moved in the ten seconds after the same newcomer already.
+    pub moved_again: u64,
     /// What the broadcaster sent on control lanes, bits a second and viewer.
     pub control_bps_per_viewer: f64,
     /// The most copies that the broadcaster sent in any second.
@@ -141,8 +143,8 @@ impl fmt::Display for SimResult {
         writeln!(f, "  continuity   {:8.4} {} stalls", self.continuity, self.stalls)?;
         writeln!(
             f,
-            "  repair       {:6} ms 95th percentile; {} stripes moved whose parents lived",
-            self.repair_ms_p95, self.strangers_moved
+            "  repair       {:6} ms 95th percentile; {} stripes moved whose parents lived, {} twice for a newcomer",
+            self.repair_ms_p95, self.strangers_moved, self.moved_again
         )?;
         writeln!(
             f,

@@ -187,13 +187,19 @@ impl Show {
         self.checks.look_at(&self.world, &self.changed)
     }
 
-    fn ring(&mut self, alarm: Alarm) -> Result<(), Broken> {
-        if matches!(
-            alarm,
-            Alarm::Join | Alarm::Crowd | Alarm::Thaw(_) | Alarm::KillSource | Alarm::StartSource
-        ) {
-            self.checks.disturbed();
+    /// Moves may come of what happens now.
+    fn note(&mut self, alarm: Alarm) {
+        match alarm {
+            Alarm::Join => self.checks.came(&self.world),
+            Alarm::Crowd | Alarm::Leave | Alarm::Thaw(_) | Alarm::KillSource | Alarm::StartSource => {
+                self.checks.disturbed();
+            }
+            _ => {}
         }
+    }
+
+    fn ring(&mut self, alarm: Alarm) -> Result<(), Broken> {
+        self.note(alarm);
         match alarm {
             Alarm::Frame => self.capture(),
             Alarm::Join => self.join(),

@@ -292,6 +292,7 @@ impl Show {
             stalls: score.stalls,
             repair_ms_p95: percentile(&score.repairs_ms, 95),
             strangers_moved: self.checks.strangers_moved(),
+            moved_again: self.checks.moved_again(),
             control_bps_per_viewer: 8.0 * score.control_bytes as f64
                 / self.samples.viewer_seconds.max(1) as f64,
             source_copies_max: self.samples.copies_max,

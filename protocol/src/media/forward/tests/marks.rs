@@ -76,3 +76,19 @@ fn children_whose_chunks_wait_for_uplink_hear_that_we_live() {
     assert!(longest <= Some(170), "heard at {heard:?}");
     assert!(heard.len() <= 10, "heard at {heard:?}");
 }
+
+#[test]
+fn a_child_hears_from_a_parent_that_catches_up_with_it() {
+    let mut rig = Rig::new(None);
+    rig.attach(&ticket(1, &[0]), &[(0, 20)]).unwrap();
+    rig.said(1);
+    // All that the child has already, twice as fast as it is made: nothing of that is for it.
+    for block in 0..20 {
+        rig.until(50 * block);
+        rig.chunk(&chunk(stripe(0), block));
+    }
+    let marks = rig.said(1).len();
+    assert_eq!(marks, 9, "one each tick from 130 ms on");
+    rig.chunk(&chunk(stripe(0), 20));
+    assert_eq!(rig.got(1, 0), [20]);
+}

@@ -143,3 +143,28 @@ fn what_does_not_go_through_in_fact_is_shed_one_stripe_a_second() {
         [detached(1, DetachReason::Shed), detached(0, DetachReason::Shed)]
     );
 }
+
+#[test]
+fn what_comes_late_from_a_parent_that_catches_up_is_not_our_uplinks_fault() {
+    let mut rig = Rig::new(Some(slot() * 2 + slot().percent(50)));
+    rig.engine.set_marking(false);
+    rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    rig.attach(&ticket(2, &[1]), &[(1, 0)]).unwrap();
+    for block in 0..80 {
+        rig.until(block * 100);
+        rig.chunk(&chunk(stripe(1), block));
+        match block {
+            20..40 => {}
+            40 => rig.blocks(0, 20..41),
+            _ => rig.blocks(0, block..block + 1),
+        }
+        for n in [1, 2] {
+            let waiting = rig.waiting.get(&link_of(n)).copied().unwrap_or_default();
+            rig.drain(n, waiting);
+        }
+        assert!(rig.engine.in_time(), "at block {block}");
+    }
+    rig.until(8_000);
+    assert_eq!(rig.got(1, 0), (0..80).collect::<Vec<_>>());
+    assert_eq!(rig.got(2, 1), (0..80).collect::<Vec<_>>());
+}
