@@ -86,6 +86,8 @@ pub struct Cloud {
     pub yes: f64,
     /// How many say yes at most, one after the other.
     pub relays_max: Option<usize>,
+    /// How many viewers there are who ever say yes.
+    pub sponsors_max: Option<usize>,
     /// How long a lease is, in seconds.
     pub lease_s: f64,
     /// How many seconds after it has booted a relay's machine is destroyed, if it is and faults have not stopped.
@@ -303,7 +305,8 @@ pub enum ScenarioError {
 }
 
 /// The names of our own scenarios.
-pub const NAMES: [&str; 24] = [
+pub const NAMES: [&str; 25] = [
+    "again",
     "altering",
     "choosy",
     "churn",
@@ -332,6 +335,7 @@ pub const NAMES: [&str; 24] = [
 
 fn built_in(name: &str) -> Option<&'static str> {
     Some(match name {
+        "again" => include_str!("../scenarios/again.toml"),
         "twins" => include_str!("../scenarios/twins.toml"),
         "churn" => include_str!("../scenarios/churn.toml"),
         "altering" => include_str!("../scenarios/altering.toml"),

@@ -67,7 +67,7 @@ const fn batch(scenario: &'static str, viewers: Option<usize>, seeds: u64, twice
 
 /// Of 300, 100 and 30 viewers 10, 40 and 150 seeds, 20 of them twice, and beside them those of a scenario's own size. The
 /// longest runs come first, so that no core is left with one at the end.
-const BATCHES: [Batch; 27] = [
+const BATCHES: [Batch; 28] = [
     batch("large", None, 1, 0),
     batch("churn", Some(300), 10, 2),
     batch("churn", Some(100), 20, 4),
@@ -88,6 +88,7 @@ const BATCHES: [Batch; 27] = [
     batch("withdrawn", None, 10, 0),
     batch("leases", None, 10, 0),
     batch("twins", None, 10, 0),
+    batch("again", None, 10, 0),
     batch("overload", None, 10, 0),
     batch("altering", None, 10, 0),
     batch("withholding", None, 10, 0),

@@ -13,6 +13,7 @@ use banyan_protocol::time::Utc;
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::enrol::EnrolSecret;
 use banyan_protocol::wire::lease::{Lease, LeaseId};
+use std::collections::BTreeSet;
 
 /// How long a relay's secret is good.
 const ENROLS_WITHIN: u64 = 600;
@@ -41,6 +42,7 @@ impl Show {
             let yes = self.scenario.cloud.as_ref().map_or(0.0, |cloud| cloud.yes);
             if let Some(cloud) = &self.scenario.cloud {
                 let may = cloud.relays_max.is_none_or(|most| self.relays.len() < most);
+                let may = may && self.is_willing(node, cloud.sponsors_max);
                 let yes = self.rng.happens(yes) && may;
                 self.world
                     .tell(node, Input::Command(Command::Answer { id: None, yes }));
@@ -53,6 +55,12 @@ impl Show {
                 CloudOrder::Pinned { .. } | CloudOrder::Used { .. } => {}
             }
         }
+    }
+
+    /// Whether somebody has sponsored before, or fewer than `most` others have.
+    fn is_willing(&self, node: NodeIndex, most: Option<usize>) -> bool {
+        let sponsors: BTreeSet<NodeIndex> = self.relays.iter().map(|relay| relay.sponsor).collect();
+        sponsors.contains(&node) || most.is_none_or(|most| sponsors.len() < most)
     }
 
     /// Whether sponsors who leave let their relays run on.
