@@ -11,6 +11,7 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// A host; its namespace goes with it.
 pub struct Host {
@@ -88,9 +89,13 @@ impl Host {
         &self.namespace
     }
 
-    /// Caps what it sends at `rate`, in wire bits; again, and the new rate takes the place of the old.
+    /// Caps what it sends at `rate`, in wire bits. Again, and a new queue takes the place of the old, whose packets are lost: a bucket
+    /// that is made too small for a batch of packets that waits for it would let nothing through ever again.
     pub fn shape(&self, rate: Bitrate) -> Result<()> {
-        self.tc(&format!("qdisc replace dev eth0 root {}", shape::tbf(rate)))?;
+        static QUEUES: AtomicU16 = AtomicU16::new(0);
+        let handle = 1 + QUEUES.fetch_add(1, Ordering::Relaxed) % 0x7fff;
+        let queue = shape::tbf(rate);
+        self.tc(&format!("qdisc replace dev eth0 root handle {handle:x}: {queue}"))?;
         Ok(())
     }
 

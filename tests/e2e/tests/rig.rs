@@ -109,6 +109,27 @@ fn an_uplink_carries_its_rate_and_counts_its_drops() -> Result<()> {
 }
 
 #[test]
+fn a_new_rate_is_a_new_queue() -> Result<()> {
+    let stage = Stage::open("rig-reshape")?;
+    let net = Net::new(Wire::Bridge)?;
+    let (a, b) = (net.host("a")?, net.host("b")?);
+    a.shape(Bitrate::from_kbps(4_000))?;
+    let (from, to) = (socket(&a)?, socket(&b)?);
+    for _ in 0..20 {
+        from.send_to(&[0; 1000], at(&b))?;
+        ensure!(receive(&to)?.is_some());
+    }
+    ensure!(a.traffic()?.bytes >= 20_000);
+    a.shape(Bitrate::from_kbps(400))?;
+    let traffic = a.traffic()?;
+    ensure!(traffic.bytes < 5_000, "the old one goes on: {traffic:?}");
+    from.send_to(b"one", at(&b))?;
+    ensure!(receive(&to)?.is_some());
+    stage.passed();
+    Ok(())
+}
+
+#[test]
 fn the_switch_delays_and_loses_as_told() -> Result<()> {
     let stage = Stage::open("rig-delay")?;
     let (delay, jitter) = (Duration::from_millis(20), Duration::from_millis(10));
