@@ -28,6 +28,12 @@ const FLOWS: Duration = Duration::from_millis(300);
 /// Who was just asked for the stripe has so long to begin.
 const ANSWERS: Duration = Duration::from_millis(500);
 
+/// A sender that says for so long that nothing comes may keep it back, for whoever fails above it is replaced by then.
+const NOTHING: Duration = Duration::from_millis(600);
+
+/// Other stripes have come so much farther meanwhile.
+const NOTHING_BLOCKS: u64 = 4;
+
 /// What is overdue for so long is not asked for any more: playing goes on behind it before an answer comes.
 const OVERDUE_MAX: Duration = Duration::from_secs(2);
 
@@ -125,11 +131,16 @@ impl Viewer {
         let stripe = feed.stripe;
         let comes = self.comes(now, at);
         let there = self.live_edge(now).saturating_sub(SPREAD);
-        for missing in self.missing(now, feed, from.min(there)) {
+        let from = if self.says_nothing_comes(now, feed) {
+            there
+        } else {
+            from.min(there)
+        };
+        for missing in self.missing(now, feed, from) {
             let by = if missing.block < passed { hole } else { near };
             let is_due = missing.due.is_some_and(|due| due <= by);
             let is_over = missing.due.is_some_and(|due| due <= overdue);
-            let is_older = missing.block < from.min(there);
+            let is_older = missing.block < from;
             if (is_older || is_due) && !is_over && !comes.contains(&missing.block) {
                 match self.pulls.asked(now, stripe, missing.block) {
                     None => wanted.push((missing.block, stripe, at, None)),
@@ -174,6 +185,15 @@ impl Viewer {
         } else {
             self.at(now) + NEAR
         }
+    }
+
+    /// Whether who sends a feed has said for long that nothing comes, while other stripes go on.
+    fn says_nothing_comes(&self, now: Instant, feed: &Feed) -> bool {
+        let flowed = feed.flowed.filter(|_| feed.healthy().is_some());
+        let speaks = now < feed.watch.heard() + FLOWS;
+        let newest = feed.main.as_ref().and_then(|main| main.newest);
+        let others_go_on = newest.is_some_and(|newest| self.edge.0 > newest + NOTHING_BLOCKS);
+        speaks && others_go_on && flowed.is_some_and(|flowed| now >= flowed + NOTHING)
     }
 
     fn nearness(&self, feed: &Feed) -> Duration {

@@ -76,11 +76,15 @@ fn late_marks_keep_the_parent_while_it_may_be_repaired_above() {
     let mut stage = Stage::playing(Some(4));
     stage.told.clear();
     stage.mood(1, Mood::Late);
-    stage.run(1000);
+    stage.run(500);
+    assert!(stage.pulled(stripe_of(1, 0)).is_empty());
+    stage.run(500);
     assert!(stage.repaired().is_empty() && stage.moves().is_empty());
+    let pulled = stage.pulled(stripe_of(1, 0));
+    assert!(!pulled.is_empty(), "others go on, and may have what it lacks");
     stage.run(4000);
     stage.assert_seamless();
-    // Others go on: who says for too long that nothing comes is left, before anything need be pulled.
+    // Who says for too long that nothing comes is left.
     assert!(!stage.moves().is_empty());
 }
 
@@ -95,8 +99,8 @@ fn what_an_ordered_lane_passed_over_is_pulled_in_time() {
     assert!((2..=3).contains(&pulled.len()), "each once: {pulled:?}");
 }
 
-#[test]
-fn holes_in_what_is_only_carried_are_pulled_for_those_below() {
+/// A viewer that plays, and carries a stripe that it does not show, from 5 to 60.
+fn carrying() -> (Stage, StripeId) {
     let mut stage = Stage::playing(Some(4));
     let carried = stripe_of(0, 0);
     let shown = (0..3).map(|i| (stripe_of(1, i), 100, 1 + i, Some(4)));
@@ -113,6 +117,23 @@ fn holes_in_what_is_only_carried_are_pulled_for_those_below() {
         stripes: vec![(carried, stage.station.next)],
     };
     stage.pending(link, Lane::Control, Message::Attach(attach).frame());
+    (stage, carried)
+}
+
+#[test]
+fn what_a_parent_keeps_back_is_pulled_for_those_below() {
+    let (mut stage, carried) = carrying();
+    stage.run(500);
+    stage.told.clear();
+    stage.mood(5, Mood::Late);
+    stage.run(1100);
+    assert!(stage.moves().is_empty(), "it is not left yet");
+    assert!(stage.pulled(carried).len() >= 3, "{:?}", stage.pulled(carried));
+}
+
+#[test]
+fn holes_in_what_is_only_carried_are_pulled_for_those_below() {
+    let (mut stage, carried) = carrying();
     stage.told.clear();
     stage.mood(5, Mood::Skipping);
     stage.run(3000);
