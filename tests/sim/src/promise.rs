@@ -254,7 +254,7 @@ const PROMISES: &[Promise] = &[
     promise("home",    ANY,    AgreedAfter,    30.0,  Gate),
     promise("home",    ANY,    FullAfter,      30.0,  Gate),
     promise("home",    ANY,    Continuity,     1.0,   Gate),
-    promise("home",    ANY,    Startup,        1000.0, Told),
+    promise("home",    ANY,    Startup,        1000.0, Gate),
     promise("killer",  SMALL,  LiveAfter,      10.0,  Gate),
     promise("killer",  SMALL,  AgreedAfter,    30.0,  Gate),
     promise("killer",  SMALL,  FullAfter,      30.0,  Gate),
