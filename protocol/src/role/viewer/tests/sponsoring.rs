@@ -137,7 +137,7 @@ fn whoever_proves_nothing_is_named_and_another_is_looked_for() {
 }
 
 #[test]
-fn anothers_secret_and_a_proof_for_another_link_prove_nothing() {
+fn the_secret_of_another_and_a_proof_for_another_link_prove_nothing() {
     let others = EnrolSecret([9; 16]).proof(&BINDING, &RELAY);
     let elsewhere = SECRET.proof(&Binding([7; 32]), &RELAY);
     for proof in [others, elsewhere] {
