@@ -6,9 +6,12 @@ use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
 use alloc::vec::Vec;
 
-/// An uplink with a cap is late for so long before its grant is cut: longer than a moment's congestion. One without is being
-/// found out by trying, and there the first sign counts.
-const LATE_FOR: Duration = Duration::from_secs(2);
+/// An uplink with a cap is late for so long before its grant is cut: what a failure's orphans, or a newcomer, lack when they sit down is
+/// sent by then, and nobody else has to move for that. One without is being found out by trying, and there the first sign counts.
+const LATE_FOR: Duration = Duration::from_secs(5);
+
+/// The same for our own, longer than a moment's congestion: everybody is below it.
+const OWN_LATE_FOR: Duration = Duration::from_secs(2);
 
 /// What was cut shows after so long.
 const LATE_AGAIN: Duration = Duration::from_secs(2);
@@ -50,7 +53,7 @@ impl Broadcaster {
             return;
         }
         let since = *self.late_since.get_or_insert(now);
-        if now.since(since) >= LATE_FOR {
+        if now.since(since) >= OWN_LATE_FOR {
             self.late_since = Some(now + LATE_AGAIN);
             self.cut(now, MemberIndex::SOURCE, Bitrate::ZERO);
         }

@@ -1,3 +1,4 @@
+mod late;
 mod relays;
 
 use super::*;
