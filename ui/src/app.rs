@@ -9,6 +9,7 @@ use crate::pages::{self, Shown};
 use crate::playing::Playing;
 use crate::store::{Kept, Store};
 use crate::video;
+use banyan::cloud::desk;
 use banyan::folders::Folders;
 use eframe::CreationContext;
 use eframe::egui::{self, Context, Ui, ViewportCommand};
@@ -54,8 +55,18 @@ impl App {
             complaints,
         } = store.load();
         let woken = ctx.clone();
-        let backend = Backend::start(folders, settings.clone(), move || woken.request_repaint())?;
+        let site = desk::site(&folders);
         let mut model = Model::new(settings, channels);
+        match site {
+            Ok(site) => model.site = site,
+            Err(error) => model.say(
+                Gravity::Warning,
+                format!("{error}. Relays in the cloud are launched as if it were not there."),
+            ),
+        }
+        let backend = Backend::start(folders, model.settings.clone(), model.site.clone(), move || {
+            woken.request_repaint();
+        })?;
         for complaint in complaints {
             model.say(Gravity::Warning, complaint);
         }

@@ -35,7 +35,7 @@ impl Rig {
             let _ = wake.send(());
         };
         Self {
-            backend: Backend::start(folders, Settings::default(), wake).unwrap(),
+            backend: Backend::start(folders, Settings::default(), Default::default(), wake).unwrap(),
             woken,
             home,
         }

@@ -4,10 +4,14 @@
 mod desk;
 
 use banyan_cloud::provider::Kind;
-use banyan_tv::model::{Command, Model, Page, Source, samples};
+use banyan_tv::model::{Account, Command, Model, Page, Source, samples};
 use banyan_tv::widgets::trees;
+use cloud_rig::Fault;
+use cloud_rig::channel::{Channel, PATIENCE, Watch, in_own_network};
+use cloud_rig::machine::Body;
+use cloud_rig::rig::{KEY_ID, SECRET_KEY};
 use desk::{Asked, Desk, Program, Spot, wait};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The test pattern's bars, left to right.
 const BARS: [[u8; 3]; 6] = [
@@ -18,6 +22,9 @@ const BARS: [[u8; 3]; 6] = [
     [255, 0, 255],
     [0, 255, 255],
 ];
+
+/// What is not as it should be, in the dark theme.
+const WARN: [u8; 3] = [0xf2, 0xb8, 0x4b];
 
 /// How long a window may take to show what is looked for: joining takes two seconds, and CI does other things, too.
 const SOON: Duration = Duration::from_secs(20);
@@ -171,7 +178,7 @@ fn an_own_relay_is_extended_and_stopped_by_clicks() {
         panic!("{:?}", desk.relays());
     };
     let mut model = meter(&desk);
-    desk.click(Spot::of(&mut model, "Run 1 h longer"));
+    desk.click_new(&mut model, "Run 1 h longer");
     let ends = relay["ends_at"].as_u64().unwrap();
     wait("an hour more", SOON, || {
         let now = desk.relays();
@@ -197,6 +204,78 @@ fn a_relay_runs_on_without_the_window_if_that_is_wished() {
     assert_eq!(relay["verdict"], "keep");
     desk.end_relay(relay["relay"].as_str().unwrap());
     desk.told("relay-left", SOON);
+}
+
+/// The account is checked, and a relay in it is sponsored, extended and stopped.
+#[test]
+fn a_relay_at_ec2_is_commanded_by_clicks() -> anyhow::Result<()> {
+    // Screens are numbered in the network that all share.
+    let desk = Desk::new("ec2");
+    in_own_network(async {
+        let mut channel = Channel::open("window", Body::process()?).await?;
+        at_ec2(&desk, &channel)?;
+        desk.see("the test pattern", SOON, |picture| picture.has_bars(&BARS));
+        desk.dismiss_no_sound();
+        let mut model = samples::setting_up(Account::Unknown);
+        desk.click(Spot::of(&mut model, "Relays"));
+        let refused = [Fault::Error("UnauthorizedOperation")];
+        channel.rig.proxy.script("CreateSecurityGroup", refused);
+        desk.click(Spot::of(&mut model, "Check my account"));
+        // A sentence of it.
+        desk.see("that a permission is missing", SOON, |picture| {
+            picture.has_colour(WARN, 60)
+        });
+        let asked = channel.rig.proxy.seen_of("CreateSecurityGroup");
+        assert!(!asked.is_empty() && asked.iter().all(|seen| seen.field("DryRun") == Some("true")));
+
+        let _rider = Watch::start(&channel, "rider").await?;
+        desk.click_primary("Sponsor");
+        channel
+            .broadcast
+            .wait("relay-joined", PATIENCE, |_| true)
+            .await
+            .unwrap();
+        let mut model = samples::sponsor_watching();
+        model.page = Page::Relays;
+        desk.click_new(&mut model, "Run 1 h longer");
+        let cloud = channel.rig.cloud(false)?;
+        let ends = async || -> anyhow::Result<_> {
+            Ok(channel.rig.alive(&cloud).await?[0]
+                .found
+                .ends
+                .map(|ends| ends.as_secs()))
+        };
+        let ordered = ends().await?;
+        let begun = Instant::now();
+        while ends().await?.unwrap() < banyan_cloud::clock::now().as_secs() + 3600 + 1800 {
+            assert!(begun.elapsed() < SOON, "it still ends at {ordered:?}");
+        }
+        cloud.close().await;
+        desk.click(Spot::of(&mut model, "Stop it now"));
+        channel
+            .broadcast
+            .wait("relay-left", PATIENCE, |_| true)
+            .await
+            .unwrap();
+        channel.machines().until_running(0, PATIENCE).await.unwrap();
+        Ok(())
+    })
+}
+
+/// Opens the window for somebody whose relays run in the channel's account.
+fn at_ec2(desk: &Desk, channel: &Channel) -> anyhow::Result<()> {
+    desk.configure("tv.json", r#"{"provider":"ec2","region":"eu-central-1"}"#);
+    let config = std::fs::read_to_string(channel.rig.data.join("config.toml"))?;
+    desk.configure("config.toml", &config);
+    let endpoint = format!("http://{}", channel.rig.proxy.address);
+    let environment = [
+        ("AWS_ENDPOINT_URL_EC2", endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    desk.app_with(&[&channel.link], &environment);
+    Ok(())
 }
 
 #[test]

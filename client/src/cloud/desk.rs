@@ -87,20 +87,33 @@ async fn end_the_dead(cloud: &Cloud) -> Result<(usize, Vec<Failure>), Error> {
     Ok((ended, failures))
 }
 
-/// Whether the EC2 account is ready for a relay in `region` (`auto`: the nearest), finding by finding, and what one costs there.
+/// What the config file says of relays in the cloud; the usual where there is none.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn site(folders: &Folders) -> Result<file::Cloud, Error> {
+    Ok(file::File::load(None, Some(&folders.config_file))?.cloud)
+}
+
+/// Whether the EC2 account is ready for a relay of this `site` in `region` (`auto`: the nearest), finding by finding, and what
+/// one costs there.
 ///
 /// # Errors
 /// If it could not be looked at.
-pub async fn check(folders: &Folders, region: &str) -> Result<(Plan, Vec<Finding>), Error> {
-    account::look(&ec2(region), &file::Cloud::default(), folders).await
+pub async fn check(
+    folders: &Folders,
+    site: &file::Cloud,
+    region: &str,
+) -> Result<(Plan, Vec<Finding>), Error> {
+    account::look(&ec2(region), site, folders).await
 }
 
-/// The least that relays in `region` (`auto`: in all) need of the EC2 account: the text of `banyan cloud policy`.
+/// The least that relays of this `site` in `region` (`auto`: in all) need of the EC2 account: the text of `banyan cloud policy`.
 ///
 /// # Errors
 /// If that is no region.
-pub fn policy(region: &str) -> Result<String, Error> {
-    account::policy_for(&ec2(region), &file::Cloud::default())
+pub fn policy(site: &file::Cloud, region: &str) -> Result<String, Error> {
+    account::policy_for(&ec2(region), site)
 }
 
 fn ec2(region: &str) -> Account {

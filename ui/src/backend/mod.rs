@@ -9,6 +9,7 @@ mod watching;
 
 use crate::model::{Command, Form, Gravity, News, Reply, Settings};
 use awake::Awake;
+use banyan::file::Cloud as Site;
 use banyan::folders::Folders;
 use banyan::inputs;
 use banyan::player::Player;
@@ -57,13 +58,14 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// Starts it. `wake` is called when there are news, from any thread.
+    /// Starts it; relays in the cloud are as `site` says. `wake` is called when there are news, from any thread.
     ///
     /// # Errors
     /// If the system gives no threads.
     pub fn start(
         folders: Folders,
         settings: Settings,
+        site: Site,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
@@ -75,6 +77,7 @@ impl Backend {
         let worker = Worker {
             folders,
             settings,
+            site,
             viewer: None,
             errands: JoinSet::new(),
             preview: None,
@@ -175,6 +178,7 @@ async fn quit_on_signal(tell: Tell) {
 struct Worker {
     folders: Folders,
     settings: Settings,
+    site: Site,
     viewer: Option<Running>,
     /// What goes on by itself for up to a minute, and is waited for when the window closes: viewers that were left hand over
     /// and end this person's relays, and other relays are ended or extended.
@@ -265,7 +269,7 @@ impl Worker {
     async fn answer(&mut self, id: String, reply: Reply) {
         let Some(viewer) = &self.viewer else { return };
         if let Reply::Sponsor(terms) = &reply {
-            let allowed = terms.sponsoring();
+            let allowed = terms.sponsoring(&self.site);
             viewer.order(Order::Allow(Box::new(allowed))).await;
         }
         let yes = matches!(reply, Reply::Sponsor(_));

@@ -7,6 +7,7 @@ use crate::model::account::or_auto;
 use crate::model::{Account, Found, Gravity, Looked, News, RelayOrder, Relays, own};
 use banyan::cloud::desk;
 use banyan::error::Error;
+use banyan::file::Cloud as Site;
 use banyan::folders::Folders;
 use banyan::session::Order;
 use banyan_cloud::child::message::Listed;
@@ -58,9 +59,9 @@ impl Worker {
 
     /// Looks at the account by dry runs.
     pub(super) fn check_account(&self, region: String) {
-        let (folders, tell) = (self.folders.clone(), self.tell.clone());
+        let (folders, site, tell) = (self.folders.clone(), self.site.clone(), self.tell.clone());
         tokio::spawn(async move {
-            tell.tell(News::Account(account(&folders, or_auto(&region)).await));
+            tell.tell(News::Account(account(&folders, &site, or_auto(&region)).await));
         });
     }
 }
@@ -135,8 +136,8 @@ fn place(machine: &Machine) -> String {
     }
 }
 
-async fn account(folders: &Folders, region: &str) -> Account {
-    match desk::check(folders, region).await {
+async fn account(folders: &Folders, site: &Site, region: &str) -> Account {
+    match desk::check(folders, site, region).await {
         Err(error) => Account::Failed(error.to_string()),
         Ok((plan, findings)) => Account::Looked(Box::new(looked(&plan, findings))),
     }

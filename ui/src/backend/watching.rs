@@ -25,7 +25,7 @@ impl Worker {
 
     async fn join(&self, link: &str, player: Player, tell: Tell) -> Result<Running, Error> {
         let args = watch_args(link, &self.settings);
-        let mut config = config::Watch::resolve(args, file::Watch::default(), file::Cloud::default())?;
+        let mut config = config::Watch::resolve(args, file::Watch::default(), self.site.clone())?;
         config.player = Some(player);
         let session = banyan::session::watch::start(config, &self.folders, Instant::now()).await?;
         Ok(Running::follow(session, VIEWER, tell))
@@ -34,7 +34,7 @@ impl Worker {
 
 impl Terms {
     /// As a session takes it.
-    pub(super) fn sponsoring(&self) -> config::Sponsoring {
+    pub(super) fn sponsoring(&self, site: &file::Cloud) -> config::Sponsoring {
         config::Sponsoring {
             mode: args::Sponsor::Ask,
             provider: provider(self.provider),
@@ -43,7 +43,7 @@ impl Terms {
             budget: dollars(self.budget_usd),
             relay_uplink: None,
             when_leaving: when_leaving(self.runs_on),
-            cloud: file::Cloud::default(),
+            cloud: site.clone(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The person's own account at Amazon: how far its set-up is, and what is in the way.
 
 use banyan::cloud::desk;
+use banyan::file::Cloud as Site;
 use banyan_cloud::ec2::Finding;
 use banyan_cloud::failure::Why;
 
@@ -91,12 +92,12 @@ impl Looked {
     }
 }
 
-/// The policy to paste for relays in a region; empty: in all.
+/// The policy to paste for relays of this `site` in a region; empty: in all.
 ///
 /// # Errors
 /// A sentence, if that is no region.
-pub fn policy(region: &str) -> Result<String, String> {
-    desk::policy(or_auto(region)).map_err(|error| error.to_string())
+pub fn policy(site: &Site, region: &str) -> Result<String, String> {
+    desk::policy(site, or_auto(region)).map_err(|error| error.to_string())
 }
 
 /// How a region is called where nothing means the nearest.
@@ -133,9 +134,15 @@ mod tests {
 
     #[test]
     fn the_policy_is_that_of_the_command_line() {
-        let policy = policy("eu-central-1").unwrap();
-        assert!(policy.contains("ec2:RunInstances") && policy.contains("eu-central-1"));
-        assert!(!super::policy("").unwrap().contains("eu-central-1"));
-        assert!(super::policy("Mars").is_err());
+        let site = Site {
+            types: vec!["m7g.large".into()],
+            ..Site::default()
+        };
+        let policy = |region| super::policy(&site, region);
+        assert!(policy("").unwrap().contains("m7g.large"));
+        let policy_there = policy("eu-central-1").unwrap();
+        assert!(policy_there.contains("ec2:RunInstances") && policy_there.contains("eu-central-1"));
+        assert!(!policy("").unwrap().contains("eu-central-1"));
+        assert!(policy("Mars").is_err());
     }
 }

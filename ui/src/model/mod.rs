@@ -27,6 +27,7 @@ pub use settings::{Look, Provider, Settings, SponsorWish};
 pub use sponsoring::{Reply, Request, Terms};
 pub use watching::{Playing, Watching};
 
+use banyan::file::Cloud as Site;
 use banyan::trees::Trees;
 
 /// A page of the app.
@@ -117,6 +118,8 @@ pub struct Model {
     pub relays: Relays,
     /// What the person prefers.
     pub settings: Settings,
+    /// What relays in the cloud are, as far as the config file says.
+    pub site: Site,
     /// Whether the cloud account is ready.
     pub account: Account,
     /// How much longer relays are to run, in minutes, as it is set.
@@ -155,6 +158,7 @@ impl Model {
             trees: None,
             history: History::default(),
             relays: Relays::default(),
+            site: Site::default(),
             account: Account::default(),
             longer_min: 60,
             leaving: None,

@@ -4,6 +4,7 @@ use crate::look::{FAR, NEAR, palette};
 use crate::model::account::policy;
 use crate::model::{Account, Command, Looked, Model, SetUp};
 use crate::widgets::{heading, quiet};
+use banyan::file::Cloud as Site;
 use eframe::egui::{Color32, RichText, ScrollArea, Ui};
 
 /// Height of the policy, which is long.
@@ -25,7 +26,7 @@ pub(super) fn guide(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
         "In the AWS console: IAM, the user or role of that sign-in, Add permissions, Create inline policy, JSON; paste this, \
          and give it a name. It allows relays and nothing else.",
     );
-    show_policy(ui, &region, out);
+    show_policy(ui, &model.site, &region, out);
     step(ui, "3. Check");
     check(ui, &region, &mut model.account, out);
 }
@@ -35,8 +36,8 @@ fn step(ui: &mut Ui, name: &str) {
     ui.label(RichText::new(name).strong());
 }
 
-fn show_policy(ui: &mut Ui, region: &str, out: &mut Vec<Command>) {
-    let policy = match policy(region) {
+fn show_policy(ui: &mut Ui, site: &Site, region: &str, out: &mut Vec<Command>) {
+    let policy = match policy(site, region) {
         Ok(policy) => policy,
         Err(complaint) => {
             ui.colored_label(palette(ui.ctx()).bad, complaint);

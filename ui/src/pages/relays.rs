@@ -62,7 +62,11 @@ fn all(ui: &mut Ui, relays: &Relays, own: &[String], out: &mut Vec<Command>) {
                 ui.colored_label(palette(ui.ctx()).bad, why);
             }
             if found.is_empty() && unseen.is_empty() {
-                ui.label("Nothing runs, and nothing costs.");
+                let nothing = match own.is_empty() {
+                    true => "Nothing runs, and nothing costs.",
+                    false => "Nothing else was found.",
+                };
+                ui.label(nothing);
             }
             for relay in found {
                 card(ui, |ui| one(ui, relay, own.contains(&relay.lease), out));

@@ -12,7 +12,10 @@ fn the_set_up_of_an_account_is_guided() {
     let [Command::Copy(policy)] = &harness.state().commands[..] else {
         panic!("{:?}", harness.state().commands);
     };
-    assert_eq!(*policy, banyan::cloud::desk::policy("eu-central-1").unwrap());
+    assert_eq!(
+        *policy,
+        banyan::cloud::desk::policy(&Default::default(), "eu-central-1").unwrap()
+    );
     click(&mut harness, "Check my account");
     assert_eq!(
         harness.state().commands[1..],

@@ -9,7 +9,7 @@ pub(crate) use bus::Asked;
 pub(crate) use picture::Picture;
 pub(crate) use spot::{SIZE, Spot};
 
-use banyan_tv::model::{Gravity, samples};
+use banyan_tv::model::{Gravity, Model, samples};
 use bus::Bus;
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
@@ -106,11 +106,24 @@ impl Desk {
         File::create(self.home.join(name)).expect("a file can be made in a temporary folder")
     }
 
+    /// Keeps a file where the app looks for what is set.
+    pub(crate) fn configure(&self, name: &str, text: &str) {
+        let folder = self.home.join(".config/banyan");
+        fs::create_dir_all(&folder).expect("a folder can be made in a temporary one");
+        fs::write(folder.join(name), text).expect("a file can be made in a temporary folder");
+    }
+
     /// Opens the window, and waits until it is there.
     pub(crate) fn app(&self, args: &[&str]) {
+        self.app_with(args, &[]);
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn app_with(&self, args: &[&str], environment: &[(&str, &str)]) {
         let mut command = self.command("banyan-tv");
         command
             .args(args)
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(self.log("app.err"));
         let program = Program(command.spawn().expect("the app is built"));
@@ -212,10 +225,21 @@ impl Desk {
         self.see("what was clicked", Duration::from_secs(5), |_| true);
     }
 
+    /// Waits for the button of this name, which the page gets with what happens elsewhere, and clicks it.
+    pub(crate) fn click_new(&self, model: &mut Model, name: &str) {
+        let edge = Spot::edge_of(model, name);
+        self.see(name, Duration::from_secs(20), |picture| picture.has_edge(edge));
+        self.click(Spot::of(model, name));
+    }
+
     /// Waits for the one button that stands out, if it is another than the last.
     pub(crate) fn see_primary(&self, name: &str) -> Spot {
         let last = self.clicked.get();
-        let other = || self.look().primary().filter(|spot| Some(*spot) != last);
+        let other = || {
+            let spot = self.look().primary().filter(|spot| Some(*spot) != last)?;
+            // A question that opens finds its place first.
+            (self.look().primary() == Some(spot)).then_some(spot)
+        };
         wait(name, Duration::from_secs(30), other)
     }
 

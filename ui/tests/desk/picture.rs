@@ -54,6 +54,12 @@ impl Picture {
         self.0.chunks(3).filter(|pixel| **pixel == colour).count() >= least
     }
 
+    /// Whether these two places are of different colours.
+    pub(crate) fn has_edge(&self, between: [Spot; 2]) -> bool {
+        let [one, other] = between.map(|spot| spot.pixel().map(|at| at as usize));
+        self.at(one[0], one[1]) != self.at(other[0], other[1])
+    }
+
     /// Whether any pixel is another.
     pub(crate) fn differs_from(&self, other: &Self) -> bool {
         self.0 != other.0

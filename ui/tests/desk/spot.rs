@@ -9,6 +9,10 @@ use egui_kittest::kittest::Queryable;
 /// The window's size, which is the screen's.
 pub(crate) const SIZE: [usize; 2] = [1080, 720];
 
+/// Pixels from the edge of a button to where it is surely itself, and its surroundings are themselves: pages that are drawn
+/// without a window have a margin of eight.
+const EDGE: f32 = 14.0;
+
 /// A place in the window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spot(Pos2);
@@ -25,6 +29,14 @@ impl Spot {
         let spot = Self(harness.get_by_label(name).rect().center());
         *model = harness.into_state().0;
         spot
+    }
+
+    /// The inside of the left edge of the button of this name, and what is beside it.
+    pub(crate) fn edge_of(model: &mut Model, name: &str) -> [Self; 2] {
+        let harness = draw(model);
+        let edge = harness.get_by_label(name).rect().left_center();
+        *model = harness.into_state().0;
+        [EDGE, -EDGE].map(|to| Self(edge + Vec2::new(to, 0.0)))
     }
 
     /// Which pixel it is.
