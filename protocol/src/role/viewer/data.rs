@@ -1,6 +1,7 @@
 //! Data lanes: chunks, late marks and layouts from parents. Nothing unverified gets past here.
 
 use super::Viewer;
+use super::feed::STARVED_BLOCKS;
 use crate::event::Event;
 use crate::id::PeerId;
 use crate::io::{LinkId, Outbox};
@@ -98,13 +99,16 @@ impl Viewer {
 
     fn on_mark(&mut self, now: Instant, link: LinkId, stripe: StripeId, out: &mut Outbox) {
         let Some(at) = self.feeds.find(stripe) else { return };
+        let edge = self.edge.0;
         let feed = self.feeds.flowing(at);
         if feed.main.as_ref().is_some_and(|main| main.link == Some(link)) {
             feed.watch.mark(now);
         }
         if let Some(next) = feed.next.as_mut().filter(|next| next.link == Some(link)) {
-            // It is there, and has nothing either.
-            next.since = now;
+            // It is there, and has nothing either; that is no use for long where others go on.
+            if edge <= next.from + 2 * STARVED_BLOCKS {
+                next.since = now;
+            }
         }
         let feed = self.feeds.flowing(at);
         if feed.main.as_ref().is_some_and(|main| main.link == Some(link)) {

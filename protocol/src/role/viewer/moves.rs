@@ -207,8 +207,9 @@ impl Viewer {
         } else if feed
             .next
             .as_ref()
-            .is_some_and(|next| next.link == Some(link) && block >= next.from)
+            .is_some_and(|next| next.link == Some(link) && next.rank.is_some() && block >= next.from)
         {
+            // It has granted the seat: what is only asked for by number comes from those who refuse it, too.
             self.promote(now, at, block, out);
         } else if let Some(former) = feed.former.as_mut().filter(|former| former.link == link) {
             former.heard = now;

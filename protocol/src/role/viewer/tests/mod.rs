@@ -103,6 +103,8 @@ enum Mood {
     Skipping,
     /// Alters what it sends.
     Forging,
+    /// Sends by seats, and nothing by number.
+    Stingy,
 }
 
 /// A scripted parent, or spare.
@@ -375,7 +377,7 @@ impl Stage {
             Message::Detach { stripe, .. } => {
                 parent.seats.remove(stripe);
             }
-            Message::Pull(pull) => {
+            Message::Pull(pull) if parent.mood != Mood::Stingy => {
                 let chunks = pull.blocks.iter();
                 let chunks = chunks.filter_map(|block| self.station.chunks.get(&(pull.stripe, *block)));
                 let frames: Vec<Bytes> = chunks.map(|chunk| chunk.frame().clone()).collect();

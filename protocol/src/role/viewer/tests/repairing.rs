@@ -89,6 +89,49 @@ fn late_marks_keep_the_parent_while_it_may_be_repaired_above() {
 }
 
 #[test]
+fn what_was_asked_for_by_number_is_no_seat() {
+    let mut stage = Stage::playing(Some(4));
+    stage.told.clear();
+    stage.mood(1, Mood::Late);
+    stage.mood(2, Mood::Stingy);
+    stage.mood(3, Mood::Stingy);
+    stage.mood(4, Mood::Silent);
+    let stripe = stripe_of(1, 0);
+    let seat = |stage: &Stage| {
+        stage.told_to(peer(4)).find_map(|message| match message {
+            Message::Attach(attach) => attach.stripes.first().map(|(_, from)| *from),
+            _ => None,
+        })
+    };
+    while seat(&stage).is_none() {
+        stage.run(10);
+    }
+    let from = seat(&stage).unwrap();
+    let block = stage.told_to(peer(4)).find_map(|message| match message {
+        Message::Pull(pull) if pull.stripe == stripe => {
+            pull.blocks.iter().find(|block| **block >= from).copied()
+        }
+        _ => None,
+    });
+    let block = block.expect("what the seat is to bring was asked for before");
+    let frame = stage.station.chunks[&(stripe, block)].frame().clone();
+    stage.pending(stage.link_of(peer(4)), Lane::Data(stripe.tier), frame);
+    assert!(stage.moves().is_empty(), "it may refuse the seat yet");
+}
+
+#[test]
+fn who_says_nothing_comes_is_not_waited_for_where_others_go_on() {
+    let mut stage = Stage::playing(Some(4));
+    stage.told.clear();
+    stage.mood(1, Mood::Silent);
+    stage.mood(4, Mood::Late);
+    stage.run(1500);
+    assert!(orphaned(&stage).is_empty(), "it may be repaired above");
+    stage.run(2500);
+    assert!(!orphaned(&stage).is_empty());
+}
+
+#[test]
 fn what_an_ordered_lane_passed_over_is_pulled_in_time() {
     let mut stage = Stage::playing(Some(4));
     stage.told.clear();
