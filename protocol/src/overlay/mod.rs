@@ -37,8 +37,24 @@ use crate::overlay::stripes::{StripeIndex, Stripes};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-/// A household has so many members of a channel; more of one network may be one person with many keys.
-const NETWORK_MEMBERS: u32 = 3;
+/// So many members of a channel may be a household, a shared flat, or neighbours behind one address; more of one network may be one person
+/// with many keys.
+const NETWORK_MEMBERS: u32 = 8;
+
+/// The members of one network.
+#[derive(Clone, Copy, Debug, Default)]
+struct Network {
+    members: u32,
+    /// Whether there have been too many of them. That stays so until all have gone: who was turned away makes room for the next.
+    crowded: bool,
+}
+
+impl Network {
+    fn joins(&mut self) {
+        self.members += 1;
+        self.crowded |= self.members > NETWORK_MEMBERS;
+    }
+}
 
 /// The coordinator's picture of the channel: who is a member, and who hangs where in each stripe's tree.
 #[derive(Debug)]
@@ -51,7 +67,7 @@ pub struct Overlay {
     acquaintances: Acquaintances,
     standing: Standing,
     /// How many members there are of each network.
-    networks: BTreeMap<Prefix, u32>,
+    networks: BTreeMap<Prefix, Network>,
     /// How many children of `parent` count on `spare`: a spare's reserve serves one failure at a time.
     spare_load: BTreeMap<(MemberIndex, MemberIndex), u32>,
     /// Members of whom children say that they have failed.
@@ -177,7 +193,7 @@ impl Overlay {
     pub(crate) fn insert(&mut self, mut member: Member) -> MemberIndex {
         member.places.resize_with(self.stripes.len(), || None);
         let (id, is_relay) = (member.id, member.sponsor().is_some());
-        *self.networks.entry(member.prefix).or_default() += 1;
+        self.networks.entry(member.prefix).or_default().joins();
         let index = match self.free_indices.pop() {
             Some(index) => {
                 self.members[index.get()] = member;
@@ -218,18 +234,16 @@ impl Overlay {
     }
 
     fn leave_network(&mut self, prefix: Prefix) {
-        let members = self.networks.get_mut(&prefix).expect("its members are counted");
-        *members -= 1;
-        if *members == 0 {
+        let network = self.networks.get_mut(&prefix).expect("its members are counted");
+        network.members -= 1;
+        if network.members == 0 {
             self.networks.remove(&prefix);
         }
     }
 
-    /// Whether so many members are of one network that they may be one person's keys.
+    /// Whether so many members are, or were at once, of one network that they may be one person's keys.
     pub fn is_crowded(&self, prefix: &Prefix) -> bool {
-        self.networks
-            .get(prefix)
-            .is_some_and(|members| *members > NETWORK_MEMBERS)
+        self.networks.get(prefix).is_some_and(|network| network.crowded)
     }
 
     /// What is held against members.
