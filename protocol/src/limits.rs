@@ -21,6 +21,10 @@ pub const STRIPES_MAX: u8 = 16;
 /// The least rate of a stripe, in bits of payload a second; below it headers and signatures weigh too much.
 pub const STRIPE_RATE_MIN: u64 = 300_000;
 
+/// Blocks by which stripes come apart at most as long as nothing has failed: they come by paths of other depths, and nobody in the depth of a
+/// tree is farther behind the live edge.
+pub const SPREAD: u64 = 4;
+
 /// The most tiers of a layout.
 pub const TIERS_MAX: usize = 4;
 

@@ -15,6 +15,7 @@ mod tickets;
 
 use crate::id::{PeerId, PeerTag, Verify};
 use crate::io::{LinkId, Outbox};
+use crate::limits::SPREAD;
 use crate::media::StripeId;
 use crate::media::schedule::{Entry, Kind, Schedule};
 use crate::media::store::{STRIPES, Store, Stored, stripe_at, stripe_slot};
@@ -37,9 +38,6 @@ const EPOCH_GRACE: Duration = Duration::from_secs(60);
 /// How often at most those who have fallen behind are looked for. It means looking at all children, and is nothing for
 /// each of the thousands of times a second that something happens; what it looks for takes longer to come about.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-
-/// Stripes that come by paths of other depths are not so many blocks apart.
-const SPREAD: u64 = 4;
 
 /// What an engine must be told when it is made.
 #[derive(Clone)]

@@ -6,6 +6,7 @@
 use super::Viewer;
 use super::feed::Feed;
 use crate::io::{LinkId, Outbox};
+use crate::limits::SPREAD;
 use crate::media::StripeId;
 use crate::media::playout::Missing;
 use crate::time::{ChannelTime, Duration, Instant, TICK};
@@ -31,9 +32,6 @@ const ANSWERS: Duration = Duration::from_millis(500);
 /// A sender that says for so long that nothing comes may keep it back, for whoever fails above it is replaced by then.
 const NOTHING: Duration = Duration::from_millis(600);
 
-/// Other stripes have come so much farther meanwhile.
-const NOTHING_BLOCKS: u64 = 4;
-
 /// What is overdue for so long is not asked for any more: playing goes on behind it before an answer comes.
 const OVERDUE_MAX: Duration = Duration::from_secs(2);
 
@@ -43,9 +41,6 @@ const EVERY: Duration = Duration::from_millis(100);
 /// A seat begins at most so many blocks behind the live edge. What is older would come too late by an ordered lane, and everybody below
 /// would be as late for long: it is fetched by number.
 const SEAT_BEHIND: u64 = 10;
-
-/// Nobody in the depth of a tree has newer blocks than so many behind the live edge.
-const SPREAD: u64 = 4;
 
 /// A chunk that is to be pulled: its block, its stripe, where the stripe's feed is, and who was asked for it in vain.
 type Wanted = (u64, StripeId, usize, Option<LinkId>);
@@ -192,7 +187,7 @@ impl Viewer {
         let flowed = feed.flowed.filter(|_| feed.healthy().is_some());
         let speaks = now < feed.watch.heard() + FLOWS;
         let newest = feed.main.as_ref().and_then(|main| main.newest);
-        let others_go_on = newest.is_some_and(|newest| self.edge.0 > newest + NOTHING_BLOCKS);
+        let others_go_on = newest.is_some_and(|newest| self.edge.0 > newest + SPREAD);
         speaks && others_go_on && flowed.is_some_and(|flowed| now >= flowed + NOTHING)
     }
 

@@ -101,17 +101,14 @@ impl Viewer {
         let Some(at) = self.feeds.find(stripe) else { return };
         let edge = self.edge.0;
         let feed = self.feeds.flowing(at);
-        if feed.main.as_ref().is_some_and(|main| main.link == Some(link)) {
-            feed.watch.mark(now);
-        }
         if let Some(next) = feed.next.as_mut().filter(|next| next.link == Some(link)) {
             // It is there, and has nothing either; that is no use for long where others go on.
             if edge <= next.from + 2 * STARVED_BLOCKS {
                 next.since = now;
             }
         }
-        let feed = self.feeds.flowing(at);
         if feed.main.as_ref().is_some_and(|main| main.link == Some(link)) {
+            feed.watch.mark(now);
             self.on_nothing(now, at, out);
         }
     }

@@ -68,14 +68,7 @@ impl Joins {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use banyan_protocol::media::TierId;
-
-    const fn stripe(index: u8) -> StripeId {
-        StripeId {
-            tier: TierId(1),
-            index,
-        }
-    }
+    use crate::check::stripe;
 
     #[test]
     fn a_stripes_second_move_is_one_too_many() {

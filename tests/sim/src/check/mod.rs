@@ -38,6 +38,13 @@ impl fmt::Display for Broken {
 /// Who sends a node which stripe.
 pub(crate) type Attachments = Vec<(StripeId, NodeIndex)>;
 
+/// A stripe of the full stream.
+#[cfg(test)]
+const fn stripe(index: u8) -> StripeId {
+    let tier = banyan_protocol::media::TierId(1);
+    StripeId { tier, index }
+}
+
 /// The checks of one run.
 pub(crate) struct Checks {
     prices: Prices,

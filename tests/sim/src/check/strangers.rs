@@ -76,14 +76,7 @@ impl Strangers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use banyan_protocol::media::TierId;
-
-    const fn stripe(index: u8) -> StripeId {
-        StripeId {
-            tier: TierId(1),
-            index,
-        }
-    }
+    use crate::check::stripe;
 
     #[test]
     fn only_whose_parents_live_are_strangers() {
