@@ -297,6 +297,7 @@ impl<M: Machine> Driver<M> {
                 }
             }
             Output::Reset { link, lane } => self.inputs.extend(self.links.reset(link, lane)),
+            Output::Window { link, bytes } => self.links.set_window(link, bytes),
             Output::Close { link, code } => {
                 if let Some(dial) = self.dials.remove(&link) {
                     dial.abort();

@@ -128,6 +128,13 @@ impl Links {
         drained(id, bytes)
     }
 
+    /// Bounds what the transport takes of a link's frames before the peer has acknowledged others.
+    pub(crate) fn set_window(&self, id: LinkId, bytes: u64) {
+        if let Some(link) = self.links.get(&id) {
+            link.connection.set_send_window(bytes);
+        }
+    }
+
     /// Closes a link when the peer has got its last control messages, or does not take them.
     pub(crate) fn close(&mut self, id: LinkId, code: CloseCode) {
         if let Some(link) = self.links.remove(&id) {

@@ -318,6 +318,14 @@ pub enum Output {
         /// The data lane.
         lane: Lane,
     },
+    /// Let the transport take no more of a link's frames than that are under way to its peer, unacknowledged; at first
+    /// [`LINK_BACKLOG_MAX`](crate::limits::LINK_BACKLOG_MAX).
+    Window {
+        /// On this link; ignored if it has ended.
+        link: LinkId,
+        /// Bytes of all lanes together.
+        bytes: u64,
+    },
     /// Close a link. Nothing more comes of it.
     Close {
         /// The link.

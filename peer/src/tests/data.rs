@@ -125,6 +125,27 @@ async fn a_reset_ends_a_stream_that_is_blocked() {
 }
 
 #[tokio::test]
+async fn no_more_is_under_way_than_the_machine_says() {
+    const WINDOW: u64 = 20_000;
+    let ((mut dialler, ours), (mut acceptor, _)) = pair().await;
+    let (link, big) = (ours, frame(&[7; 50_000]));
+    let send = Output::Send {
+        link,
+        lane: DATA,
+        frame: big.clone(),
+    };
+    let bytes = WINDOW;
+    dialler.order_all([Output::Window { link, bytes }, send]).await;
+    let first = hear_drained(&mut dialler).await;
+    assert!(first <= WINDOW, "{first}");
+    assert_eq!(acceptor.hear_frame().await, (DATA, big.clone()));
+    let mut drained = first;
+    while drained < big.len() as u64 {
+        drained += hear_drained(&mut dialler).await;
+    }
+}
+
+#[tokio::test]
 async fn more_resets_than_streams_allowed_wait_for_the_peer() {
     let ((dialler, ours), (mut acceptor, _)) = pair().await;
     for number in 0..100u8 {

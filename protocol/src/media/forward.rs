@@ -4,6 +4,7 @@
 //! out the uplink among them.
 
 mod admit;
+mod awaited;
 mod children;
 mod handover;
 mod layouts;
@@ -12,6 +13,7 @@ mod measure;
 mod room;
 mod send;
 mod tickets;
+mod window;
 
 use crate::id::{PeerId, PeerTag, Verify};
 use crate::io::{LinkId, Outbox};
@@ -72,6 +74,7 @@ pub struct Forwarder {
     marks: marks::Marks,
     serials: tickets::Serials,
     held: Vec<admit::Held>,
+    awaited: awaited::Awaited,
     handovers: handover::Handovers,
     /// Our own rank on each stripe that we receive.
     ranks: [Option<Rank>; STRIPES],
@@ -111,6 +114,7 @@ impl Forwarder {
             marks: marks::Marks::new(config.is_source),
             serials: tickets::Serials::default(),
             held: Vec::new(),
+            awaited: awaited::Awaited::default(),
             handovers: handover::Handovers::default(),
             ranks: [config.is_source.then_some(Rank::SOURCE); STRIPES],
             leaving: false,
@@ -262,6 +266,7 @@ impl Forwarder {
                 reaches_all = false;
             }
         }
+        self.grant_wishes(now, slot, chunk);
         if reaches_all {
             // A child that has all that already hears nothing from who catches up, and is to know that it lives.
             self.marks.heard(slot, now);
@@ -320,6 +325,7 @@ impl Forwarder {
         if looks {
             self.look_after = now + LOOK_EVERY;
             self.look_at_uplink(now);
+            self.bound_windows(out);
             self.skip_stale(now, out);
         }
         self.flush(now, out);
@@ -406,6 +412,7 @@ impl Forwarder {
             );
         }
         assert!(self.held.len() <= admit::HELD_MAX, "held requests are bounded");
+        self.awaited.check_invariants();
         self.check_handovers();
     }
 }

@@ -28,12 +28,13 @@ impl Overlay {
         )
     }
 
-    /// Who is first to give up the full stream, of the viewers that have it and that `fits` allows; `None` if there is nobody.
+    /// Who is first to give up the full stream, of the viewers that have it and that `fits` allows; `None` if there is nobody. Who has it of
+    /// a relay that it pays for does not: that is what it pays for, and it is the last whom that relay ceases to serve.
     pub fn weakest_full(&self, fits: impl Fn(MemberIndex) -> bool) -> Option<MemberIndex> {
         let top = self.stripes.top()?;
-        let full = self
-            .viewers()
-            .filter(|index| self.member(*index).tier == Some(top) && fits(*index));
+        let full = self.viewers().filter(|index| {
+            self.member(*index).tier == Some(top) && !self.feeds_itself(*index) && fits(*index)
+        });
         full.min_by_key(|index| self.claim(*index))
     }
 

@@ -9,6 +9,7 @@ use crate::overlay::orphans::Orphan;
 use crate::overlay::placement::{Takeover, least};
 use crate::overlay::stripes::StripeIndex;
 use crate::time::Instant;
+use crate::units::Bitrate;
 use crate::wire::ticket::Class;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -137,6 +138,52 @@ impl Overlay {
         whole
     }
 
+    /// Sees to it that the source has room for the stripes of the full stream that a relay lacks and that nobody is sent: those with the
+    /// least claim leave the seats of lower tiers there. What a relay gives is many times that; and without it nobody could have the
+    /// full stream. Returns them: orphans, to be seated elsewhere.
+    pub fn make_way(&mut self, now: Instant, relay: MemberIndex) -> Vec<Orphan> {
+        let needed = self.unsent_to(relay);
+        if needed == Bitrate::ZERO || !self.member(relay).is_active() || self.member(relay).ends {
+            return Vec::new();
+        }
+        let mut sitters = self.low_sitters();
+        sitters.sort_by_key(|(child, stripe)| (self.claim(*child), *stripe));
+        let mut orphans = Vec::new();
+        for (child, stripe) in sitters {
+            if self.member(MemberIndex::SOURCE).free() >= needed {
+                break;
+            }
+            self.detach(child, stripe, Some(now));
+            orphans.push((child, stripe));
+        }
+        orphans
+    }
+
+    /// What the stripes of the full stream cost that a relay lacks and that the source sends to nobody.
+    fn unsent_to(&self, relay: MemberIndex) -> Bitrate {
+        let lacks = |stripe: &StripeIndex| {
+            let sent = self.member(MemberIndex::SOURCE).place(*stripe);
+            sent.is_some_and(|place| place.children.is_empty()) && !self.has_parent(relay, *stripe)
+        };
+        let top = self
+            .stripes
+            .top()
+            .map(|top| self.stripes.of_tier(top).filter(lacks));
+        let lacking = top.into_iter().flatten();
+        lacking.map(|stripe| self.stripes.slot(stripe)).sum()
+    }
+
+    /// Viewers that the source sends lower tiers.
+    fn low_sitters(&self) -> Vec<(MemberIndex, StripeIndex)> {
+        let places = self.member(MemberIndex::SOURCE).places_with_index();
+        let low = places.filter(|(stripe, _)| Some(self.stripes.id(*stripe).tier) != self.stripes.top());
+        let sitters =
+            low.flat_map(|(stripe, place)| place.children.iter().map(move |child| (*child, stripe)));
+        sitters
+            .filter(|(child, _)| self.member(*child).is_viewer())
+            .collect()
+    }
+
     /// Seats a relay near the source: on a free seat there, else below a relay that has room, for that disturbs nobody; else on its
     /// sponsor's seat, or the weakest viewer's: who sat there comes below it, or goes elsewhere.
     pub(super) fn seat_near_source(&mut self, now: Instant, relay: MemberIndex, stripe: StripeIndex) -> bool {
@@ -216,6 +263,16 @@ impl Overlay {
     /// Whether a member sits below a relay of its own: it is not moved from there for the trees' sake.
     pub(super) fn is_promised(&self, member: MemberIndex, parent: MemberIndex) -> bool {
         self.is_relay(parent) && self.member(parent).sponsor() == Some(self.member(member).id)
+    }
+
+    /// Whether a member has the whole of the full stream from relays of its own.
+    pub(super) fn feeds_itself(&self, member: MemberIndex) -> bool {
+        let is_own = |stripe: StripeIndex| {
+            let parent = self.member(member).place(stripe).and_then(|place| place.parent);
+            parent.is_some_and(|parent| self.is_promised(member, parent))
+        };
+        let top = self.stripes.top();
+        !self.relays.is_empty() && top.is_some_and(|top| self.stripes.of_tier(top).all(is_own))
     }
 
     /// Seats a sponsor below its own relay, if that has room for it.

@@ -44,7 +44,7 @@ fn half_an_uplink_serves_the_sponsor_first_and_everybody_something() -> Result<(
         judge(&mut short, viewer, before)?;
     }
     let first = falls(&mut short, &all, &marks, at);
-    short.verdict.wish(first.is_some_and(|who| who >= RIDERS), || {
+    short.verdict.expect(first.is_some_and(|who| who >= RIDERS), || {
         format!("the first who loses quality is no free rider but {first:?}")
     });
     short.verdict.check(served_since(&all, &mark(&all)));
@@ -68,7 +68,7 @@ impl Harm {
     }
 }
 
-/// Tells when each lost quality first, if it did; who was the first. The sponsor should never do.
+/// Tells when each lost quality first, if it did; who was the first. The sponsor never does.
 fn falls(short: &mut Short, all: &[&Viewer], marks: &Mark, at: Instant) -> Option<usize> {
     let mut first: Option<(Instant, usize)> = None;
     for (who, (viewer, mark)) in all.iter().zip(&marks.0).enumerate() {
@@ -88,7 +88,7 @@ fn falls(short: &mut Short, all: &[&Viewer], marks: &Mark, at: Instant) -> Optio
             .note(&format!("{name} loses quality after ms"), after);
         short
             .verdict
-            .wish(name != "sponsor", || "the sponsor loses quality".into());
+            .expect(name != "sponsor", || "the sponsor loses quality".into());
         first = first.into_iter().chain([(fall.at, who)]).min();
     }
     first.map(|(_, who)| who)
@@ -130,7 +130,7 @@ fn judge(short: &mut Short, viewer: &Viewer, before: &Harm) -> Result<()> {
     ];
     for (what, value) in figures {
         if name == "sponsor" {
-            short.verdict.wish_at_most(&what, value, 0);
+            short.verdict.at_most(&what, value, 0);
         } else {
             short.verdict.note(&what, value);
         }
@@ -147,5 +147,5 @@ fn named_for_nothing(short: &mut Short) {
         .collect();
     short
         .verdict
-        .wish(unfair.is_empty(), || format!("somebody is blamed: {unfair:?}"));
+        .expect(unfair.is_empty(), || format!("somebody is blamed: {unfair:?}"));
 }

@@ -41,7 +41,7 @@ pub enum Figure {
     StallsByCheats,
     /// Viewers whom a cheat still feeds at the end, but for its sponsor; one more if that is still served first.
     CheatsGain,
-    /// Stalls and lost blocks of sponsors since their relays' uplinks were too small.
+    /// Stalls and lost blocks of sponsors since their relays' uplinks were too small, and how often they lost quality.
     SponsorHarm,
     /// Seats that relays took back out of turn.
     UnfairSheds,
@@ -76,7 +76,9 @@ impl Figure {
             Self::WronglyNamed => result.wrongly_named as f64,
             Self::StallsByCheats => result.stalls_by_cheats as f64,
             Self::CheatsGain => (result.fed_by_cheats + u64::from(result.cheat_favoured)) as f64,
-            Self::SponsorHarm => (result.sponsor_stalls + result.sponsor_blocks_lost) as f64,
+            Self::SponsorHarm => {
+                (result.sponsor_stalls + result.sponsor_blocks_lost + result.sponsor_falls) as f64
+            }
             Self::UnfairSheds => result.unfair_sheds as f64,
             Self::Sheds => result.sheds as f64,
             Self::Prompts => result.prompts_by_crowd as f64,
@@ -114,7 +116,9 @@ impl fmt::Display for Figure {
             Self::WronglyNamed => "members named who did no wrong",
             Self::StallsByCheats => "stalls of others since somebody cheated",
             Self::CheatsGain => "viewers still fed by a cheat, or its sponsor served first",
-            Self::SponsorHarm => "stalls and lost blocks of a sponsor behind a relay with half the uplink",
+            Self::SponsorHarm => {
+                "stalls, lost blocks and lost quality of a sponsor behind a relay with half the uplink"
+            }
             Self::UnfairSheds => "seats taken back out of turn",
             Self::Sheds => "seats taken back",
             Self::Prompts => "prompts because of many keys of one address",

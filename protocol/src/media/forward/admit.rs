@@ -104,6 +104,7 @@ impl Forwarder {
             let slot = stripe_slot(pull.stripe).ok_or(CloseCode::Malformed)?;
             if this.good_grant(at, index, pull.stripe).is_ok() && this.may_pull(index) {
                 this.queue_pulled(now, index, &pull);
+                this.await_chunks(now, index, slot, &pull);
             } else if !this.children.get(index).has(slot) {
                 this.refuse(link, slot, DetachReason::NoTicket, out);
             }
@@ -148,6 +149,7 @@ impl Forwarder {
         let link = self.children.get(index).link;
         self.held.retain(|held| held.link != link);
         self.handovers.forget(index);
+        self.awaited.forget(index);
         self.children.remove(index);
         self.marks.seats_changed();
         self.schedule.close(index);

@@ -2,7 +2,7 @@
 
 use crate::id::PeerId;
 use crate::io::LinkId;
-use crate::limits::TIERS_MAX;
+use crate::limits::{LINK_BACKLOG_MAX, TIERS_MAX};
 use crate::media::schedule::Tokens;
 use crate::media::store::{STRIPES, stripe_at};
 use crate::time::{ChannelTime, Duration, Instant};
@@ -54,6 +54,8 @@ pub(super) struct Child {
     pub(super) heard: [Instant; STRIPES],
     /// Tiers whose lane was reset, and that go on at their next keyframe.
     pub(super) skipping: [bool; TIERS_MAX],
+    /// What the transport was last told may be under way to it.
+    pub(super) window: u64,
     requests: Tokens,
     /// Requests beyond its due, all of them.
     excess: u32,
@@ -77,6 +79,7 @@ impl Child {
             layouts: [0; TIERS_MAX],
             heard: [Instant::ZERO; STRIPES],
             skipping: [false; TIERS_MAX],
+            window: LINK_BACKLOG_MAX,
             requests: Tokens::new(REQUESTS, REQUESTS_SAVED),
             excess: 0,
             pulls: Tokens::new(PULLED, PULLED_SAVED),

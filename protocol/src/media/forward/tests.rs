@@ -151,6 +151,7 @@ enum Said {
     Layout(u32),
     Message(Message),
     Reset(TierId),
+    Window(u64),
     Closed(CloseCode),
 }
 
@@ -330,6 +331,7 @@ fn take_apart(output: Output) -> (LinkId, Said) {
             link,
             lane: Lane::Data(tier),
         } => (link, Said::Reset(tier)),
+        Output::Window { link, bytes } => (link, Said::Window(bytes)),
         Output::Close { link, code } => (link, Said::Closed(code)),
         other => panic!("an engine does not put out {other:?}"),
     }

@@ -362,8 +362,13 @@ impl Line {
         now.since(self.took) <= TAKES
     }
 
+    /// How long a round trip to the child takes at least, if that was measured.
+    pub fn round_trip_least(&self) -> Option<Duration> {
+        self.round_trip.least()
+    }
+
     /// What it is owed, in bytes a second.
-    pub(super) fn share(&self) -> u64 {
+    pub fn share(&self) -> u64 {
         self.owed.rate()
     }
 
@@ -390,7 +395,7 @@ impl Line {
     }
 
     /// Whether it has a seat for any stripe.
-    pub(super) fn is_seated(&self) -> bool {
+    pub fn is_seated(&self) -> bool {
         self.stripes > 0
     }
 

@@ -35,6 +35,11 @@ impl RoundTrip {
         self.swollen_since = (time >= least + SWOLLEN).then_some(since);
     }
 
+    /// The least of late, if it was ever measured.
+    pub(super) fn least(&self) -> Option<Duration> {
+        self.least
+    }
+
     /// Whether it was ever measured.
     pub(super) fn is_known(&self) -> bool {
         self.least.is_some()

@@ -151,6 +151,56 @@ fn a_full_relay_makes_room_for_its_sponsor() {
 }
 
 #[test]
+fn who_is_fed_by_its_own_relay_is_no_victim_though_that_gives_less_than_promised() {
+    let mut overlay = overlay(11);
+    let sponsor = overlay.admit(newcomer(1, 0));
+    let relay = overlay.admit(relay_of(&overlay, sponsor, 1_000, 10));
+    overlay.seat_relay(NOW, relay);
+    let (other, _) = join(&mut overlay, 2, 0);
+    assert!(overlay.serve(NOW, sponsor, TOP));
+    settle(&mut overlay);
+    assert_eq!(parents(&overlay, sponsor), [Some(relay); 5]);
+    overlay.set_falling_short(relay, true);
+    let weakest = |overlay: &Overlay| overlay.weakest_full(|member| member != other);
+    assert_eq!(weakest(&overlay), None);
+    let stripe = overlay.stripes().of_tier(TOP).next().unwrap();
+    overlay.detach(sponsor, stripe, None);
+    assert_eq!(
+        weakest(&overlay),
+        Some(sponsor),
+        "what others feed is everybody's"
+    );
+}
+
+#[test]
+fn for_a_relay_that_the_source_has_no_room_for_low_seats_are_given_up() {
+    let mut overlay = overlay(9);
+    let viewers: Vec<MemberIndex> = (1..=4).map(|n| overlay.admit(newcomer(n, 0))).collect();
+    for viewer in &viewers {
+        assert!(overlay.serve(NOW, *viewer, TierId(0)));
+    }
+    let relay = overlay.admit(relay_of(&overlay, viewers[0], 1_000, 100));
+    let used = overlay.member(MemberIndex::SOURCE).used;
+    overlay.member_mut(MemberIndex::SOURCE).granted = used + SLOT.percent(450);
+    assert!(
+        !overlay.seat_relay(NOW, relay),
+        "what is kept for each stripe does not suffice for all"
+    );
+    let orphans = overlay.make_way(NOW, relay);
+    assert!(
+        !orphans.is_empty() && orphans.len() < viewers.len(),
+        "as few as will do"
+    );
+    assert!(
+        orphans.iter().all(|(child, _)| *child != viewers[0]),
+        "not its sponsor"
+    );
+    assert!(overlay.seat_relay(NOW, relay));
+    assert_eq!(overlay.make_way(NOW, relay), []);
+    overlay.check_invariants();
+}
+
+#[test]
 fn a_relay_that_does_not_do_what_it_is_there_for_takes_the_priority_from_its_sponsor() {
     let mut overlay = scarce(1);
     let sponsor = overlay.viewers().nth(3).unwrap();

@@ -147,8 +147,20 @@ impl Broadcaster {
         }
     }
 
+    /// Gives a relay what seats there are for it; where the source has none left, those that cost the least.
+    fn seat_relay(&mut self, now: Instant, member: MemberIndex) {
+        if self.overlay.seat_relay(now, member) {
+            return;
+        }
+        let orphans = self.overlay.make_way(now, member);
+        if !orphans.is_empty() {
+            self.overlay.seat_relay(now, member);
+            self.reseat(now, orphans);
+        }
+    }
+
     fn place_relay(&mut self, now: Instant, member: MemberIndex, out: &mut Outbox) {
-        self.overlay.seat_relay(now, member);
+        self.seat_relay(now, member);
         let places = self.overlay.member(member).places_with_index();
         let lacks = places
             .map(|(stripe, _)| self.overlay.stripes().id(stripe))
@@ -287,7 +299,7 @@ impl Broadcaster {
             return;
         }
         self.open_when_filled(now, member);
-        self.overlay.seat_relay(now, member);
+        self.seat_relay(now, member);
     }
 
     /// Sponsors come directly below their relays.

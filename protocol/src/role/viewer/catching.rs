@@ -42,6 +42,9 @@ const EVERY: Duration = Duration::from_millis(100);
 /// would be as late for long: it is fetched by number.
 const SEAT_BEHIND: u64 = 10;
 
+/// One in so many asks the broadcaster for a block that many lack: from it, and from those who asked it, the others get it.
+const FETCHED_BY: u64 = 4;
+
 /// A chunk that is to be pulled: its block, its stripe, where the stripe's feed is, and who was asked for it in vain.
 type Wanted = (u64, StripeId, usize, Option<LinkId>);
 
@@ -204,7 +207,7 @@ impl Viewer {
         let mut asked = Vec::new();
         self.pulls.hungry = false;
         for &(block, stripe, at, former) in wanted {
-            let holder = self.holder(at, block, former);
+            let holder = self.holder(now, at, block, former);
             let Some(link) = holder.filter(|_| self.pulls.may_ask()) else {
                 self.pulls.hungry |= former.is_none();
                 continue;
@@ -215,21 +218,34 @@ impl Viewer {
         asked
     }
 
-    /// Who is asked for a chunk: whoever is likely to have it and may be asked for most, the likeliest first, but not `former`.
-    fn holder(&self, at: usize, block: u64, former: Option<LinkId>) -> Option<LinkId> {
-        let holders = self.holders(at, block);
+    /// Who is asked for a chunk: whoever is likely to have it and may be asked for most, the likeliest first, but not `former`. The
+    /// broadcaster is left to the few who fetch the block for all, while others may be asked who were not asked in vain.
+    fn holder(&self, now: Instant, at: usize, block: u64, former: Option<LinkId>) -> Option<LinkId> {
+        let holders = self.holders(now, at, block);
         let awaits = |feed: &Feed| feed.next.as_ref().is_some_and(|next| next.link.is_none());
         let alone = holders.len() == 1 && !self.feeds.iter().any(awaits);
         let room = |link: &LinkId| self.pulls.room(*link, alone);
+        let source = self.links.to(&self.config.channel).map(|link| link.id);
+        let is_source = |link: &LinkId| Some(*link) == source;
+        let shared = self.screen.has_begun() && holders.len() > 1;
+        let fetches = shared && self.fetches(block);
+        let spares_source = shared && !fetches && former.is_none();
         let able = holders
             .into_iter()
-            .filter(|link| Some(*link) != former && room(link) > 0);
-        able.min_by_key(|link| Reverse(room(link)))
+            .filter(|link| Some(*link) != former && room(link) > 0)
+            .filter(|link| !spares_source || !is_source(link));
+        able.min_by_key(|link| (fetches && !is_source(link), Reverse(room(link))))
+    }
+
+    /// Whether we are one of the few who ask the broadcaster for a block that many may lack at once: they pass it on.
+    fn fetches(&self, block: u64) -> bool {
+        (u64::from(self.config.id.0[0]) + block).is_multiple_of(FETCHED_BY)
     }
 
     /// Who is likely to have what the parent of a feed does not send: the parents and spares of the tier's stripes. The
-    /// broadcaster, if it may be asked for this stripe anyway, or for what is older than a seat.
-    fn holders(&self, at: usize, block: u64) -> Vec<LinkId> {
+    /// broadcaster, if it may be asked for this stripe anyway, for what is older than a seat, or where the parent may keep it back from all
+    /// whom we could ask.
+    fn holders(&self, now: Instant, at: usize, block: u64) -> Vec<LinkId> {
         let feed = &self.feeds[at];
         let main = feed
             .main
@@ -237,7 +253,8 @@ impl Viewer {
             .filter(|main| block >= main.from)
             .and_then(|main| main.link);
         let channel = self.config.channel;
-        let may_ask_source = main.is_none() || feed.names(&channel.tag());
+        let withheld = self.says_nothing_comes(now, feed);
+        let may_ask_source = main.is_none() || feed.names(&channel.tag()) || withheld;
         let mut holders: Vec<LinkId> = Vec::new();
         let tier = feed.stripe.tier;
         let others = self.feeds.iter().filter(|other| other.stripe.tier == tier);

@@ -106,9 +106,10 @@ impl Viewer {
         }
     }
 
-    /// After each step: a ticket that is acted by, and faults of parents, are reported at once.
+    /// After each step: a ticket that is acted by, faults of parents, and what the uplink was found to carry, are reported at once.
     pub(super) fn run_urgent_reports(&mut self, now: Instant, out: &mut Outbox) {
-        if self.reports.is_urgent() && self.session.is_member() {
+        let is_urgent = self.reports.is_urgent() || self.reports.said.2 != self.forwarder.found_uplink();
+        if is_urgent && self.session.is_member() {
             self.report(now, out);
         }
     }

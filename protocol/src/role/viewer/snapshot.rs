@@ -67,6 +67,8 @@ pub struct ViewerSnapshot {
     pub parents: Vec<ParentView>,
     /// Whom it feeds, and which stripes each.
     pub children: BTreeMap<PeerId, Vec<StripeId>>,
+    /// This person's relays that have proved themselves.
+    pub relays: Vec<PeerId>,
     /// How far behind capture it plays.
     pub buffer: Duration,
     /// The cap of its uplink, if it has one.
@@ -102,6 +104,7 @@ impl Viewer {
             stripes: tier.map_or(0, |tier| usize::from(tier.stripes)),
             parents: self.parent_views(),
             children: self.child_views(),
+            relays: self.sponsoring.relays().collect(),
             buffer: self.config.buffer,
             uplink: self.config.uplink,
             uplink_granted: self.forwarder.budget_used(),

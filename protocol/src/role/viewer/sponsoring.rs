@@ -110,9 +110,14 @@ impl Sponsoring {
         self.pledged.push(round);
     }
 
+    /// This person's relays that have proved themselves.
+    pub(super) fn relays(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.relays.iter().filter_map(|relay| relay.key)
+    }
+
     /// Whether that is a relay of this person's.
     pub(super) fn is_relay(&self, peer: &PeerId) -> bool {
-        self.relays.iter().any(|relay| relay.key == Some(*peer))
+        self.relays().any(|relay| relay == *peer)
     }
 
     fn find(&self, fits: impl Fn(&Sponsored) -> bool) -> Option<usize> {

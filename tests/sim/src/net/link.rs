@@ -51,6 +51,8 @@ pub struct End {
     pub arrivals: [Micros; LANES],
     /// The parcel being filled on each lane, by its place in the world's table.
     pub open_parcels: [Option<u32>; LANES],
+    /// What may be under way, unacknowledged.
+    pub window: u64,
     unacknowledged: VecDeque<(Micros, u64)>,
     unacknowledged_bytes: u64,
 }
@@ -69,6 +71,7 @@ impl End {
             round_trip: 0,
             arrivals: [0; LANES],
             open_parcels: [None; LANES],
+            window: LINK_BACKLOG_MAX,
             unacknowledged: VecDeque::new(),
             unacknowledged_bytes: 0,
         }
@@ -82,7 +85,7 @@ impl End {
             self.unacknowledged.pop_front();
             self.unacknowledged_bytes -= bytes;
         }
-        self.unacknowledged_bytes < LINK_BACKLOG_MAX
+        self.unacknowledged_bytes < self.window
     }
 
     /// When the next acknowledgement comes that opens the window, if one is under way.

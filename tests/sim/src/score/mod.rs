@@ -176,6 +176,7 @@ impl Watch for Score {
                 self.wrongs.stalled(now, node);
                 self.stalls += 1;
             }
+            Event::Tier { tier, was, .. } if tier < was => self.wrongs.fell(node),
             Event::Stats(Stats {
                 viewer: Some(stats), ..
             }) => self.wrongs.lost(node, stats.blocks_lost),

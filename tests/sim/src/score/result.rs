@@ -73,8 +73,10 @@ pub struct SimResult {
     pub cheat_favoured: bool,
     /// Viewers, but for its sponsor, whom such a relay feeds at the end.
     pub fed_by_cheats: u64,
-    /// Stalls of sponsors since the uplinks of their relays were too small, and the blocks that they lost.
+    /// Stalls of sponsors since the uplinks of their relays were too small, the blocks that they lost, and how often they lost quality.
     pub sponsor_stalls: u64,
+    /// See there.
+    pub sponsor_falls: u64,
     /// See there.
     pub sponsor_blocks_lost: u64,
     /// Seats that relays took back for want of uplink.
@@ -167,8 +169,12 @@ impl fmt::Display for SimResult {
         if self.sheds > 0 {
             writeln!(
                 f,
-                "  sheds        {:6}   {} out of turn; sponsors: {} stalls, {} blocks lost",
-                self.sheds, self.unfair_sheds, self.sponsor_stalls, self.sponsor_blocks_lost
+                "  sheds        {:6}   {} out of turn; sponsors: {} stalls, {} blocks lost, quality lost {} times",
+                self.sheds,
+                self.unfair_sheds,
+                self.sponsor_stalls,
+                self.sponsor_blocks_lost,
+                self.sponsor_falls
             )?;
         }
         if self.crowd_share > 0.0 || self.prompts_by_crowd > 0 {

@@ -1,6 +1,6 @@
 //! The tickets that viewers were given.
 
-use crate::net::{Micros, SECOND};
+use crate::net::{MILLISECOND, Micros, SECOND};
 use crate::world::NodeIndex;
 use banyan_protocol::id::{PeerId, Verify};
 use banyan_protocol::media::StripeId;
@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 /// A viewer may act by a former ticket for so long after the next: until it has moved, or has given up moving.
 const FORMER: Micros = 20 * SECOND;
+
+/// A ticket that was given is shown to a parent within so long: it travels to the child, and from there to the parent.
+const SHOWN: Micros = 500 * MILLISECOND;
 
 /// What viewers may do.
 pub(crate) struct Tickets {
@@ -105,18 +108,29 @@ impl Tickets {
         self.valid(now, node).any(|ticket| ticket.names(stripe, parent))
     }
 
-    /// How a viewer is to be served by its newest ticket; last, without one.
-    pub(crate) fn class(&self, now: Micros, node: NodeIndex) -> Class {
-        self.valid(now, node)
-            .last()
-            .map_or(Class::WORST, |ticket| ticket.class)
+    /// How a viewer is to be served by its newest ticket, or by the one before while that may not have been shown yet: the best and the
+    /// worst of it; last, without one.
+    pub(crate) fn classes(&self, now: Micros, node: NodeIndex) -> (Class, Class) {
+        let newest = self.known(now, node, SHOWN).map(|ticket| ticket.class);
+        let (best, worst) = (newest.clone().min(), newest.max());
+        (best.unwrap_or(Class::WORST), worst.unwrap_or(Class::WORST))
     }
 
-    fn valid(&self, now: Micros, node: NodeIndex) -> impl Iterator<Item = &Ticket> + '_ {
+    fn valid(&self, now: Micros, node: NodeIndex) -> impl Iterator<Item = &Ticket> + Clone + '_ {
+        self.known(now, node, FORMER)
+    }
+
+    /// The tickets that may be gone by where the next one takes `former` to be.
+    fn known(
+        &self,
+        now: Micros,
+        node: NodeIndex,
+        former: Micros,
+    ) -> impl Iterator<Item = &Ticket> + Clone + '_ {
         let given = self.given.get(&node).map(Vec::as_slice).unwrap_or_default();
         let replaced = given.iter().skip(1).map(|(at, _)| Some(*at)).chain([None]);
         let pairs = given.iter().zip(replaced);
-        let valid = pairs.filter(move |(_, replaced)| replaced.is_none_or(|at| now - at <= FORMER));
+        let valid = pairs.filter(move |(_, replaced)| replaced.is_none_or(|at| now - at <= former));
         valid.map(|((_, ticket), _)| ticket)
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Wrongs {
     /// Their stalls since, and the blocks that they lost.
     pub(crate) sponsor_stalls: u64,
     pub(crate) sponsor_lost: BTreeMap<NodeIndex, u64>,
+    /// How often they showed a lower tier.
+    pub(crate) sponsor_falls: u64,
     /// The keys of one address.
     crowd: BTreeSet<NodeIndex>,
     crowd_since: Option<Micros>,
@@ -91,6 +93,11 @@ impl Wrongs {
         let since = first.is_some_and(|first| now >= *first);
         self.stalls += u64::from(since && !self.accomplices.contains(&node));
         self.sponsor_stalls += u64::from(self.served_first.contains_key(&node));
+    }
+
+    /// A viewer shows a lower tier than it did.
+    pub(super) fn fell(&mut self, node: NodeIndex) {
+        self.sponsor_falls += u64::from(self.served_first.contains_key(&node));
     }
 
     /// How many blocks a viewer has lost so far.

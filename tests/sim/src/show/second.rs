@@ -304,6 +304,7 @@ impl Show {
             cheat_favoured,
             fed_by_cheats,
             sponsor_stalls: wrongs.sponsor_stalls,
+            sponsor_falls: wrongs.sponsor_falls,
             sponsor_blocks_lost: wrongs.sponsors_lost(),
             sheds: self.sheds,
             unfair_sheds: self.unfair_sheds,

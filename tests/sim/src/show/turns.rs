@@ -137,12 +137,13 @@ impl Show {
             let tickets = &self.world.watch.tickets;
             let (now, sponsor) = (self.world.now(), self.sponsor_of(relay));
             // Its own sponsor's client it serves before everybody, whatever the ticket says.
-            let class = |node: NodeIndex| (Some(node) != sponsor, tickets.class(now, node));
-            let shed = class(child);
+            let is_other = |node: NodeIndex| Some(node) != sponsor;
+            let best = |node: NodeIndex| (is_other(node), tickets.classes(now, node).0);
+            let shed = (is_other(child), tickets.classes(now, child).1);
             let keeps = machine.children().into_iter();
             let worse = keeps.filter_map(|(peer, other)| {
                 let node = self.checks.node(&peer)?;
-                (other.tier >= stripe.tier && class(node) > shed).then_some(node)
+                (other.tier >= stripe.tier && best(node) > shed).then_some(node)
             });
             let worse: Vec<NodeIndex> = worse.collect();
             self.checks.count += 1;

@@ -122,6 +122,7 @@ impl<W: Watch, A> World<W, A> {
                 self.send(node, link, lane, frame);
             }
             Output::Reset { link, lane } => self.reset(node, link, lane),
+            Output::Window { link, bytes } => self.set_window(node, link, bytes),
             Output::Close { link, code } => self.close(node, link, code),
             Output::Probe { peer, addresses } => self.probe(node, peer, addresses),
             Output::Play(play) => self.watch.play(self.now, node, &play),
@@ -143,6 +144,7 @@ impl<W: Watch, A> World<W, A> {
             Output::Ended(_) => 8,
             Output::DialAny { link, .. } => 9 | link.0 << 8,
             Output::Cloud(_) => 10,
+            Output::Window { link, bytes } => 11 | mix(link.0, *bytes) << 8,
         };
         self.trace = mix(self.trace, mix(self.now ^ u64::from(node) << 40, what));
     }

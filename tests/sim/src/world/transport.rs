@@ -51,6 +51,13 @@ impl<W: Watch, A> World<W, A> {
         self.touched.push((link, side));
     }
 
+    /// Bounds what may be under way on a link.
+    pub(super) fn set_window(&mut self, node: NodeIndex, link: LinkId, bytes: u64) {
+        if let Some((link, side)) = self.node(node).links.get(link) {
+            self.end_mut(link, side).window = bytes;
+        }
+    }
+
     /// Whether the next data frame need not wait: nothing waits before it, uplink and window have room.
     fn may_go(&mut self, link: u32, side: SideIndex) -> bool {
         let now = self.now;

@@ -110,6 +110,29 @@ fn pulled_chunks_come_by_any_good_ticket_that_grants_the_stripe() {
 }
 
 #[test]
+fn what_is_pulled_and_comes_soon_is_passed_on_once() {
+    let mut rig = Rig::new(None);
+    rig.blocks(0, 0..3);
+    rig.attach(&ticket(1, &[0]), &[]).unwrap();
+    rig.attach(&ticket(2, &[0]), &[(0, 5)]).unwrap();
+    rig.attach(&ticket(3, &[0]), &[]).unwrap();
+    for n in 1..=3 {
+        rig.pull(n, 0, [2, 4, 6]).unwrap();
+    }
+    assert_eq!(rig.got(1, 0), [2], "what is there");
+    rig.with(|engine, now, _| engine.unlinked(now, link_of(3)));
+    rig.until(200);
+    rig.blocks(0, 4..7);
+    rig.blocks(0, 4..7);
+    assert_eq!(rig.got(1, 0), [4, 6], "what it asked for, and no more");
+    assert_eq!(rig.got(2, 0), [2, 4, 5, 6], "each once, by its seat or not");
+    rig.pull(1, 0, [8]).unwrap();
+    rig.until(600);
+    rig.blocks(0, 8..9);
+    assert_eq!(rig.got(1, 0), [0; 0], "it has asked somebody else");
+}
+
+#[test]
 fn what_is_pulled_and_waits_already_comes_once() {
     let mut rig = Rig::new(None);
     rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();

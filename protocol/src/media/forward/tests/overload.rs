@@ -168,3 +168,39 @@ fn what_comes_late_from_a_parent_that_catches_up_is_not_our_uplinks_fault() {
     assert_eq!(rig.got(1, 0), (0..80).collect::<Vec<_>>());
     assert_eq!(rig.got(2, 1), (0..80).collect::<Vec<_>>());
 }
+
+#[test]
+fn where_the_uplink_is_measured_little_more_is_under_way_than_a_path_holds() {
+    let window = |rig: &mut Rig| {
+        rig.until(rig.now.as_micros() / 1000 + 100);
+        let told = rig.said(1).into_iter().filter_map(|said| match said {
+            Said::Window(bytes) => Some(bytes),
+            _ => None,
+        });
+        told.last()
+    };
+    let near = |rig: &mut Rig| {
+        let near = Duration::from_millis(40);
+        rig.with(|engine, now, _| engine.round_trip(now, link_of(1), near));
+    };
+    let mut unmeasured = Rig::new(None);
+    unmeasured.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    near(&mut unmeasured);
+    assert_eq!(window(&mut unmeasured), None, "as much as the transport takes");
+    let mut rig = Rig::new(None);
+    rig.engine.measure_uplink();
+    rig.link(1);
+    assert_eq!(window(&mut rig), None, "who has no seat is sent what it asks for");
+    rig.attach(&ticket(1, &[0, 1]), &[(0, 0), (1, 0)]).unwrap();
+    // So much of two slots, in whole steps of 4 KiB.
+    let ms = |ms| {
+        (slot() * 2)
+            .bytes_in(Duration::from_millis(ms))
+            .next_multiple_of(4096)
+    };
+    assert_eq!(window(&mut rig), Some(ms(520)), "it may be far away");
+    near(&mut rig);
+    assert_eq!(window(&mut rig), Some(ms(200)));
+    near(&mut rig);
+    assert_eq!(window(&mut rig), None, "it is said once");
+}

@@ -323,7 +323,7 @@ impl Stage {
             }
             Output::Play(Play::Packet(packet)) => self.packets.push(packet),
             Output::Play(Play::Gap) => self.gaps += 1,
-            Output::Play(Play::Tracks { .. }) | Output::Reset { .. } => {}
+            Output::Play(Play::Tracks { .. }) | Output::Reset { .. } | Output::Window { .. } => {}
             Output::Event(event) => self.events.push(event),
             Output::Ended(how) => self.ended = Some(how),
             Output::Probe { .. } => panic!("viewers do not probe"),

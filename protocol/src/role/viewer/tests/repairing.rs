@@ -175,6 +175,21 @@ fn what_a_parent_keeps_back_is_pulled_for_those_below() {
 }
 
 #[test]
+fn what_many_lack_at_once_few_ask_the_broadcaster_for() {
+    let mut stage = Stage::playing(Some(4));
+    stage.told.clear();
+    stage.mood(1, Mood::Late);
+    stage.run(1100);
+    let of_source = stage.told_to(CHANNEL).filter_map(|message| match message {
+        Message::Pull(pull) => Some(pull.blocks.len()),
+        _ => None,
+    });
+    let of_source: usize = of_source.sum();
+    let all = stage.pulled(stripe_of(1, 0)).len();
+    assert!(of_source > 0 && of_source * 2 < all, "{of_source} of {all}");
+}
+
+#[test]
 fn holes_in_what_is_only_carried_are_pulled_for_those_below() {
     let (mut stage, carried) = carrying();
     stage.told.clear();
