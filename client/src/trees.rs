@@ -13,6 +13,8 @@ pub struct Trees {
     pub nodes: Vec<Node>,
     /// Who feeds whom.
     pub edges: Vec<Edge>,
+    /// Stripes that this program wants and nobody sends it.
+    pub missing: Vec<StripeId>,
     /// Whether this is all there is; else what hangs next to this program.
     pub whole: bool,
 }
@@ -28,7 +30,7 @@ pub struct Node {
     pub is_me: bool,
     /// Of a relay: who pays for it.
     pub sponsor: Option<PeerId>,
-    /// What it gives, in wire bits a second; zero if that is unknown.
+    /// What it may give at most, in wire bits a second; zero if that is unknown.
     pub uplink: Bitrate,
     /// What of that is used.
     pub used: Bitrate,
@@ -54,6 +56,8 @@ pub struct Edge {
     pub parent: PeerId,
     /// Who receives it.
     pub child: PeerId,
+    /// Whether something is wrong with the parent, as far as this program knows.
+    pub failing: bool,
 }
 
 impl Trees {
@@ -71,35 +75,53 @@ impl Trees {
                 .chain(members.clone().map(member))
                 .collect(),
             edges: members.flat_map(edges).collect(),
+            missing: Vec::new(),
             whole: true,
         }
     }
 
-    /// What a viewer knows: its parents and its children.
+    /// What a viewer knows: its parents, its children and its own relays.
     pub(crate) fn around(shot: &ViewerSnapshot) -> Self {
         let me = Node {
             is_me: true,
-            uplink: shot.uplink_granted,
+            uplink: shot.uplink.unwrap_or_default(),
+            used: shot.uplink_granted,
             ..Node::new(shot.peer, NodeKind::Viewer)
+        };
+        let relay = |relay: &PeerId| Node {
+            sponsor: Some(shot.peer),
+            ..Node::new(*relay, NodeKind::Relay)
         };
         let mut trees = Self {
             nodes: vec![Node::new(shot.channel, NodeKind::Source), me],
             ..Self::default()
         };
+        trees.nodes.extend(shot.relays.iter().map(relay));
         for view in &shot.parents {
-            if let Some(parent) = view.parent {
-                trees.add(view.stripe, parent, shot.peer);
+            match view.parent {
+                Some(parent) => trees.add(view.stripe, parent, shot.peer, view.failing),
+                None => trees.missing.push(view.stripe),
             }
         }
         for (child, stripes) in &shot.children {
             for stripe in stripes {
-                trees.add(*stripe, shot.peer, *child);
+                trees.add(*stripe, shot.peer, *child, false);
             }
         }
         trees
     }
 
-    fn add(&mut self, stripe: StripeId, parent: PeerId, child: PeerId) {
+    /// Stripes that do not come just now: nobody sends them, or who does has fallen silent.
+    pub fn troubled(&self) -> Vec<StripeId> {
+        let failing = self.edges.iter().filter(|edge| edge.failing);
+        let mut troubled: Vec<StripeId> = failing.map(|edge| edge.stripe).collect();
+        troubled.extend(&self.missing);
+        troubled.sort_unstable();
+        troubled.dedup();
+        troubled
+    }
+
+    fn add(&mut self, stripe: StripeId, parent: PeerId, child: PeerId, failing: bool) {
         for peer in [parent, child] {
             if self.nodes.iter().all(|node| node.peer != peer) {
                 self.nodes.push(Node::new(peer, NodeKind::Viewer));
@@ -109,6 +131,7 @@ impl Trees {
             stripe,
             parent,
             child,
+            failing,
         });
     }
 }
@@ -145,6 +168,85 @@ fn edges(member: &MemberSnapshot) -> impl Iterator<Item = Edge> + '_ {
             stripe: place.stripe,
             parent: place.parent?,
             child: member.peer,
+            failing: false,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use banyan_protocol::event::Stats;
+    use banyan_protocol::media::TierId;
+    use banyan_protocol::role::viewer::snapshot::{ParentView, ViewerPhase};
+    use banyan_protocol::time::Duration;
+
+    const ME: PeerId = PeerId([1; 32]);
+    const RELAY: PeerId = PeerId([2; 32]);
+    const CHILD: PeerId = PeerId([3; 32]);
+
+    fn stripe(index: u8) -> StripeId {
+        StripeId {
+            tier: TierId(1),
+            index,
+        }
+    }
+
+    fn sent_by(index: u8, parent: Option<PeerId>, failing: bool) -> ParentView {
+        ParentView {
+            stripe: stripe(index),
+            parent,
+            next: None,
+            spare: None,
+            failing,
+            newest: None,
+            round_trip: None,
+        }
+    }
+
+    /// A viewer with a relay of its own that sends it two stripes, one of them no longer, and a third that nobody sends.
+    fn sponsor() -> ViewerSnapshot {
+        ViewerSnapshot {
+            peer: ME,
+            channel: PeerId([0; 32]),
+            title: None,
+            phase: ViewerPhase::Watching,
+            epoch: 1,
+            target: None,
+            stripes: 3,
+            parents: vec![
+                sent_by(0, Some(RELAY), false),
+                sent_by(1, Some(RELAY), true),
+                sent_by(2, None, false),
+            ],
+            children: [(CHILD, vec![stripe(0)])].into(),
+            relays: vec![RELAY],
+            buffer: Duration::from_secs(2),
+            uplink: Some(Bitrate::from_kbps(5_000)),
+            uplink_granted: Bitrate::from_kbps(640),
+            children_in_time: true,
+            links: 2,
+            questions: Vec::new(),
+            stats: Stats::default(),
+        }
+    }
+
+    #[test]
+    fn a_viewer_s_own_relay_and_uplink_are_marked() {
+        let trees = Trees::around(&sponsor());
+        let node = |peer| trees.nodes.iter().find(|node| node.peer == peer).unwrap();
+        assert_eq!(
+            (node(RELAY).kind, node(RELAY).sponsor),
+            (NodeKind::Relay, Some(ME))
+        );
+        assert_eq!(node(CHILD).kind, NodeKind::Viewer);
+        let me = node(ME);
+        assert!(me.is_me && me.used == Bitrate::from_kbps(640) && me.uplink == Bitrate::from_kbps(5_000));
+        assert!(!trees.whole);
+    }
+
+    #[test]
+    fn stripes_that_do_not_come_are_named() {
+        assert_eq!(Trees::around(&sponsor()).troubled(), [stripe(1), stripe(2)]);
+    }
 }

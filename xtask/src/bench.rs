@@ -3,6 +3,7 @@
 use crate::{image, setup, shell, test};
 use anyhow::Result;
 use clap::ValueEnum;
+use std::process::Command;
 
 /// What can be measured.
 #[derive(Clone, Copy, ValueEnum)]
@@ -11,6 +12,8 @@ pub(crate) enum What {
     E2e,
     /// A relay's VM in QEMU, from the yes to its end, against moto's EC2: makes the image first. Some ten minutes.
     Cloud,
+    /// The app: opening, idling and playing, in the real window. `cargo xtask bench app 60` plays for an hour and looks at memory.
+    App,
     /// One forwarding process: `banyan bench relay`.
     Relay,
     /// The simulator's whole suite: 200 seeds and more, some tens of minutes.
@@ -25,6 +28,7 @@ pub(crate) fn run(what: What, options: &[String]) -> Result<()> {
     match what {
         What::E2e => end_to_end(options),
         What::Cloud => cloud(options),
+        What::App => app(options),
         What::Relay => {
             let command = ["run", "--release", "--package", "banyan", "--", "bench", "relay"];
             shell::run(shell::cargo(&command).args(options))
@@ -39,6 +43,24 @@ fn end_to_end(options: &[String]) -> Result<()> {
     let mut tests = test::runner(&["--package", "banyan-e2e", "--features", "long"]);
     tests.env("BANYAN_E2E", "long").args(options);
     shell::run(test::as_root(&mut tests)?)
+}
+
+/// On two cores, as promised.
+fn app(options: &[String]) -> Result<()> {
+    shell::run(&mut shell::cargo(&["build", "--workspace", "--all-targets"]))?;
+    let test = [
+        "test",
+        "--workspace",
+        "--test",
+        "window",
+        "--",
+        "--ignored",
+        "--nocapture",
+        "what_the_window_costs",
+    ];
+    let mut measured = Command::new("taskset");
+    measured.args(["-c", "0,1", "cargo"]).args(test);
+    shell::run(measured.env("BANYAN_MINUTES", options.first().map_or("0", String::as_str)))
 }
 
 /// What the other commands do not need, and this one does.

@@ -11,6 +11,7 @@ use banyan_cloud::child::message::{Listed, Target};
 use banyan_cloud::ec2::Finding;
 use banyan_cloud::extension::Extension;
 use banyan_cloud::failure::Failure;
+use banyan_cloud::ledger::Ledger;
 use banyan_cloud::plan::Plan;
 use banyan_cloud::reaper::Verdict;
 use banyan_protocol::wire::lease::LeaseId;
@@ -29,6 +30,18 @@ pub async fn list(folders: &Folders) -> Result<(Vec<Listed>, Vec<Failure>), Erro
     cloud.close().await;
     let (relays, _, unseen) = listed?;
     Ok((relays, unseen))
+}
+
+/// Whether the ledger knows of anything that may run. Without a readable one there may be.
+pub fn may_run(folders: &Folders) -> bool {
+    if !Ledger::is_there(&folders.data) {
+        return false;
+    }
+    let book = Ledger::open(&folders.data).and_then(|ledger| ledger.book());
+    book.map_or(true, |book| {
+        let mut attempts = book.accounts().flat_map(|account| &account.attempts);
+        attempts.any(|attempt| attempt.state.is_open())
+    })
 }
 
 /// Ends the relay of this lease; where a machine's tags name none, that of this handle.

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod child;
 mod courier;
 pub mod desk;
+pub mod estimate;
 pub(crate) mod extend;
 pub(crate) mod rein;
 pub(crate) mod relays;

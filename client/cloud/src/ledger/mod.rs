@@ -29,6 +29,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Whether there is one in the data folder: else nothing was ever launched.
+    pub fn is_there(data: &Path) -> bool {
+        data.join(FILE).exists()
+    }
+
     /// Opens the ledger in the data folder, or begins one.
     ///
     /// # Errors

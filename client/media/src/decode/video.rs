@@ -253,3 +253,63 @@ fn aspect(frame: &ff::frame::Video) -> f32 {
     };
     pixel * frame.width() as f32 / frame.height() as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::{self, IngestEvent, Options};
+    use banyan_protocol::io::TierSetup;
+    use bytes::Bytes;
+
+    /// A track of pictures, and the packets of its first second.
+    fn stream() -> (Track, Vec<Packet>) {
+        let input = ingest::open("test:?size=320x240&rate=10&gop=500ms", Options::default()).unwrap();
+        let (mut top, mut packets) = (None::<TierSetup>, Vec::new());
+        while packets.len() < 10 {
+            match input.events().recv().unwrap() {
+                IngestEvent::Tiers(tiers) => top = tiers.into_iter().next_back(),
+                IngestEvent::Packet { tier, packet } => {
+                    let wanted = top.as_ref().is_some_and(|top| top.tier == tier) && packet.track == 0;
+                    packets.extend(wanted.then_some(packet));
+                }
+                _ => {}
+            }
+        }
+        (top.unwrap().tracks.swap_remove(0), packets)
+    }
+
+    /// As if a device had been promised that then decodes nothing.
+    #[test]
+    fn hardware_that_shows_nothing_is_given_up_for_software_that_shows_the_rest() {
+        let (track, packets) = stream();
+        let mut video = Video::open(&track).unwrap();
+        (video.hardware, video.is_unproven) = (Some("vaapi"), true);
+        let mut shown = Vec::new();
+        let broken = Packet {
+            data: Bytes::from_static(&[0xff; 64]),
+            ..packets[0].clone()
+        };
+        // A decoder with threads says what was wrong with a packet when others have followed.
+        for packet in [&broken].into_iter().chain(&packets) {
+            video.packet(packet, &mut shown).unwrap();
+        }
+        video.finish(&mut shown).unwrap();
+        assert_eq!((video.hardware(), video.broken()), (None, 1));
+        assert!(!shown.is_empty());
+    }
+
+    /// A device that decoded once may fail at a broken packet as software does: it stays.
+    #[test]
+    fn hardware_that_has_shown_something_is_kept() {
+        let (track, packets) = stream();
+        let mut video = Video::open(&track).unwrap();
+        (video.hardware, video.is_unproven) = (Some("vaapi"), true);
+        let mut shown = Vec::new();
+        for packet in &packets {
+            video.packet(packet, &mut shown).unwrap();
+        }
+        assert!(!shown.is_empty());
+        video.give_up();
+        assert_eq!(video.hardware(), Some("vaapi"));
+    }
+}

@@ -2,19 +2,14 @@
 
 use super::Sponsor;
 use super::relay::Running;
-use banyan_cloud::ec2;
+use crate::cloud::estimate::estimate;
 use banyan_cloud::failure::{Failure, Why};
 use banyan_cloud::money::Usd;
-use banyan_cloud::plan::{Limits, Plan};
-use banyan_cloud::price::PriceList;
+use banyan_cloud::plan::Limits;
 use banyan_cloud::provider::{Kind, Machine, Wish};
-use banyan_protocol::media::schedule::wire;
 use banyan_protocol::units::Bitrate;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-
-/// Whose prices an estimate goes by before the nearest region is known.
-const USUAL_REGION: &str = "us-east-1";
 
 impl Sponsor {
     /// What an hour would cost while `missing` is sent, as far as prices are known: what the person is told with the question.
@@ -23,18 +18,8 @@ impl Sponsor {
             return 0.0;
         }
         let wish = self.wish(self.config.hours, self.purse.left());
-        let region = wish.region.or_else(|| USUAL_REGION.parse().ok());
-        let usual = || ec2::KINDS.map(str::to_owned).to_vec();
-        let kinds = if wish.kinds.is_empty() {
-            usual()
-        } else {
-            wish.kinds
-        };
-        let plan = region
-            .map(|region| Plan::paid(PriceList::built_in(), &region, &kinds, ec2::DISK_GIB, wish.limits));
-        let bytes = wire::mean_of(missing).as_bps() / 8 * 3600;
-        let plan = plan.and_then(Result::ok);
-        plan.map_or(0.0, |plan| plan.per_hour(bytes).as_dollars())
+        let told = estimate(wish.region, &wish.kinds, wish.limits, missing);
+        told.map_or(0.0, |told| told.hourly.as_dollars())
     }
 
     /// Where viewers find it: a relay on this machine at all its addresses.
