@@ -1,6 +1,6 @@
 //! The window: draws the model, and has done what the person wants.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, profile};
 use crate::look;
 use crate::model::{
     Command, Form, Gravity, Leaving, Look, Model, News, Page, PlayerOrder, Preview, Watching,
@@ -57,6 +57,7 @@ impl App {
         let woken = ctx.clone();
         let site = desk::site(&folders);
         let mut model = Model::new(settings, channels);
+        model.profile = profile();
         match site {
             Ok(site) => model.site = site,
             Err(error) => model.say(
@@ -98,7 +99,12 @@ impl App {
                 self.model.full_screen = false;
                 ctx.send_viewport_cmd(ViewportCommand::Fullscreen(false));
             }
-            Command::Quit => self.model.quits = true,
+            Command::Quit => {
+                self.model.close();
+                self.backend.leave();
+                ctx.send_viewport_cmd(ViewportCommand::Fullscreen(false));
+            }
+            Command::Close => self.model.quits = true,
             Command::Copy(text) => ctx.copy_text(text.clone()),
             Command::Keep(settings) => {
                 apply(ctx, &self.model);
@@ -187,16 +193,18 @@ impl App {
         }
     }
 
-    /// A window that is closed while a relay of this person's runs asks first; one that is to close does.
-    fn closes(&mut self, ctx: &Context) {
-        if ctx.input(|input| input.viewport().close_requested()) && !self.model.quits {
-            let before = self.commands.len();
-            self.model.leave(Leaving::Program, &mut self.commands);
-            if self.commands.len() == before {
-                ctx.send_viewport_cmd(ViewportCommand::CancelClose);
-            }
-        } else if self.model.quits {
+    /// A window that is closed while a relay of this person's runs asks first, and closes when everything has been left; closed
+    /// again, it does so at once.
+    fn closes(&mut self, ctx: &Context, is_over: bool) {
+        if let Some(closing) = &mut self.model.closing {
+            closing.is_over = is_over;
+            self.model.quits |= closing.is_done();
+        }
+        if self.model.quits {
             ctx.send_viewport_cmd(ViewportCommand::Close);
+        } else if ctx.input(|input| input.viewport().close_requested()) && self.model.closing.is_none() {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            self.model.leave(Leaving::Program, &mut self.commands);
         }
     }
 
@@ -221,11 +229,13 @@ fn apply(ctx: &Context, model: &Model) {
 impl eframe::App for App {
     /// Runs also while the window is hidden.
     fn logic(&mut self, ctx: &Context, _: &mut eframe::Frame) {
+        // What was told before it was over has been heard then.
+        let is_over = self.backend.is_over();
         let news: Vec<News> = self.backend.news().collect();
         for news in news {
             self.model.take(news);
         }
-        self.closes(ctx);
+        self.closes(ctx, is_over);
         self.follow_the_player();
         self.follow_the_own();
         if self.awake != self.model.keeps_awake() {

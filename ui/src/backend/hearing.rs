@@ -86,6 +86,11 @@ impl Tell {
         if self.news.try_send(Told { news, ear }).is_err() {
             tracing::warn!("the window does not look; something is not told");
         }
+        self.wake();
+    }
+
+    /// Has the window look.
+    pub(super) fn wake(&self) {
         (self.wake)();
     }
 

@@ -7,6 +7,8 @@ mod relays;
 mod running;
 mod watching;
 
+pub use relays::profile;
+
 use crate::model::{Command, Form, Gravity, News, Reply, Settings};
 use awake::Awake;
 use banyan::file::Cloud as Site;
@@ -18,7 +20,8 @@ use banyan::session::preview::Preview;
 use hearing::{Ear, Tell, Told};
 use running::Running;
 use std::io;
-use std::sync::mpsc as std_mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc as std_mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Builder;
@@ -55,6 +58,7 @@ pub struct Backend {
     /// To the input that is looked at now.
     preview: Ear,
     thread: Option<JoinHandle<()>>,
+    is_over: Arc<AtomicBool>,
 }
 
 impl Backend {
@@ -83,12 +87,16 @@ impl Backend {
             preview: None,
             broadcast: None,
             passphrase: inputs::passphrase(),
-            tell,
+            tell: tell.clone(),
             awake: Awake::default(),
         };
+        let (over, it_is_over) = (tell.clone(), Arc::<AtomicBool>::default());
+        let is_over = it_is_over.clone();
         let run = move || {
             runtime.block_on(worker.run(given));
             runtime.shutdown_timeout(DESKTOP_MAX);
+            it_is_over.store(true, Ordering::Release);
+            over.wake();
         };
         let thread = std::thread::Builder::new().name("backend".into()).spawn(run)?;
         Ok(Self {
@@ -97,6 +105,7 @@ impl Backend {
             viewer: Ear::default(),
             preview: Ear::default(),
             thread: Some(thread),
+            is_over,
         })
     }
 
@@ -134,6 +143,18 @@ impl Backend {
         self.give(Job::KeepAwake(awake));
     }
 
+    /// Leaves everything: children are handed over, and relays end or run on as ordered. Nothing else is done from now on.
+    pub fn leave(&mut self) {
+        self.viewer.close();
+        self.preview.close();
+        self.commands = None;
+    }
+
+    /// Whether everything has been left. What was told by then can be read.
+    pub fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
     fn give(&self, job: Job) {
         if let Some(commands) = &self.commands
             && commands.try_send(job).is_err()
@@ -151,7 +172,7 @@ impl Backend {
 impl Drop for Backend {
     /// Leaves cleanly: children are handed over first. What goes wrong then has no window any more.
     fn drop(&mut self) {
-        self.commands = None;
+        self.leave();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -194,6 +215,7 @@ struct Worker {
 impl Worker {
     async fn run(mut self, mut given: mpsc::Receiver<Job>) {
         tokio::spawn(quit_on_signal(self.tell.clone()));
+        self.look_back().await;
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
@@ -242,6 +264,7 @@ impl Worker {
             | Command::FullScreen(_)
             | Command::Copy(_)
             | Command::Quit
+            | Command::Close
             | Command::KeepChannels => {}
         }
     }

@@ -3,7 +3,7 @@
 use super::Worker;
 use super::hearing::Tell;
 use super::running::Running;
-use crate::model::account::or_auto;
+use crate::model::account::{USUAL_PROFILE, or_auto};
 use crate::model::{Account, Found, Gravity, Looked, News, RelayOrder, Relays, own};
 use banyan::cloud::desk;
 use banyan::error::Error;
@@ -19,6 +19,13 @@ use banyan_protocol::wire::lease::LeaseId;
 use std::time::Duration;
 
 impl Worker {
+    /// Looks at what was left running by what ran before, if anything may be.
+    pub(super) async fn look_back(&mut self) {
+        if desk::may_run(&self.folders) {
+            self.relays(RelayOrder::Look).await;
+        }
+    }
+
     /// Does it, and looks again.
     pub(super) async fn relays(&mut self, order: RelayOrder) {
         let order = match self.own(&order) {
@@ -143,11 +150,15 @@ async fn account(folders: &Folders, site: &Site, region: &str) -> Account {
     }
 }
 
+/// The name of this computer's sign-in to AWS: the name alone, for what stands behind it is read by the cloud's own process.
+pub fn profile() -> String {
+    std::env::var("AWS_PROFILE").unwrap_or_else(|_| USUAL_PROFILE.into())
+}
+
 fn looked(plan: &Plan, findings: Vec<Finding>) -> Looked {
     let region = plan.region.as_ref().map(ToString::to_string);
     Looked {
-        // The name alone: what stands behind it is read by the cloud's own process.
-        profile: std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".into()),
+        profile: profile(),
         region: region.unwrap_or_default(),
         price: format!(
             "{}: {} an hour and {} a gigabyte, prices of {}.",

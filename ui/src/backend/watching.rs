@@ -9,7 +9,6 @@ use banyan::config;
 use banyan::error::Error;
 use banyan::file;
 use banyan::player::Player;
-use banyan_cloud::money::Usd;
 use std::time::Instant;
 
 impl Worker {
@@ -35,12 +34,13 @@ impl Worker {
 impl Terms {
     /// As a session takes it.
     pub(super) fn sponsoring(&self, site: &file::Cloud) -> config::Sponsoring {
+        let limits = self.limits();
         config::Sponsoring {
             mode: args::Sponsor::Ask,
             provider: provider(self.provider),
             region: self.region().ok().flatten(),
-            hours: duration(self.hours * 3600.0),
-            budget: dollars(self.budget_usd),
+            hours: limits.hours,
+            budget: limits.budget,
             relay_uplink: None,
             when_leaving: when_leaving(self.runs_on),
             cloud: site.clone(),
@@ -62,15 +62,12 @@ fn when_leaving(runs_on: bool) -> args::WhenLeaving {
     }
 }
 
-fn dollars(usd: f32) -> Usd {
-    Usd::from_cents((usd * 100.0).round() as u64)
-}
-
 fn watch_args(link: &str, settings: &Settings) -> args::Watch {
     let sponsor = match settings.sponsor {
         SponsorWish::Ask => args::Sponsor::Ask,
         SponsorWish::Never => args::Sponsor::Never,
     };
+    let limits = Terms::of(settings).limits();
     args::Watch {
         link: link.into(),
         uplink: settings.uplink(),
@@ -79,8 +76,8 @@ fn watch_args(link: &str, settings: &Settings) -> args::Watch {
         sponsor: Some(sponsor),
         provider: Some(provider(settings.provider)),
         when_leaving: Some(when_leaving(settings.runs_on)),
-        hours: Some(duration(settings.hours * 3600.0)),
-        budget: Some(dollars(settings.budget_usd)),
+        hours: Some(limits.hours),
+        budget: Some(limits.budget),
         ..args::Watch::default()
     }
 }

@@ -19,6 +19,9 @@ pub enum Account {
     Failed(String),
 }
 
+/// The name of a sign-in to AWS that nobody named.
+pub const USUAL_PROFILE: &str = "default";
+
 /// What a look at the account showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Looked {

@@ -9,8 +9,10 @@ pub enum Command {
     Watch(String),
     /// Leave the channel.
     Leave,
-    /// End the program.
+    /// End the program: leave everything, and then close the window.
     Quit,
+    /// Close the window now; what is left goes on being left.
+    Close,
     /// Whether relays run on to the end of their leases when the channel is left.
     RunOn(bool),
     /// To the player.

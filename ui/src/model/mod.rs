@@ -3,9 +3,11 @@
 pub mod account;
 mod broadcasting;
 mod channels;
+mod closing;
 mod command;
 mod form;
 mod history;
+mod network;
 mod news;
 pub mod own;
 mod relays;
@@ -17,18 +19,19 @@ mod watching;
 pub use account::{Account, Looked, SetUp};
 pub use broadcasting::{Broadcasting, Preview};
 pub use channels::{Channel, Channels};
+pub use closing::Closing;
 pub use command::{Command, PlayerOrder, RelayOrder};
 pub use form::{Form, Inputs, Push, Quality, Source};
 pub use history::{History, Sample};
+pub use network::Network;
 pub use news::News;
 pub use own::Leaving;
 pub use relays::{Found, Relays};
 pub use settings::{Look, Provider, Settings, SponsorWish};
 pub use sponsoring::{Reply, Request, Terms};
-pub use watching::{Playing, Watching};
+pub use watching::{Playing, Trouble, Watching};
 
 use banyan::file::Cloud as Site;
-use banyan::trees::Trees;
 
 /// A page of the app.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,10 +113,12 @@ pub struct Model {
     pub broadcasting: Option<Broadcasting>,
     /// The request to sponsor that is open.
     pub request: Option<Request>,
-    /// Who feeds whom, as far as this program knows.
-    pub trees: Option<Trees>,
-    /// How it went.
-    pub history: History,
+    /// The network of the channel that is watched.
+    pub network: Network,
+    /// The network of one's own channel.
+    pub own_network: Network,
+    /// Whether one's own is looked at where there are both.
+    pub looks_at_own: bool,
     /// What runs in this person's name.
     pub relays: Relays,
     /// What the person prefers.
@@ -122,6 +127,8 @@ pub struct Model {
     pub site: Site,
     /// Whether the cloud account is ready.
     pub account: Account,
+    /// The name of this computer's sign-in to AWS.
+    pub profile: String,
     /// How much longer relays are to run, in minutes, as it is set.
     pub longer_min: u32,
     /// What this person is asked about before they leave it.
@@ -132,7 +139,9 @@ pub struct Model {
     pub messages: Vec<Message>,
     /// Whether the picture fills the screen.
     pub full_screen: bool,
-    /// Whether the window is to close.
+    /// How far the end of the program is, once it has begun.
+    pub closing: Option<Closing>,
+    /// Whether the window closes now, whatever is still to be left.
     pub quits: bool,
 }
 
@@ -155,16 +164,19 @@ impl Model {
             preview: None,
             broadcasting: None,
             request: None,
-            trees: None,
-            history: History::default(),
+            network: Network::default(),
+            own_network: Network::default(),
+            looks_at_own: false,
             relays: Relays::default(),
             site: Site::default(),
             account: Account::default(),
+            profile: account::USUAL_PROFILE.into(),
             longer_min: 60,
             leaving: None,
             now_s: 0,
             messages: Vec::new(),
             full_screen: false,
+            closing: None,
             quits: false,
         }
     }

@@ -5,6 +5,7 @@ use banyan::notice::{Notice, Own};
 use banyan::snapshot::Snapshot;
 use banyan::trees::Trees;
 use banyan_protocol::event::Event;
+use banyan_protocol::units::Bitrate;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,17 +43,20 @@ pub enum News {
 impl Model {
     /// Takes in what happened.
     pub fn take(&mut self, news: News) {
+        let Some(news) = self.while_closing(news) else {
+            return;
+        };
         match news {
             News::Watched(notice) => self.watched(notice),
             News::Broadcast(notice) => self.broadcast(notice),
             News::Viewer(snapshot, second) => self.viewer(*snapshot, second),
             News::Broadcaster(snapshot, second) => self.broadcaster(*snapshot, second),
-            News::Trees(trees) => self.trees = Some(trees),
+            News::Trees(trees) => self.trees(trees),
             News::Left(why) => self.left(why),
             News::OffAir(why) => self.off_air(why),
             News::Quit => self.quits = true,
             News::Second(now) => self.second(now),
-            News::Relays(relays) => self.relays = relays,
+            News::Relays(relays) => self.relays.take(relays),
             News::Account(account) => self.account = account,
             News::Inputs(found) => self.form.found = found,
             News::Preview(trouble) => {
@@ -78,8 +82,8 @@ impl Model {
                 id,
                 reason,
                 deadline_s,
-                estimate_usd_per_hour,
                 helps,
+                missing_bps,
                 ..
             } => {
                 self.request = Some(Request {
@@ -87,7 +91,8 @@ impl Model {
                     reason,
                     helps,
                     seconds_left: deadline_s,
-                    usd_per_hour: estimate_usd_per_hour,
+                    missing: Bitrate(missing_bps),
+                    kinds: self.site.types.clone(),
                     terms: self.terms(),
                 });
             }
@@ -128,7 +133,7 @@ impl Model {
 
     fn viewer(&mut self, snapshot: Snapshot, second: bool) {
         if second {
-            self.history.add(&snapshot);
+            self.network.history.add(&snapshot);
         }
         if let Some(watching) = &mut self.watching {
             if !snapshot.title.is_empty() && watching.snapshot.title != snapshot.title {
@@ -140,8 +145,8 @@ impl Model {
     }
 
     fn broadcaster(&mut self, snapshot: Snapshot, second: bool) {
-        if second && self.watching.is_none() {
-            self.history.add(&snapshot);
+        if second {
+            self.own_network.history.add(&snapshot);
         }
         if let Some(on_air) = &mut self.broadcasting {
             on_air.snapshot = snapshot;
@@ -150,7 +155,7 @@ impl Model {
 
     fn left(&mut self, why: Option<String>) {
         self.request = None;
-        self.trees = None;
+        self.network.trees = None;
         self.leaving = None;
         match (&mut self.watching, why) {
             (Some(watching), Some(why)) => watching.ended = Some(why),
@@ -160,9 +165,7 @@ impl Model {
 
     fn off_air(&mut self, why: Option<String>) {
         self.broadcasting = None;
-        if self.watching.is_none() {
-            self.trees = None;
-        }
+        self.own_network.trees = None;
         if let Some(why) = why {
             self.say(Gravity::Failure, why);
         }

@@ -34,7 +34,9 @@ impl Model {
 
     /// Leaves at once if no relay of this person's runs; else asks first what is to become of it.
     pub fn leave(&mut self, what: Leaving, out: &mut Vec<Command>) {
-        if self.own_relays().next().is_some() {
+        if self.closing.is_some() {
+            // Everything is being left.
+        } else if self.own_relays().next().is_some() {
             self.leaving = Some(what);
         } else {
             out.push(what.command());
@@ -102,6 +104,14 @@ mod tests {
         model.leave_relays(true, &mut out);
         assert_eq!(out[1..], [Command::RunOn(true), Command::Quit]);
         assert_eq!(model.leaving, None);
+    }
+
+    #[test]
+    fn who_leaves_already_does_not_begin_anew() {
+        let (mut model, mut out) = (samples::known(), Vec::new());
+        model.close();
+        model.leave(Leaving::Program, &mut out);
+        assert_eq!((out, model.leaving), (vec![], None));
     }
 
     #[test]

@@ -38,6 +38,21 @@ pub struct Found {
 }
 
 impl Relays {
+    /// Takes in what a look showed. What was found stays in sight while it is looked at anew.
+    pub(super) fn take(&mut self, seen: Self) {
+        if !matches!((&self, &seen), (Self::Found { .. }, Self::Looking)) {
+            *self = seen;
+        }
+    }
+
+    /// Whether there is something that may change by itself.
+    pub fn change(&self) -> bool {
+        match self {
+            Self::Found { relays, unseen } => !relays.is_empty() || !unseen.is_empty(),
+            Self::Unknown | Self::Looking | Self::Failed(_) => false,
+        }
+    }
+
     /// Takes out those that have ended since.
     pub(super) fn forget_ended(&mut self, own: &[Sponsored]) {
         let ended = |found: &Found| {
@@ -56,5 +71,23 @@ impl Relays {
             Self::Found { relays, .. } => relays.iter().filter(|relay| relay.orphaned.is_some()).count(),
             _ => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn what_was_found_stays_in_sight_while_it_is_looked_at_anew() {
+        let mut relays = samples::sponsoring().relays;
+        let before = relays.clone();
+        relays.take(Relays::Looking);
+        assert!(relays == before && relays.change());
+        relays.take(Relays::Failed("no network".into()));
+        assert_eq!(relays, Relays::Failed("no network".into()));
+        relays.take(Relays::Looking);
+        assert_eq!(relays, Relays::Looking);
     }
 }

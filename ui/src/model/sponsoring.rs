@@ -1,8 +1,14 @@
 //! The question whether somebody sponsors a relay, and what the answer would mean.
 
 use super::settings::{Provider, Settings};
+use banyan::cloud::estimate::estimate;
+use banyan_cloud::failure::{Failure, Why};
+use banyan_cloud::money::Usd;
+use banyan_cloud::plan::Limits;
 use banyan_cloud::price::PriceList;
 use banyan_cloud::region::Region;
+use banyan_protocol::units::Bitrate;
+use std::time::Duration;
 
 /// A question that is open.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +21,10 @@ pub struct Request {
     pub helps: u32,
     /// Seconds left to answer.
     pub seconds_left: u32,
-    /// What it may cost an hour, in US dollars, without any free tier.
-    pub usd_per_hour: f64,
+    /// What a relay would send.
+    pub missing: Bitrate,
+    /// The machine types that the config file names; none: the usual ones.
+    pub kinds: Vec<String>,
     /// What would be agreed to.
     pub terms: Terms,
 }
@@ -45,6 +53,14 @@ impl Terms {
             hours: settings.hours,
             budget_usd: settings.budget_usd,
             runs_on: settings.runs_on,
+        }
+    }
+
+    /// The most time and money.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            hours: Duration::from_secs((f64::from(self.hours) * 3600.0).round() as u64),
+            budget: Usd::from_cents((f64::from(self.budget_usd) * 100.0).round() as u64),
         }
     }
 
@@ -87,19 +103,30 @@ impl Request {
         format!("{people}, and you are served first.")
     }
 
-    /// What it costs, in words.
-    pub fn cost(&self) -> String {
+    /// What it costs on these terms, in words.
+    ///
+    /// # Errors
+    /// Why no relay can be had on them, and what to change.
+    pub fn cost(&self) -> Result<String, String> {
         if self.terms.provider == Provider::Local {
-            return "It costs nothing but this computer's uplink.".into();
+            return Ok("It costs nothing but this computer's uplink.".into());
         }
-        let most = f64::from(self.terms.budget_usd);
-        let hours = f64::from(self.terms.hours);
-        let likely = (self.usd_per_hour * hours).min(most);
-        format!(
-            "About ${:.2} an hour, ${likely:.2} in all, and never more than ${most:.2}: then the relay stops by itself. \
-             No free tier is counted on.",
-            self.usd_per_hour
-        )
+        let limits = self.terms.limits();
+        let told = estimate(self.terms.region()?, &self.kinds, limits, self.missing).map_err(words)?;
+        let likely = told.hourly.for_hours(limits.hours).min(limits.budget);
+        Ok(format!(
+            "About {} an hour, {likely} in all, and never more than {}: then the relay stops by itself. Prices of {}, {}; no free \
+             tier is counted on.",
+            told.hourly, limits.budget, told.place, told.prices_of
+        ))
+    }
+}
+
+/// Why there is no price, where there are no command line's words for it.
+fn words(failure: Failure) -> String {
+    match failure.why {
+        Why::Budget => "That is too little for so long: allow more dollars, or fewer hours.".into(),
+        _ => format!("{}.", failure.sentence),
     }
 }
 
@@ -111,17 +138,27 @@ mod tests {
     #[test]
     fn the_cost_never_exceeds_the_budget() {
         let mut request = samples::request();
-        request.terms.provider = Provider::Ec2;
-        request.usd_per_hour = 3.0;
+        request.missing = Bitrate::from_kbps(60_000);
         request.terms.hours = 2.0;
-        request.terms.budget_usd = 1.0;
-        let cost = request.cost();
+        let cost = request.cost().unwrap();
         assert!(
             cost.contains("$1.00 in all") && cost.contains("never more than $1.00"),
             "{cost}"
         );
+    }
+
+    #[test]
+    fn the_cost_is_that_of_the_terms_as_they_are_chosen() {
+        let mut request = samples::request();
         request.terms.provider = Provider::Local;
-        assert!(request.cost().contains("nothing"));
+        assert!(request.cost().unwrap().contains("nothing"));
+        request.terms.provider = Provider::Ec2;
+        let there = request.cost().unwrap();
+        assert!(there.contains("Frankfurt") && !there.contains("$0.00"), "{there}");
+        request.terms.region = "ap-northeast-1".into();
+        assert_ne!(request.cost().unwrap(), there);
+        (request.terms.hours, request.terms.budget_usd) = (8.0, 0.05);
+        assert!(request.cost().unwrap_err().contains("fewer hours"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The channel that is watched.
 
+use super::{Settings, SponsorWish};
 use banyan::player;
 use banyan::snapshot::{Phase, Snapshot};
 use banyan_protocol::event::ViewerStats;
@@ -34,6 +35,15 @@ pub enum Playing {
     Paused,
     /// It is over.
     Ended,
+}
+
+/// Why the picture is not what it could be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What is the matter, in a sentence.
+    pub why: String,
+    /// What would help, in sentences.
+    pub help: String,
 }
 
 impl Watching {
@@ -87,21 +97,42 @@ impl Watching {
     }
 
     /// Why the picture is not what it could be, and what would help; `None` while all is well.
-    pub fn trouble(&self) -> Option<String> {
+    pub fn trouble(&self, settings: &Settings) -> Option<Trouble> {
         let stats = self.stats()?;
         let missing = self.snapshot.stripes.saturating_sub(stats.stripes_receiving);
         match self.playing() {
-            Playing::Stalled if missing > 0 => Some(format!(
-                "{missing} of {} stripes are missing; others who have them are being asked.",
-                self.snapshot.stripes
-            )),
-            Playing::Stalled => Some("The broadcaster's picture is late.".into()),
-            Playing::Live if self.is_degraded() => Some(
-                "The viewers' uplinks together do not carry the full picture for everybody. More uplink, or a relay that \
-                 somebody sponsors, brings it back."
+            Playing::Stalled if missing > 0 => Some(Trouble {
+                why: format!("{missing} of {} stripes are missing.", self.snapshot.stripes),
+                help: "Others who have them are being asked; it goes on by itself. If it happens often, a larger buffer hides it \
+                       (Settings, Picture)."
                     .into(),
-            ),
+            }),
+            Playing::Stalled => Some(Trouble {
+                why: "Every stripe has a sender, and the picture is late all the same: the broadcaster's input stands still, or a \
+                      line on the way is full."
+                    .into(),
+                help: "It goes on by itself. If it happens often, a larger buffer hides it (Settings, Picture).".into(),
+            }),
+            Playing::Live if self.is_degraded() => Some(self.degraded(settings)),
             _ => None,
+        }
+    }
+
+    fn degraded(&self, settings: &Settings) -> Trouble {
+        let usual = "the viewers' uplinks do not suffice for full quality";
+        let reason = self.tier_reason.as_deref().unwrap_or(usual);
+        let mut help = "More uplink, or a relay that somebody sponsors, brings it back by itself.".to_owned();
+        if settings.relay_only {
+            help += " You give nothing while your address is shown to relays only (Settings).";
+        } else if let Some(cap) = settings.uplink() {
+            help += &format!(" You give {cap} at most; more would help you, too (Settings).");
+        }
+        if settings.sponsor == SponsorWish::Never {
+            help += " You are not asked to sponsor one (Settings).";
+        }
+        Trouble {
+            why: format!("You see a lower quality: {reason}."),
+            help,
         }
     }
 }
@@ -132,10 +163,40 @@ mod tests {
 
     #[test]
     fn trouble_is_said_only_while_there_is_some() {
-        assert_eq!(samples::watching().trouble(), None);
+        let settings = Settings::default();
+        assert_eq!(samples::watching().trouble(&settings), None);
         let degraded = samples::degraded();
-        assert!(degraded.is_degraded() && degraded.trouble().unwrap().contains("uplinks"));
+        let trouble = degraded.trouble(&settings).unwrap();
+        assert!(degraded.is_degraded() && trouble.why.contains("uplinks"));
         let stalled = samples::stalled();
-        assert!(stalled.trouble().unwrap().starts_with("2 of 5 stripes"));
+        assert!(
+            stalled
+                .trouble(&settings)
+                .unwrap()
+                .why
+                .starts_with("2 of 5 stripes")
+        );
+    }
+
+    #[test]
+    fn what_would_help_is_what_this_person_can_do() {
+        let mut degraded = samples::degraded();
+        degraded.tier_reason = Some("somebody is being asked to sponsor".into());
+        let settings = Settings {
+            uplink_mbps: "2".into(),
+            sponsor: SponsorWish::Never,
+            ..Settings::default()
+        };
+        let trouble = degraded.trouble(&settings).unwrap();
+        assert!(trouble.why.contains("being asked to sponsor"), "{trouble:?}");
+        assert!(
+            trouble.help.contains("You give 2") && trouble.help.contains("not asked"),
+            "{trouble:?}"
+        );
+        let shy = Settings {
+            relay_only: true,
+            ..settings
+        };
+        assert!(degraded.trouble(&shy).unwrap().help.contains("You give nothing"));
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::look::{FAR, palette};
 use crate::model::{Channel, Command, Model};
-use crate::widgets::{card, field, heading, page, primary, quiet};
+use crate::widgets::{card, field, heading, page, primary, quiet_about};
 use banyan_protocol::wire::link::ChannelLink;
-use eframe::egui::{Align, Key, Layout, RichText, Ui};
+use eframe::egui::{Align, Key, Layout, RichText, Role, Ui, WidgetInfo};
 
 pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     page(ui, "Watch a channel", |ui| {
@@ -54,17 +54,20 @@ fn channels(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
 
 fn one(ui: &mut Ui, channel: &Channel, model: &mut Model, out: &mut Vec<Command>) {
     ui.horizontal(|ui| {
-        if quiet(ui, "Watch").on_hover_text(&channel.title).clicked() {
+        if quiet_about(ui, "Watch", &channel.title).clicked() {
             out.push(Command::Watch(channel.link.clone()));
         }
         ui.label(RichText::new(&channel.title).strong());
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if quiet(ui, "Forget").clicked() {
+            if quiet_about(ui, "Forget", &channel.title).clicked() {
                 model.channels.forget(&channel.link);
                 out.push(Command::KeepChannels);
             }
             let mut kept = channel.kept;
-            if ui.checkbox(&mut kept, "Keep").changed() {
+            let keep = ui.checkbox(&mut kept, "Keep");
+            let name = format!("Keep: {}", channel.title);
+            keep.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, kept, &name));
+            if keep.changed() {
                 model.channels.keep(&channel.link, kept);
                 out.push(Command::KeepChannels);
             }

@@ -3,6 +3,7 @@
 mod account;
 mod ask;
 mod broadcast;
+mod closing;
 mod home;
 mod network;
 mod own;
@@ -44,6 +45,7 @@ pub fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut V
     }
     ask::show(ui, model, out);
     own::ask(ui, model, out);
+    closing::show(ui, model, out);
 }
 
 fn window(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {

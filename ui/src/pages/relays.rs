@@ -3,10 +3,15 @@
 use super::{account, own};
 use crate::look::{FAR, palette};
 use crate::model::{Command, Found, Model, Provider, RelayOrder, Relays};
-use crate::widgets::{card, heading, page, quiet};
-use eframe::egui::{Align, Layout, RichText, Ui};
+use crate::widgets::{card, heading, page, quiet, quiet_about};
+use eframe::egui::{Align, Id, Layout, RichText, Ui};
+use std::time::Duration;
+
+/// How often what runs is looked at anew while the page is open.
+const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
+    look_again(ui, model, out);
     page(ui, "Relays and spending", |ui| {
         own::meters(ui, model, out);
         ui.add_space(FAR / 2.0);
@@ -23,6 +28,26 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
         ui.add_space(FAR / 2.0);
         elsewhere(ui, model, out);
     });
+}
+
+/// Whether what runs changes by itself: then it is looked at every now and then.
+fn look_again(ui: &Ui, model: &Model, out: &mut Vec<Command>) {
+    let id = Id::unique("relays were looked at");
+    let now = ui.input(|input| input.time);
+    let may_change = model.relays.change() || model.own_relays().next().is_some();
+    let looked = ui.data(|data| data.get_temp::<f64>(id)).filter(|_| may_change);
+    let since = Duration::from_secs_f64((now - looked.unwrap_or(now)).max(0.0));
+    let is_due = since >= LOOK_EVERY;
+    if is_due {
+        out.push(Command::Relay(RelayOrder::Look));
+    }
+    if is_due || looked.is_none() {
+        ui.data_mut(|data| data.insert_temp(id, now));
+    }
+    if may_change {
+        ui.ctx()
+            .request_repaint_after(LOOK_EVERY.saturating_sub(since).max(Duration::from_secs(1)));
+    }
 }
 
 /// Relays in the person's own account: the way there.
@@ -101,10 +126,10 @@ fn one(ui: &mut Ui, relay: &Found, is_own: bool, out: &mut Vec<Command>) {
         return;
     }
     ui.horizontal(|ui| {
-        if quiet(ui, "Stop now").on_hover_text(&relay.lease).clicked() {
+        if quiet_about(ui, "Stop now", &relay.lease).clicked() {
             out.push(Command::Relay(RelayOrder::Stop(relay.lease.clone())));
         }
-        if relay.orphaned.is_none() && quiet(ui, "One hour longer").on_hover_text(&relay.lease).clicked() {
+        if relay.orphaned.is_none() && quiet_about(ui, "One hour longer", &relay.lease).clicked() {
             out.push(Command::Relay(RelayOrder::Extend(relay.lease.clone(), 60)));
         }
     });

@@ -2,7 +2,7 @@
 
 use crate::look::palette;
 use crate::model::{Command, Form, Push, Source};
-use crate::widgets::{field, quiet};
+use crate::widgets::{field, quiet_about};
 use eframe::egui::{ComboBox, RichText, Ui};
 
 /// What the chosen source needs.
@@ -61,7 +61,7 @@ fn to_copy(ui: &mut Ui, name: &str, text: &str, out: &mut Vec<Command>) {
     ui.horizontal_wrapped(|ui| {
         ui.label(name);
         ui.label(RichText::new(text).monospace());
-        if quiet(ui, "Copy").on_hover_text(name).clicked() {
+        if quiet_about(ui, "Copy", name).clicked() {
             out.push(Command::Copy(text.to_owned()));
         }
     });

@@ -1,12 +1,12 @@
 //! The channel that is watched: the picture, what can be done with it, and how it is.
 
 use super::{Screen, Shown, own};
-use crate::look::{FAR, NEAR, palette};
-use crate::model::{Command, Leaving, Model, PlayerOrder, Playing, Watching};
-use crate::widgets::{primary, quiet};
+use crate::look::{FAR, palette};
+use crate::model::{Command, Leaving, Model, PlayerOrder, Playing, Settings, Trouble, Watching};
+use crate::widgets::{self, primary, quiet};
 use eframe::egui::{
-    Align, Align2, Color32, Context, CornerRadius, FontId, Frame, Id, Key, Layout, Rect, RichText, Role,
-    ScrollArea, Slider, Ui, UiBuilder, WidgetInfo, vec2,
+    Align, Align2, Color32, Context, FontId, Id, Key, Layout, Rect, RichText, Role, ScrollArea, Slider, Ui,
+    UiBuilder, WidgetInfo, vec2,
 };
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out:
         let height = (ui.available_height() - height_below(ui)).max(least);
         picture(ui, height, &watching, model, screen, out);
         let below = ui.scope(|ui| {
-            trouble(ui, &watching);
+            trouble(ui, &watching, &model.settings);
             controls(ui, &watching, model, out);
             own::lines(ui, model, out);
         });
@@ -195,22 +195,16 @@ fn ended(ui: &mut Ui, rect: Rect, watching: &Watching, out: &mut Vec<Command>) {
         });
 }
 
-fn trouble(ui: &mut Ui, watching: &Watching) {
-    let Some(trouble) = watching.trouble() else {
-        return;
-    };
-    let colour = palette(ui.ctx()).warn;
-    let frame = Frame::new()
-        .fill(colour.gamma_multiply(0.14))
-        .corner_radius(CornerRadius::same(8))
-        .inner_margin(NEAR);
-    frame.show(ui, |ui| ui.label(trouble));
+fn trouble(ui: &mut Ui, watching: &Watching, settings: &Settings) {
+    if let Some(Trouble { why, help }) = watching.trouble(settings) {
+        widgets::trouble(ui, &why, &help);
+    }
 }
 
 fn controls(ui: &mut Ui, watching: &Watching, model: &mut Model, out: &mut Vec<Command>) {
     ui.horizontal_wrapped(|ui| {
-        let is_over = watching.playing() == Playing::Ended;
-        ui.add_enabled_ui(!is_over, |ui| transport(ui, watching, out));
+        let plays = !matches!(watching.playing(), Playing::Joining | Playing::Ended);
+        ui.add_enabled_ui(plays, |ui| transport(ui, watching, out));
         sound(ui, model, out);
         if quiet(ui, "Full screen").on_hover_text("F").clicked() {
             out.push(Command::FullScreen(true));

@@ -1,8 +1,8 @@
 //! Messages at the top, until they are put away.
 
-use crate::look::palette;
+use crate::look::{NEAR, palette};
 use crate::model::{Gravity, Message};
-use eframe::egui::{Button, Color32, CornerRadius, Frame, Margin, RichText, Ui};
+use eframe::egui::{Button, Color32, CornerRadius, Frame, Margin, RichText, Role, Ui, WidgetInfo};
 
 /// Shows all messages; those that are put away go.
 pub fn banners(ui: &mut Ui, messages: &mut Vec<Message>) {
@@ -22,7 +22,10 @@ fn banner(ui: &mut Ui, message: &Message) -> bool {
             ui.horizontal_wrapped(|ui| {
                 ui.label(RichText::new(what).color(colour).strong());
                 ui.label(&message.text);
-                ui.add(Button::new("Dismiss").frame(false)).clicked()
+                let dismiss = ui.add(Button::new("Dismiss").frame(false));
+                let name = format!("Dismiss: {}", message.text);
+                dismiss.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+                dismiss.clicked()
             })
             .inner
         })
@@ -36,4 +39,17 @@ fn face(ui: &Ui, gravity: Gravity) -> (Color32, &'static str) {
         Gravity::Warning => (palette.warn, "Warning"),
         Gravity::Failure => (palette.bad, "Failed"),
     }
+}
+
+/// Why something is not what it could be, and what would help.
+pub fn trouble(ui: &mut Ui, why: &str, help: &str) {
+    let colour = palette(ui.ctx()).warn;
+    let frame = Frame::new()
+        .fill(colour.gamma_multiply(0.14))
+        .corner_radius(CornerRadius::same(8))
+        .inner_margin(NEAR);
+    frame.show(ui, |ui| {
+        ui.label(RichText::new(why).strong());
+        ui.label(help);
+    });
 }

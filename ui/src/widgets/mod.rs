@@ -9,9 +9,9 @@ mod meter;
 mod plots;
 pub mod trees;
 
-pub use banner::banners;
+pub use banner::{banners, trouble};
 pub use card::{card, heading, page};
-pub use key::{primary, quiet};
+pub use key::{primary, quiet, quiet_about};
 pub use link::share;
 pub use meter::meter;
 pub use plots::plots;

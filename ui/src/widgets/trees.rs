@@ -6,12 +6,15 @@ use banyan_protocol::id::PeerId;
 use banyan_protocol::media::StripeId;
 use eframe::egui::epaint::CubicBezierShape;
 use eframe::egui::{
-    Align2, Color32, FontId, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
+    Align2, Color32, FontId, Pos2, Rect, Response, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo,
     ecolor::Hsva, pos2, vec2,
 };
 use place::{Placed, place};
 
+mod legend;
 mod place;
+
+pub use legend::legend;
 
 /// A node's size in points.
 const NODE: [f32; 2] = [74.0, 34.0];
@@ -21,6 +24,9 @@ const LAYER: f32 = 92.0;
 
 /// How far the lines of neighbouring stripes are apart.
 const SPREAD: f32 = 5.0;
+
+/// Of the line of a stripe that does not come.
+const DASH: f32 = 4.0;
 
 /// Draws `trees`; of `only`, if that is given.
 pub fn draw(ui: &mut Ui, trees: &Trees, only: Option<StripeId>) -> Response {
@@ -44,24 +50,33 @@ pub fn draw(ui: &mut Ui, trees: &Trees, only: Option<StripeId>) -> Response {
     let small = rect.width() < NARROW;
     for (node, (_, spot)) in placed.iter().zip(&spots) {
         let known = trees.nodes.iter().find(|known| known.peer == node.peer);
-        node_box(ui, known.expect("what is placed is a node"), *spot, small);
+        let known = known.expect("what is placed is a node");
+        let pays = sponsors(trees).any(|sponsor| sponsor == known.peer);
+        node_box(ui, known, *spot, small, pays);
     }
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, words(trees)));
     response
 }
 
-/// All stripes that are carried, in order.
+/// All stripes that are carried or should be, in order.
 pub fn stripes(trees: &Trees) -> Vec<StripeId> {
-    let mut stripes: Vec<StripeId> = trees.edges.iter().map(|edge| edge.stripe).collect();
+    let carried = trees.edges.iter().map(|edge| edge.stripe);
+    let mut stripes: Vec<StripeId> = carried.chain(trees.missing.iter().copied()).collect();
     stripes.sort_unstable();
     stripes.dedup();
     stripes
 }
 
-/// The colour of the `n`th stripe: as far from its neighbours as may be.
+/// The colour of the `n`th stripe: as far from its neighbours as may be, and readable on a card.
 pub fn colour(n: usize, dark: bool) -> Color32 {
     let hue = (n as f32 * 0.618_034) % 1.0;
-    Hsva::new(hue, 0.62, if dark { 0.92 } else { 0.66 }, 1.0).into()
+    let (saturation, value) = if dark { (0.62, 0.92) } else { (0.9, 0.18) };
+    Hsva::new(hue, saturation, value, 1.0).into()
+}
+
+/// Those who pay for a relay in `trees`.
+fn sponsors(trees: &Trees) -> impl Iterator<Item = PeerId> + '_ {
+    trees.nodes.iter().filter_map(|node| node.sponsor)
 }
 
 fn spot(node: &Placed, rect: Rect) -> Pos2 {
@@ -94,15 +109,16 @@ fn line(ui: &Ui, edge: &Edge, spots: &[(PeerId, Pos2)], stripes: &[StripeId]) {
     let bend = vec2(0.0, (end.y - start.y).abs().max(LAYER) * 0.45);
     let stroke = Stroke::new(1.6, colour(n, ui.visuals().dark_mode));
     let points = [start, start + bend, end - bend, end];
-    ui.painter().add(CubicBezierShape::from_points_stroke(
-        points,
-        false,
-        Color32::TRANSPARENT,
-        stroke,
-    ));
+    let curve = CubicBezierShape::from_points_stroke(points, false, Color32::TRANSPARENT, stroke);
+    if edge.failing {
+        let dashes = Shape::dashed_line(&curve.flatten(None), stroke, DASH, DASH);
+        ui.painter().extend(dashes);
+    } else {
+        ui.painter().add(curve);
+    }
 }
 
-fn node_box(ui: &Ui, node: &Node, at: Pos2, small: bool) {
+fn node_box(ui: &Ui, node: &Node, at: Pos2, small: bool, pays: bool) {
     let palette = palette(ui.ctx());
     let size = if small {
         vec2(NODE[0] * 0.7, NODE[1])
@@ -115,6 +131,10 @@ fn node_box(ui: &Ui, node: &Node, at: Pos2, small: bool) {
     painter.rect_filled(rect, 8.0, palette.card);
     let width = if node.is_me { 3.0 } else { 1.5 };
     painter.rect_stroke(rect, 8.0, Stroke::new(width, colour), StrokeKind::Inside);
+    if pays {
+        let around = Stroke::new(2.0, palette.relay);
+        painter.rect_stroke(rect.expand(2.0), 10.0, around, StrokeKind::Outside);
+    }
     let name = if node.is_me {
         "you".into()
     } else {
@@ -181,7 +201,8 @@ fn words(trees: &Trees) -> String {
         mine.map_or(0, Iterator::count)
     };
     format!(
-        "{viewers} viewers and {relays} relays in {} trees; you receive {} stripes and pass on {}",
+        "{viewers} viewers, {} of them sponsors, and {relays} relays in {} trees; you receive {} stripes and pass on {}",
+        sponsors(trees).count(),
         stripes(trees).len(),
         fed(|edge| edge.child),
         fed(|edge| edge.parent)

@@ -1,6 +1,6 @@
 //! One's own channel: the form, the preview, and the air.
 
-use crate::{click, click_first, on, show};
+use crate::{click, on, show};
 use banyan_tv::model::{Command, Page, Source, samples};
 use eframe::egui::{DroppedFile, Role};
 use egui_kittest::kittest::Queryable;
@@ -54,7 +54,7 @@ fn a_dropped_file_is_the_input() {
 #[test]
 fn obs_is_told_where_to_send_to() {
     let mut harness = show(on(Page::Broadcast, samples::empty()));
-    click_first(&mut harness, "Copy");
+    click(&mut harness, "Copy: Server");
     assert_eq!(
         harness.state().commands,
         [Command::Copy("rtmp://127.0.0.1:1935/live".into())]
@@ -64,12 +64,12 @@ fn obs_is_told_where_to_send_to() {
 #[test]
 fn obs_may_send_by_srt_from_elsewhere() {
     let mut harness = show(samples::form_of(Source::Obs));
-    click_first(&mut harness, "Copy");
+    click(&mut harness, "Copy: Server");
     let server = "srt://192.0.2.7:9000?passphrase=6b1f0c9a2e7d54830a1b";
     assert_eq!(harness.state().commands, [Command::Copy(server.into())]);
     assert!(harness.query_by_label_contains("stream key empty").is_some());
     click(&mut harness, "RTMP");
-    click_first(&mut harness, "Copy");
+    click(&mut harness, "Copy: Server");
     let server = "rtmp://192.0.2.7:1935/live";
     assert_eq!(harness.state().commands[1], Command::Copy(server.into()));
 }
@@ -126,4 +126,17 @@ fn the_link_of_a_live_channel_is_copied_with_one_click() {
     );
     click(&mut harness, "Stop");
     assert_eq!(harness.state().commands[1], Command::EndBroadcast);
+}
+
+#[test]
+fn where_there_is_no_camera_it_says_so_and_the_rest_goes_on() {
+    let mut harness = show(samples::form_of(Source::Camera));
+    assert!(
+        harness
+            .query_by_label_contains("No camera or capture card was found")
+            .is_some()
+    );
+    click(&mut harness, "Test pattern");
+    click(&mut harness, "Go live");
+    assert!(matches!(&harness.state().commands[..], [Command::GoLive(form)] if form.source == Source::Test));
 }

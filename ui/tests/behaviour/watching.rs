@@ -1,7 +1,7 @@
 //! A channel that is watched, and the way to it.
 
-use crate::{click, show};
-use banyan_tv::model::{Command, PlayerOrder, samples};
+use crate::{click, on, show};
+use banyan_tv::model::{Command, Page, PlayerOrder, samples};
 use eframe::egui::{Key, Role};
 use egui_kittest::kittest::{NodeT, Queryable};
 
@@ -30,12 +30,7 @@ fn a_link_that_is_none_cannot_be_watched_and_says_why() {
 #[test]
 fn a_kept_channel_is_left_and_forgotten() {
     let mut harness = show(samples::known());
-    harness
-        .get_all_by_role_and_label(Role::Button, "Forget")
-        .next()
-        .unwrap()
-        .click();
-    harness.run_steps(3);
+    click(&mut harness, "Forget: Village council");
     assert_eq!(harness.state().commands, [Command::KeepChannels]);
     assert_eq!(harness.state().model.channels.in_order().count(), 2);
 }
@@ -72,6 +67,18 @@ fn keys_do_what_buttons_do() {
             Command::FullScreen(true)
         ]
     );
+    harness.key_press(Key::M);
+    harness.run_steps(2);
+    assert!(
+        harness
+            .state()
+            .commands
+            .contains(&Command::Player(PlayerOrder::Mute(true)))
+    );
+    harness.state_mut().model.full_screen = true;
+    harness.key_press(Key::Escape);
+    harness.run_steps(2);
+    assert_eq!(harness.state().commands.last(), Some(&Command::FullScreen(false)));
 }
 
 #[test]
@@ -97,4 +104,59 @@ fn a_channel_that_ended_can_be_tried_again() {
     click(&mut harness, "Try again");
     let link = samples::failed().watching.unwrap().link;
     assert_eq!(harness.state().commands, [Command::Watch(link)]);
+}
+
+#[test]
+fn why_the_picture_got_worse_and_what_would_help_is_said_beside_it_and_in_the_network() {
+    for page in [Page::Watch, Page::Network] {
+        let mut model = on(page, samples::degraded_model());
+        model.settings.uplink_mbps = "2".into();
+        let harness = show(model);
+        assert!(
+            harness
+                .query_by_label_contains("You see a lower quality")
+                .is_some()
+        );
+        assert!(
+            harness
+                .query_by_label_contains("or a relay that somebody sponsors")
+                .is_some()
+        );
+        assert!(harness.query_by_label_contains("You give 2").is_some());
+    }
+}
+
+#[test]
+fn stripes_that_do_not_come_are_named_in_the_network() {
+    let harness = show(on(Page::Network, samples::stalled_model()));
+    assert!(
+        harness
+            .query_by_label_contains("Stripes 1.3, 1.4 do not come just now")
+            .is_some()
+    );
+    assert!(
+        harness
+            .query_by_label_contains("2 of 5 stripes are missing")
+            .is_some()
+    );
+}
+
+#[test]
+fn relays_sponsors_and_one_s_own_place_are_marked() {
+    let harness = show(on(Page::Network, samples::watch()));
+    for kind in ["broadcaster", "relay", "sponsor", "you", "viewer"] {
+        assert!(harness.query_by_label(kind).is_some(), "{kind}");
+    }
+    let spoken = "1 of them sponsors, and 1 relays in 5 trees; you receive 5 stripes and pass on 3";
+    assert!(harness.query_by_label_contains(spoken).is_some());
+}
+
+#[test]
+fn who_watches_and_broadcasts_chooses_which_network_to_see() {
+    let mut model = on(Page::Network, samples::on_air());
+    (model.watching, model.network) = (Some(samples::watching()), samples::watch().network);
+    let mut harness = show(model);
+    assert!(harness.query_by_label_contains("your own neighbours").is_some());
+    click(&mut harness, "Your own channel");
+    assert!(harness.query_by_label_contains("your own neighbours").is_none());
 }

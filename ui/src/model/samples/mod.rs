@@ -2,6 +2,7 @@
 
 mod network;
 mod sponsoring;
+mod states;
 
 use super::*;
 use banyan::player;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub use network::*;
 pub use sponsoring::*;
+pub use states::states;
 
 /// The link of a channel of this title.
 pub fn link(n: u8, title: &str) -> String {
@@ -117,8 +119,10 @@ pub fn stalled() -> Watching {
 pub fn watch() -> Model {
     Model {
         watching: Some(watching()),
-        trees: Some(trees()),
-        history: history(),
+        network: Network {
+            trees: Some(neighbours()),
+            history: history(),
+        },
         ..known()
     }
 }
@@ -157,8 +161,10 @@ pub fn on_air() -> Model {
             },
             ..Broadcasting::default()
         }),
-        trees: Some(trees()),
-        history: history(),
+        own_network: Network {
+            trees: Some(trees()),
+            history: history(),
+        },
         ..known()
     }
 }
@@ -204,10 +210,10 @@ pub fn degraded_model() -> Model {
 
 /// Two stripes are missing.
 pub fn stalled_model() -> Model {
-    Model {
-        watching: Some(stalled()),
-        ..watch()
-    }
+    let mut model = watch();
+    model.watching = Some(stalled());
+    model.network.trees = Some(troubled_neighbours());
+    model
 }
 
 /// Messages of each gravity.

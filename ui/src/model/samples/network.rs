@@ -28,51 +28,92 @@ pub fn history() -> History {
     history
 }
 
-/// A source, a relay with its sponsor, and seven viewers in five trees.
-pub fn trees() -> Trees {
-    let id = |n: u8| PeerId([n.wrapping_mul(37); 32]);
-    let node = |n: u8, kind, up: u64, used: u64| Node {
+fn id(n: u8) -> PeerId {
+    PeerId([n.wrapping_mul(37); 32])
+}
+
+fn node(n: u8, kind: NodeKind, up_kbps: u64, used_kbps: u64) -> Node {
+    Node {
         peer: id(n),
         kind,
-        is_me: n == 3,
-        sponsor: (n == 1).then(|| id(3)),
-        uplink: Bitrate::from_kbps(up),
-        used: Bitrate::from_kbps(used),
-    };
+        is_me: false,
+        sponsor: (kind == NodeKind::Relay).then(|| id(3)),
+        uplink: Bitrate::from_kbps(up_kbps),
+        used: Bitrate::from_kbps(used_kbps),
+    }
+}
+
+fn edge(stripe: u8, parent: u8, child: u8) -> Edge {
+    Edge {
+        stripe: stripe_of(stripe),
+        parent: id(parent),
+        child: id(child),
+        failing: false,
+    }
+}
+
+fn stripe_of(index: u8) -> StripeId {
+    StripeId {
+        tier: TierId(1),
+        index,
+    }
+}
+
+/// What a broadcaster sees: itself, a relay with its sponsor, and seven viewers in five trees.
+pub fn trees() -> Trees {
     let mut nodes = vec![
         node(0, NodeKind::Source, 10_000, 9_600),
         node(1, NodeKind::Relay, 40_000, 16_000),
     ];
-    nodes.extend((2..10).map(|n| {
-        node(
-            n,
-            NodeKind::Viewer,
-            640 * u64::from(10 - n),
-            640 * u64::from((10 - n) / 2),
-        )
-    }));
+    nodes[0].is_me = true;
+    let viewer = |n: u8| {
+        let up = 640 * u64::from(10 - n);
+        node(n, NodeKind::Viewer, up, up / 2)
+    };
+    nodes.extend((2..10).map(viewer));
     let mut edges = Vec::new();
     for stripe in 0..5_u8 {
-        let mut edge = |parent: u8, child: u8| {
-            edges.push(Edge {
-                stripe: StripeId {
-                    tier: TierId(1),
-                    index: stripe,
-                },
-                parent: id(parent),
-                child: id(child),
-            });
-        };
-        edge(0, 1);
-        edge(0, 2 + stripe % 2);
-        edge(1, 3 - stripe % 2);
-        (4..8).for_each(|child| edge(if child % 2 == 0 { 1 } else { 2 }, child));
-        edge(4 + stripe % 3, 8);
-        edge(5 + stripe % 2, 9);
+        let mut add = |parent: u8, child: u8| edges.push(edge(stripe, parent, child));
+        add(0, 1);
+        add(0, 2 + stripe % 2);
+        add(1, 3 - stripe % 2);
+        (4..8).for_each(|child| add(if child % 2 == 0 { 1 } else { 2 }, child));
+        add(4 + stripe % 3, 8);
+        add(5 + stripe % 2, 9);
     }
     Trees {
         nodes,
         edges,
+        missing: Vec::new(),
         whole: true,
     }
+}
+
+/// What a viewer of that network sees: who sends to it, one of them its own relay, and to whom it passes on.
+pub fn neighbours() -> Trees {
+    let mut me = node(3, NodeKind::Viewer, 4_480, 1_920);
+    me.is_me = true;
+    let others = [
+        node(0, NodeKind::Source, 0, 0),
+        node(1, NodeKind::Relay, 0, 0),
+        node(2, NodeKind::Viewer, 0, 0),
+        node(4, NodeKind::Viewer, 0, 0),
+        node(5, NodeKind::Viewer, 0, 0),
+    ];
+    let sent = [(0, 1), (1, 1), (2, 1), (3, 2), (4, 2)].map(|(stripe, parent)| edge(stripe, parent, 3));
+    let passed_on = [(0, 4), (1, 4), (2, 5)].map(|(stripe, child)| edge(stripe, 3, child));
+    Trees {
+        nodes: others.into_iter().chain([me]).collect(),
+        edges: sent.into_iter().chain(passed_on).collect(),
+        missing: Vec::new(),
+        whole: false,
+    }
+}
+
+/// The same when who sends one stripe has fallen silent, and nobody sends another.
+pub fn troubled_neighbours() -> Trees {
+    let mut trees = neighbours();
+    trees.edges[3].failing = true;
+    trees.missing = vec![trees.edges.remove(4).stripe];
+    trees
 }

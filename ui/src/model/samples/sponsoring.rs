@@ -6,6 +6,7 @@ use banyan::notice::Sponsored;
 use banyan_cloud::ec2::Finding;
 use banyan_cloud::failure::Why;
 use banyan_protocol::io::RelayState;
+use banyan_protocol::units::Bitrate;
 
 /// A question whether to sponsor.
 pub fn request() -> Request {
@@ -14,7 +15,8 @@ pub fn request() -> Request {
         reason: "6 viewers have no room at full quality".into(),
         helps: 6,
         seconds_left: 18,
-        usd_per_hour: 0.62,
+        missing: Bitrate::from_kbps(14_000),
+        kinds: Vec::new(),
         terms: Terms::of(&Settings {
             provider: Provider::Ec2,
             region: "eu-central-1".into(),

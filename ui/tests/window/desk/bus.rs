@@ -50,7 +50,7 @@ impl ScreenSaver {
 pub(crate) struct Bus {
     address: String,
     heard: mpsc::Receiver<Asked>,
-    _saver: Connection,
+    saver: Connection,
     _daemon: Program,
 }
 
@@ -74,7 +74,7 @@ impl Bus {
         Self {
             address,
             heard,
-            _saver: saver.expect("the bus takes it"),
+            saver: saver.expect("the bus takes it"),
             _daemon: Program(daemon),
         }
     }
@@ -82,6 +82,11 @@ impl Bus {
     /// Where programs find it.
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The screen saver leaves the bus.
+    pub(crate) fn saver_goes(&self) {
+        self.saver.clone().close().expect("it is there");
     }
 
     /// What the screen saver is asked next.

@@ -66,6 +66,21 @@ impl Desk {
         );
     }
 
+    /// The same by somebody who gives nothing, at full quality.
+    pub(crate) fn watches_fully(&self, link: &str, within: Duration) {
+        let log = format!("viewer-{}.json", self.viewers.get());
+        let _viewer = self.viewer(link, &["--uplink", "0"]);
+        wait("full quality", within, || {
+            let told = fs::read_to_string(self.home.join(&log)).unwrap_or_default();
+            let events = told
+                .lines()
+                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let last = events.rev().find(|told| told["event"] == "stats")?;
+            let all = last["stripes_receiving"].as_u64()? >= 2 && last["tier"] == 1;
+            all.then_some(())
+        });
+    }
+
     /// What `banyan relays list` tells, relay by relay.
     pub(crate) fn relays(&self) -> Vec<Value> {
         let told = self.banyan(&["relays", "list", "--provider", "local", "--json"]);

@@ -97,6 +97,39 @@ impl Desk {
         command
     }
 
+    /// The desktop's screen saver ends.
+    pub(crate) fn screen_saver_goes(&self) {
+        self.bus.saver_goes();
+    }
+
+    /// What the app has said on standard error.
+    pub(crate) fn app_said(&self) -> String {
+        fs::read_to_string(self.home.join("app.err")).expect("it was opened")
+    }
+
+    /// What the app's process is called.
+    pub(crate) fn app_process(&self) -> u32 {
+        let running = self.running.borrow();
+        running.last().expect("it was opened last").0.id()
+    }
+
+    /// Takes the window away, as minimising does.
+    pub(crate) fn hide(&self) {
+        self.xdotool(&[
+            "search",
+            "--onlyvisible",
+            "--name",
+            "Banyan",
+            "windowunmap",
+            "--sync",
+        ]);
+    }
+
+    /// Shows it again.
+    pub(crate) fn unhide(&self) {
+        self.xdotool(&["search", "--name", "Banyan", "windowmap", "--sync"]);
+    }
+
     /// What the desktop's screen saver is asked next.
     pub(crate) fn asked(&self, within: Duration) -> Asked {
         self.bus.asked(within)
@@ -113,6 +146,11 @@ impl Desk {
         fs::write(folder.join(name), text).expect("a file can be made in a temporary folder");
     }
 
+    /// What is kept there.
+    pub(crate) fn configured(&self, name: &str) -> String {
+        fs::read_to_string(self.home.join(".config/banyan").join(name)).expect("it is kept")
+    }
+
     /// Opens the window, and waits until it is there.
     pub(crate) fn app(&self, args: &[&str]) {
         self.app_with(args, &[]);
@@ -120,6 +158,16 @@ impl Desk {
 
     /// The same with these variables in its environment.
     pub(crate) fn app_with(&self, args: &[&str], environment: &[(&str, &str)]) {
+        self.start(args, environment);
+        self.see("the window", Duration::from_secs(20), |picture| {
+            !picture.is_black()
+        });
+        // There is no window manager that gives it the keyboard.
+        self.xdotool(&["search", "--onlyvisible", "--name", "Banyan", "windowfocus"]);
+    }
+
+    /// Starts the app, and waits for nothing.
+    pub(crate) fn start(&self, args: &[&str], environment: &[(&str, &str)]) {
         let mut command = self.command("banyan-tv");
         command
             .args(args)
@@ -128,18 +176,13 @@ impl Desk {
             .stderr(self.log("app.err"));
         let program = Program(command.spawn().expect("the app is built"));
         self.running.borrow_mut().push(program);
-        self.see("the window", Duration::from_secs(20), |picture| {
-            !picture.is_black()
-        });
-        // There is no window manager that gives it the keyboard.
-        self.xdotool(&["search", "--onlyvisible", "--name", "Banyan", "windowfocus"]);
     }
 
     /// Puts away what is said where there is no sound device: then a page is as it is elsewhere.
     pub(crate) fn dismiss_no_sound(&self) {
         let mut model = samples::watch();
         model.say(Gravity::Warning, NO_SOUND);
-        self.click(Spot::of(&mut model, "Dismiss"));
+        self.click(Spot::of(&mut model, &format!("Dismiss: {NO_SOUND}")));
     }
 
     /// Waits until the app has ended by itself.

@@ -1,132 +1,17 @@
-//! The real window, on a screen of its own (Xvfb), used as a person does: looked at, clicked, typed into.
-#![allow(clippy::unwrap_used)]
+//! A relay that is sponsored by a click, commanded and left, on this computer and at EC2.
 
-mod desk;
-
+use crate::desk::{Desk, Program, Spot, wait};
+use crate::{BARS, SOON, WARN};
 use banyan_cloud::provider::Kind;
-use banyan_tv::model::{Account, Command, Model, Page, Source, samples};
-use banyan_tv::widgets::trees;
+use banyan_tv::model::{Account, Model, Page, samples};
 use cloud_rig::Fault;
 use cloud_rig::channel::{Channel, PATIENCE, Watch, in_own_network};
 use cloud_rig::machine::Body;
 use cloud_rig::rig::{KEY_ID, SECRET_KEY};
-use desk::{Asked, Desk, Program, Spot, wait};
 use std::time::{Duration, Instant};
 
-/// The test pattern's bars, left to right.
-const BARS: [[u8; 3]; 6] = [
-    [255, 0, 0],
-    [0, 255, 0],
-    [255, 255, 0],
-    [0, 0, 255],
-    [255, 0, 255],
-    [0, 255, 255],
-];
-
-/// What is not as it should be, in the dark theme.
-const WARN: [u8; 3] = [0xf2, 0xb8, 0x4b];
-
-/// How long a window may take to show what is looked for: joining takes two seconds, and CI does other things, too.
-const SOON: Duration = Duration::from_secs(20);
-
-#[test]
-fn it_plays_a_broadcast() {
-    let desk = Desk::new("plays");
-    let link = desk.broadcast(&["test:", "--uplink", "20M", "--title", "Garden concert"]);
-    desk.app(&[&link]);
-    desk.see("the test pattern", SOON, |picture| picture.has_bars(&BARS));
-    desk.dismiss_no_sound();
-    let first = desk.look();
-    // The frame counter stands in the picture's upper left corner; the bars beside it stay.
-    desk.see("another frame", SOON, |picture| {
-        picture.has_bars(&BARS) && picture.differs_from(&first)
-    });
-    desk.keep("watch");
-}
-
-#[test]
-fn the_screen_stays_awake_while_the_picture_moves() {
-    let desk = Desk::new("awake");
-    let link = desk.broadcast(&["test:", "--uplink", "20M"]);
-    desk.app(&[&link]);
-    assert_eq!(desk.asked(SOON), Asked::Inhibit(1));
-    desk.see("the test pattern", SOON, |picture| picture.has_bars(&BARS));
-    for wish in [1, 2] {
-        desk.press("space");
-        assert_eq!(desk.asked(SOON), Asked::UnInhibit(wish), "it is paused");
-        desk.press("space");
-        assert_eq!(desk.asked(SOON), Asked::Inhibit(wish + 1), "it plays");
-    }
-    desk.press("ctrl+q");
-    assert_eq!(desk.asked(SOON), Asked::UnInhibit(3), "it is left");
-}
-
-/// Opens the window, and there the form for a broadcast of `source`; gives what it shows.
-fn form(desk: &Desk, source: Source) -> Model {
-    desk.app(&[]);
-    let mut model = Model::default();
-    desk.click(Spot::of(&mut model, "Broadcast"));
-    model.page = Page::Broadcast;
-    desk.click(Spot::of(&mut model, source.title()));
-    model.form.source = source;
-    model
-}
-
-#[test]
-fn it_broadcasts_a_file_that_others_watch() {
-    let desk = Desk::new("broadcasts");
-    let film = desk.film();
-    let mut model = form(&desk, Source::File);
-    desk.click(Spot::of(
-        &mut model,
-        "Path of the file, or drop it on this window",
-    ));
-    desk.type_text(&film);
-    desk.click_primary("Go live");
-    desk.click_primary("Copy link");
-    let link = desk.clipboard(SOON, |text| text.starts_with("banyan://"));
-    desk.watches(&link, SOON);
-}
-
-#[test]
-fn a_broadcaster_sees_its_picture_before_and_on_the_air() {
-    let desk = Desk::new("previews");
-    let mut model = form(&desk, Source::Test);
-    desk.click(Spot::of(&mut model, "Preview"));
-    desk.see("the input", SOON, |picture| picture.has_small_bars(&BARS));
-    desk.keep("form");
-    desk.click(Spot::of(&mut model, "Settings"));
-    desk.see("the settings", SOON, |picture| !picture.has_small_bars(&BARS));
-    model.page = Page::Settings;
-    desk.click(Spot::of(&mut model, "Broadcast"));
-    desk.click_primary("Go live");
-    desk.see("what is on the air", SOON, |picture| {
-        picture.has_small_bars(&BARS)
-    });
-}
-
-#[test]
-fn a_broadcaster_sees_who_feeds_whom() {
-    let desk = Desk::new("trees");
-    let mut model = form(&desk, Source::Test);
-    desk.click_primary("Go live");
-    desk.click_primary("Copy link");
-    let link = desk.clipboard(SOON, |text| text.starts_with("banyan://"));
-    let _viewers = [(); 5].map(|()| desk.viewer(&link, &["--uplink", "6M"]));
-    desk.click(Spot::of(&mut model, "Network"));
-    let [red, green, blue, _] = trees::colour(0, true).to_array();
-    desk.see("the trees", SOON, |picture| {
-        picture.has_colour([red, green, blue], 200)
-    });
-    desk.keep("network");
-}
-
-#[test]
-fn what_a_screen_shows_is_broadcast() {
-    let desk = Desk::new("screen");
-    let link = desk.broadcast(&[&format!("screen:{}?rate=10", desk.display())]);
-    desk.watches(&link, SOON);
-}
+/// More than anybody tries to end a relay within a test.
+const REFUSALS: usize = 100;
 
 /// Somebody who watches a channel that has no room, and a viewer who gives nothing; the question is there.
 fn asked(name: &str) -> (Desk, Program) {
@@ -262,6 +147,33 @@ fn a_relay_at_ec2_is_commanded_by_clicks() -> anyhow::Result<()> {
     })
 }
 
+/// The window stays until the person has read what may still cost money.
+#[test]
+fn a_relay_that_cannot_be_ended_is_told_of_before_the_window_closes() -> anyhow::Result<()> {
+    let desk = Desk::new("not-ended");
+    in_own_network(async {
+        let mut channel = Channel::open("not-ended", Body::process()?).await?;
+        at_ec2(&desk, &channel)?;
+        desk.see("the test pattern", SOON, |picture| picture.has_bars(&BARS));
+        let _rider = Watch::start(&channel, "rider").await?;
+        desk.click_primary("Sponsor");
+        channel
+            .broadcast
+            .wait("relay-joined", PATIENCE, |_| true)
+            .await
+            .unwrap();
+        let refused = std::iter::repeat_n(Fault::Error("UnauthorizedOperation"), REFUSALS);
+        channel.rig.proxy.script("TerminateInstances", refused);
+        desk.press("ctrl+q");
+        desk.click_primary("Stop it now");
+        desk.click_primary("Close");
+        desk.app_ends(SOON);
+        let asked = channel.rig.proxy.seen_of("TerminateInstances");
+        assert!(!asked.is_empty(), "it was tried");
+        Ok(())
+    })
+}
+
 /// Opens the window for somebody whose relays run in the channel's account.
 fn at_ec2(desk: &Desk, channel: &Channel) -> anyhow::Result<()> {
     desk.configure("tv.json", r#"{"provider":"ec2","region":"eu-central-1"}"#);
@@ -276,39 +188,4 @@ fn at_ec2(desk: &Desk, channel: &Channel) -> anyhow::Result<()> {
     ];
     desk.app_with(&[&channel.link], &environment);
     Ok(())
-}
-
-#[test]
-fn where_no_window_can_be_opened_it_says_why_and_what_to_do() {
-    let desk = Desk::new("refused");
-    let said = desk.refused(|app| {
-        app.env_remove("DISPLAY");
-    });
-    assert!(
-        said.contains("there is no display") && said.contains("DISPLAY"),
-        "{said}"
-    );
-    let said = desk.refused(|app| {
-        app.env("DISPLAY", ":4999");
-    });
-    assert!(said.contains("there is no display"), "{said}");
-    // Drivers that are not there.
-    let said = desk.refused(|app| {
-        app.env("VK_DRIVER_FILES", "/none")
-            .env("__EGL_VENDOR_LIBRARY_FILENAMES", "/none");
-    });
-    assert!(
-        said.contains("no graphics driver") && said.contains("install"),
-        "{said}"
-    );
-    assert!(!said.contains("backtrace"), "{said}");
-}
-
-/// What the tests click on is what the pages draw: a command comes of it there, too.
-#[test]
-fn spots_are_where_the_pages_draw() {
-    let mut model = Model::default();
-    let spot = Spot::of(&mut model, "Network");
-    assert_eq!(spot.clicked(&mut model), Vec::<Command>::new());
-    assert_eq!(model.page, Page::Network);
 }
