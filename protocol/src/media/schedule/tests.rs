@@ -380,3 +380,33 @@ fn what_those_hold_back_who_have_only_begun_says_nothing_of_our_uplink() {
     let first = (15..100).find(|block| step(&mut rig, *block, block % 2));
     assert_eq!(first, Some(65), "nothing takes so long to begin");
 }
+
+#[test]
+fn a_dead_child_beside_a_slow_one_is_not_our_uplink() {
+    let mut rig = Rig::new(0);
+    rig.schedule = Schedule::new(None);
+    let bytes = chunk(0, 0).frame().len() as u64;
+    for line in 0..3 {
+        rig.open(line, Class::Leaf, 1);
+    }
+    // From the fifth block on the first is dead; of the others' chunks the transports take so many more than come.
+    let mut step = |block: u64, second: u64, third: u64| {
+        let now = ms(block * 100);
+        rig.live(now, 0, block, &[0, 1, 2]);
+        rig.schedule.poll(now, &rig.store, &mut |_, _, _| {});
+        for (line, taken) in [(0, u64::from(block < 5)), (1, second), (2, third)] {
+            if taken > 0 {
+                rig.schedule.drained(now, line, taken * bytes);
+            }
+        }
+        rig.schedule.is_strained(now)
+    };
+    assert!((0..9).all(|block| !step(block, 1, 1)), "one alone");
+    assert!(
+        !step(9, 0, 1) && !step(10, 0, 1) && !step(11, 0, 1),
+        "one of two that live"
+    );
+    assert!(!step(12, 3, 1) && !step(13, 1, 1));
+    let slowly = (14..30).find(|block| step(*block, block % 2, block % 2));
+    assert!(slowly.is_some(), "all that live");
+}

@@ -35,10 +35,11 @@ impl Schedule {
     }
 
     /// Whether most of what children are owed goes to children whose transports hold it back: then it is our uplink that is too small.
-    /// Children that have only begun say nothing of it.
+    /// Children that have only begun say nothing of it, nor do dead ones.
     pub fn is_strained(&self, now: Instant) -> bool {
+        let says = |line: &&Line| line.has_begun(now) && !line.stands_still(now);
         let (mut all, mut strained, mut several) = (0, 0, 0);
-        for line in self.lines.iter().flatten().filter(|line| line.has_begun(now)) {
+        for line in self.lines.iter().flatten().filter(says) {
             all += line.share();
             if line.is_strained(now) {
                 strained += line.share();
