@@ -59,7 +59,10 @@ impl Forwarder {
             if let Some(sealed) = attach.ticket {
                 this.show(now, at, index, sealed, out)?;
             }
-            for (stripe, from) in attach.stripes {
+            // Free uplink is for seats that nobody sits on: who is to be replaced for another keeps nothing by it, and may lose what waits.
+            let mut stripes = attach.stripes;
+            stripes.sort_by_key(|(stripe, _)| this.takes_over(index, *stripe));
+            for (stripe, from) in stripes {
                 let slot = stripe_slot(stripe).ok_or(CloseCode::Malformed)?;
                 this.ask_seat(now, at, (index, slot, from), out);
             }
@@ -255,6 +258,13 @@ impl Forwarder {
             Some(_) if grant.rank <= own => Verdict::Refused(DetachReason::Rank),
             Some(cost) => Verdict::Granted(grant.clone(), cost, own),
         }
+    }
+
+    /// Whether a child is to have somebody's seat on a stripe, where there is no room for both.
+    fn takes_over(&self, index: u32, stripe: StripeId) -> bool {
+        let shown = self.children.get(index).ticket.as_ref();
+        let grant = shown.and_then(|shown| shown.ticket.grant(stripe));
+        grant.is_some_and(|grant| grant.replaces.is_some())
     }
 
     /// What a child's ticket grants on a stripe, by whatever parent, if it is good now.

@@ -166,6 +166,22 @@ fn a_grant_takes_the_seat_of_the_one_it_replaces_only_if_there_is_no_room() {
 }
 
 #[test]
+fn a_child_on_several_stripes_takes_the_room_there_is_before_the_seats_of_others() {
+    let mut rig = Rig::new(Some(slot() * 2));
+    rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
+    let mut newcomer = ticket(2, &[0, 1]);
+    newcomer.class = Class::Interior;
+    newcomer.grants[0].replaces = Some((stripe(0), child_id(1).tag()));
+    rig.attach(&newcomer, &[(0, 0), (1, 0)]).unwrap();
+    assert_eq!(
+        rig.said(1),
+        [attached(0), detached(0, DetachReason::Replaced)],
+        "not shed, though it is of a worse class"
+    );
+    assert_eq!(rig.said(2), [attached(1), attached(0)]);
+}
+
+#[test]
 fn what_waits_for_who_is_replaced_still_comes_and_nothing_comes_twice() {
     let mut rig = Rig::new(Some(slot()));
     rig.attach(&ticket(1, &[0]), &[(0, 0)]).unwrap();
