@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 
 /// A relay gives so many times as much as a network with many members gets of it: so that is less than a tenth, also with what the first of them got,
 /// and while others come and go.
-const CROWD_SHARE: u64 = 20;
+const CROWD_SHARE: u64 = 30;
 
 impl Overlay {
     /// The relays that are here.
