@@ -38,7 +38,8 @@ pub async fn run(args: Args) -> Result<(), Error> {
                 style(config.json, io::stdout().is_terminal()),
                 Box::new(io::stdout()),
             );
-            let session = session::broadcast::start(&config, &folders, began);
+            let input = session::input::Input::open(&config);
+            let session = input.and_then(|input| session::broadcast::start(&config, input, &folders, began));
             conclude(began, report, session, None).await
         }
         Command::Watch(args) => {

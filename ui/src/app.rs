@@ -185,7 +185,7 @@ impl App {
         let complaint = form.resolve().err().or(form.uplink().err());
         self.model.form.complaint.clone_from(&complaint);
         if complaint.is_none() {
-            let own = Playing::silent(ctx);
+            let own = self.own.take().unwrap_or_else(|| Playing::silent(ctx));
             self.model.preview = None;
             self.model.broadcasting = Some(crate::model::Broadcasting::of(&form));
             self.backend.go_live(form, own.player().clone());

@@ -28,7 +28,8 @@ fn broadcast(folders: &Folders) -> Session {
         panic!("broadcast")
     };
     let config = config::Broadcast::resolve(args, Default::default()).unwrap();
-    session::broadcast::start(&config, folders, Instant::now()).unwrap()
+    let input = session::input::Input::open(&config).unwrap();
+    session::broadcast::start(&config, input, folders, Instant::now()).unwrap()
 }
 
 async fn link(broadcast: &mut Session) -> String {

@@ -1,14 +1,13 @@
 //! A running broadcast: an input, a broadcaster, and what is said of both.
 
-use super::monitor::Monitor;
+use super::input::{Input, Said};
 use super::teller::Teller;
 use super::{Look, ORDERS_MAX, Order, Orders, Session};
 use crate::channel::{Channel, KEY_FILE};
-use crate::config::{self, Listen, Picture};
+use crate::config::{self, Listen};
 use crate::error::{self, Error, Finish};
 use crate::folders::Folders;
 use crate::notice::Own;
-use banyan_media::ingest::{self, Ingest, IngestEvent, Mode, Options, Stopper};
 use banyan_peer::{Clock, DEFAULT_PORT, Endpoint, Handle, Inbound, Outgoing};
 use banyan_protocol::id::{Ed25519, key_text};
 use banyan_protocol::io::Command;
@@ -22,37 +21,38 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
 
-/// What the input has said and nobody has told yet; the input waits then.
-const SAID_MAX: usize = 16;
-
-/// Goes on the air. `began` is when the process did. To be called within a runtime.
+/// Goes on the air with what comes from `input`, the one of `config`. `began` is when the process did. To be called within a
+/// runtime.
 ///
 /// # Errors
-/// If the input, the port or the channel's files cannot be used.
-pub fn start(config: &config::Broadcast, folders: &Folders, began: Instant) -> Result<Session, Error> {
+/// If the port or the channel's files cannot be used.
+pub fn start(
+    config: &config::Broadcast,
+    mut input: Input,
+    folders: &Folders,
+    began: Instant,
+) -> Result<Session, Error> {
     let key_file = config.channel_key.clone();
     let channel = Channel::open(
         &key_file.unwrap_or_else(|| folders.data.join(KEY_FILE)),
         config.private,
     )?;
     let endpoint = bind(&channel, config)?;
-    let input = open(config)?;
     let ready = ready(config, &channel, &endpoint);
     let clock = Clock::start();
     let machine = Broadcaster::new(machine_config(config, &channel, clock));
     let handle = banyan_peer::spawn(machine, endpoint, clock);
     let (teller, (notices, snapshot)) = Teller::new(began, &config.title);
     let (orders, orders_in) = mpsc::channel(ORDERS_MAX);
+    let said = input.go_on_air(handle.commands.clone());
     let on_air = OnAir {
         _channel: channel,
-        stopper: input.stopper(),
+        input,
         commands: handle.commands.clone(),
         ready: Some(ready),
         teller,
         outcome: None,
     };
-    let monitor = config.player.clone().map(Monitor::new);
-    let said = feed(input, handle.commands.clone(), monitor);
     Ok(Session {
         orders,
         notices,
@@ -60,19 +60,6 @@ pub fn start(config: &config::Broadcast, folders: &Folders, began: Instant) -> R
         look: Look::Broadcaster(handle.inspector.clone()),
         task: tokio::spawn(on_air.run(handle, said, Orders(Some(orders_in)))),
     })
-}
-
-pub(super) fn open(config: &config::Broadcast) -> Result<Ingest, Error> {
-    let mode = match config.picture {
-        Picture::Auto => Mode::Auto,
-        Picture::Copy => Mode::Copy,
-        Picture::Transcode => Mode::Transcode,
-    };
-    let options = Options {
-        loop_file: config.looped,
-        mode,
-    };
-    ingest::open(&config.input, options).map_err(|error| Error::Input(error.to_string()))
 }
 
 fn bind(channel: &Channel, config: &config::Broadcast) -> Result<Endpoint, Error> {
@@ -139,59 +126,11 @@ fn addresses(advertised: &[SocketAddr], candidates: Vec<SocketAddr>) -> Vec<Sock
     addresses
 }
 
-/// What the input says beside its packets.
-#[derive(Debug)]
-enum Said {
-    /// Its tiers are known; packets follow.
-    Begun,
-    Warning(String),
-    Paused(String),
-    Resumed,
-    Ended,
-    Failed(banyan_media::Error),
-}
-
-/// Starts the thread that hands packets from the input to the broadcaster; when the broadcaster is busy, the input waits.
-fn feed(
-    input: Ingest,
-    commands: mpsc::Sender<Command>,
-    mut monitor: Option<Monitor>,
-) -> mpsc::Receiver<Said> {
-    let (said, heard) = mpsc::channel(SAID_MAX);
-    let thread = std::thread::Builder::new().name("feed".into()).spawn(move || {
-        for event in input.events() {
-            if let Some(monitor) = &mut monitor {
-                monitor.see(&event);
-            }
-            let goes_on = match event {
-                IngestEvent::Tiers(tiers) => {
-                    commands.blocking_send(Command::Tiers(tiers)).is_ok()
-                        && said.blocking_send(Said::Begun).is_ok()
-                }
-                IngestEvent::Packet { tier, packet } => {
-                    commands.blocking_send(Command::Packet { tier, packet }).is_ok()
-                }
-                IngestEvent::Discontinuity => commands.blocking_send(Command::Discontinuity).is_ok(),
-                IngestEvent::Warning(text) => said.blocking_send(Said::Warning(text)).is_ok(),
-                IngestEvent::Paused(why) => said.blocking_send(Said::Paused(why)).is_ok(),
-                IngestEvent::Resumed => said.blocking_send(Said::Resumed).is_ok(),
-                IngestEvent::Ended(_) => said.blocking_send(Said::Ended).is_ok(),
-                IngestEvent::Failed(error) => said.blocking_send(Said::Failed(error)).is_ok(),
-            };
-            if !goes_on {
-                break;
-            }
-        }
-    });
-    thread.expect("a thread can be started");
-    heard
-}
-
 /// A channel on the air.
 struct OnAir {
     /// Held so that nobody else broadcasts the channel.
     _channel: Channel,
-    stopper: Stopper,
+    input: Input,
     commands: mpsc::Sender<Command>,
     /// Told when the input has begun, or is waited for.
     ready: Option<Own>,
@@ -227,7 +166,9 @@ impl OnAir {
                 },
             }
         };
-        self.stopper.stop();
+        // Whoever opens it next finds it free. It does not panic, and nothing else is known of it.
+        drop(said);
+        let _ = tokio::task::spawn_blocking(move || self.input.close()).await;
         error::conclude(self.outcome, ended)
     }
 
@@ -251,7 +192,7 @@ impl OnAir {
     async fn leave(&mut self, outcome: Result<Finish, Error>) {
         if self.outcome.is_none() {
             self.outcome = Some(outcome);
-            self.stopper.stop();
+            self.input.stop();
             // A machine that has ended needs no telling.
             let _ = self.commands.send(Command::Leave).await;
         }

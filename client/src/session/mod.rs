@@ -2,8 +2,8 @@
 //! line and the desktop app are two ways to drive it.
 
 pub mod broadcast;
+pub mod input;
 mod monitor;
-pub mod preview;
 mod sponsor;
 mod teller;
 pub mod watch;

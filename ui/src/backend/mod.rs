@@ -16,7 +16,7 @@ use banyan::folders::Folders;
 use banyan::inputs;
 use banyan::player::Player;
 use banyan::session::Order;
-use banyan::session::preview::Preview;
+use banyan::session::input::Input;
 use hearing::{Ear, Tell, Told};
 use running::Running;
 use std::io;
@@ -133,7 +133,7 @@ impl Backend {
         self.give(Job::Preview(form, player, self.preview.clone()));
     }
 
-    /// Goes on the air; `player` shows it here.
+    /// Goes on the air; `player` shows it here. An input that is looked at by it, and is this one, is not opened anew.
     pub fn go_live(&self, form: Box<Form>, player: Player) {
         self.give(Job::GoLive(form, player));
     }
@@ -204,7 +204,8 @@ struct Worker {
     /// What goes on by itself for up to a minute, and is waited for when the window closes: viewers that were left hand over
     /// and end this person's relays, and other relays are ended or extended.
     errands: JoinSet<()>,
-    preview: Option<Preview>,
+    /// The input that is looked at.
+    preview: Option<Input>,
     broadcast: Option<Running>,
     /// What who sends by SRT from elsewhere has to know.
     passphrase: String,

@@ -253,9 +253,9 @@ impl Form {
         ))
     }
 
-    /// Whether the input can be looked at before it goes on the air. What OBS sends it would have to send anew then.
-    pub fn can_preview(&self) -> bool {
-        self.source != Source::Obs
+    /// All that makes it another input to open: what is looked at is that of the form for as long as this is the same.
+    pub fn opens(&self) -> impl PartialEq + use<> {
+        (self.resolve(), self.looped, self.quality)
     }
 }
 
@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(form.resolve().unwrap(), "udp://127.0.0.1:1234");
         form.input = "5000".into();
         assert_eq!(form.tuner_address().unwrap(), "udp://127.0.0.1:5000");
-        assert!(form.tuner_command(1).unwrap().contains("-a 1 ") && form.can_preview());
+        assert!(form.tuner_command(1).unwrap().contains("-a 1 "));
         form.input = "dvb".into();
         assert!(form.resolve().unwrap_err().contains("no port"));
     }

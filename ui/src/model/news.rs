@@ -2,6 +2,7 @@
 
 use super::{Account, Broadcasting, Gravity, Inputs, Model, Playing, Relays, Request, Terms};
 use banyan::notice::{Notice, Own};
+use banyan::session::input::Sight;
 use banyan::snapshot::Snapshot;
 use banyan::trees::Trees;
 use banyan_protocol::event::Event;
@@ -34,8 +35,8 @@ pub enum News {
     Account(Account),
     /// What there is for a broadcast.
     Inputs(Inputs),
-    /// Why there is nothing to see of the input that is looked at, or that there is.
-    Preview(Option<String>),
+    /// What is seen of the input that is looked at.
+    Preview(Sight),
     /// Something to say.
     Say(Gravity, String),
 }
@@ -59,9 +60,10 @@ impl Model {
             News::Relays(relays) => self.relays.take(relays),
             News::Account(account) => self.account = account,
             News::Inputs(found) => self.form.found = found,
-            News::Preview(trouble) => {
+            News::Preview(Sight::Warning(text)) => self.say(Gravity::Warning, text),
+            News::Preview(sight) => {
                 if let Some(preview) = &mut self.preview {
-                    preview.trouble = trouble;
+                    preview.sight = Some(sight);
                 }
             }
             News::Say(gravity, text) => self.say(gravity, text),

@@ -2,12 +2,12 @@
 
 use super::{Screen, preview, sources};
 use crate::look::{FAR, NEAR, palette};
-use crate::model::{Broadcasting, Command, Form, Model, Quality, Source};
-use crate::widgets::{card, field, heading, meter, page, primary, quiet, share};
+use crate::model::{Broadcasting, Command, Form, Model, Preview, Quality, Source};
+use crate::widgets::{card, field, foot, heading, height_of, meter, page, page_above, primary, quiet, share};
 use banyan_protocol::units::Bitrate;
-use eframe::egui::{Align, Layout, RichText, Ui};
+use eframe::egui::{Align, Id, Layout, RichText, Ui};
 
-/// A stream of usual quality, to say what an uplink bears before there is one: 720p.
+/// A stream of usual quality, to say what an uplink bears before one is seen: 720p.
 const USUAL_STREAM: Bitrate = Bitrate(3_000_000);
 
 /// The least width for two things beside each other.
@@ -16,16 +16,29 @@ const BESIDE: f32 = 560.0;
 pub(super) fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
     match model.broadcasting.clone() {
         Some(on_air) => page(ui, "You are on the air", |ui| live(ui, &on_air, screen, out)),
-        None => page(ui, "Broadcast", |ui| form(ui, model, screen, out)),
+        None => to_be(ui, model, screen, out),
     }
 }
 
+/// The form, and below it the way on the air, which stays in sight.
+fn to_be(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
+    let id = Id::unique("on the air");
+    let height = height_of(ui, id);
+    page_above(ui, "Broadcast", height, |ui| form(ui, model, screen, out));
+    foot(ui, id, |ui| go_live(ui, &model.form, out));
+}
+
 fn form(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
+    let before = model.form.opens();
     card(ui, |ui| source(ui, model, screen, out));
     ui.add_space(NEAR);
-    card(ui, |ui| channel(ui, &mut model.form));
-    ui.add_space(NEAR);
-    let form = &mut model.form;
+    card(ui, |ui| channel(ui, model));
+    if before != model.form.opens() && model.preview.take().is_some() {
+        out.push(Command::EndPreview);
+    }
+}
+
+fn go_live(ui: &mut Ui, form: &Form, out: &mut Vec<Command>) {
     if let Some(complaint) = &form.complaint {
         ui.colored_label(palette(ui.ctx()).bad, complaint);
     }
@@ -36,7 +49,6 @@ fn form(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<C
 
 fn source(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
     let form = &mut model.form;
-    let before = (form.resolve(), form.looped);
     heading(ui, "Where does the picture come from?");
     ui.horizontal_wrapped(|ui| {
         for source in Source::ALL {
@@ -49,16 +61,12 @@ fn source(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec
     });
     ui.add_space(NEAR);
     sources::input(ui, form, out);
-    let is_another = before != (form.resolve(), form.looped);
-    if is_another && model.preview.take().is_some() {
-        out.push(Command::EndPreview);
-    }
-    if model.form.can_preview() {
-        preview::before(ui, model, screen, out);
-    }
+    preview::before(ui, model, screen, out);
 }
 
-fn channel(ui: &mut Ui, form: &mut Form) {
+fn channel(ui: &mut Ui, model: &mut Model) {
+    let seen = model.preview.as_ref().and_then(Preview::rate);
+    let form = &mut model.form;
     heading(ui, "The channel");
     field::text(ui, "Title", "Garden concert", &mut form.title);
     field::choice(ui, "Quality", &mut form.quality, &QUALITIES);
@@ -73,7 +81,7 @@ fn channel(ui: &mut Ui, form: &mut Form) {
             ui.colored_label(palette(ui.ctx()).bad, complaint);
         }
         Ok(_) => {
-            if let Some(bears) = form.bears(USUAL_STREAM) {
+            if let Some(bears) = form.bears(seen.unwrap_or(USUAL_STREAM)) {
                 ui.label(RichText::new(bears).weak());
             }
         }
@@ -103,7 +111,7 @@ fn live(ui: &mut Ui, on_air: &Broadcasting, screen: &mut Screen<'_>, out: &mut V
             format!("Nothing comes in: {why} Viewers wait; they see the picture when it is back."),
         );
     }
-    if !on_air.push.is_empty() {
+    if on_air.awaits_obs() {
         card(ui, |ui| sources::push(ui, &on_air.push, out));
     }
     picture_and_capacity(ui, on_air, screen);

@@ -14,7 +14,7 @@ mod sources;
 mod watch;
 
 use crate::look::{NARROW, NEAR, palette};
-use crate::model::{Command, Leaving, Model, Page, RelayOrder};
+use crate::model::{Command, Leaving, Model, Page, RelayOrder, Source};
 use crate::widgets;
 use eframe::egui::{
     CentralPanel, Frame, Key, KeyboardShortcut, Modifiers, Panel, RichText, TextStyle, Ui, Vec2,
@@ -105,8 +105,9 @@ fn pages(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
         };
         if ui.selectable_label(model.page == page, text).clicked() {
             model.page = page;
-            // A camera that nobody looks at is let go.
-            if page != Page::Broadcast && model.preview.take().is_some() {
+            // A camera that nobody looks at is let go. OBS stays connected.
+            let lets_go = page != Page::Broadcast && model.form.source != Source::Obs;
+            if lets_go && model.preview.take().is_some() {
                 out.push(Command::EndPreview);
             }
             match page {

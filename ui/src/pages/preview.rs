@@ -2,9 +2,10 @@
 
 use super::{Screen, Shown};
 use crate::look::{NEAR, palette};
-use crate::model::{Command, Model, Preview};
+use crate::model::{Command, Model, Preview, Source};
 use crate::widgets::quiet;
 use banyan::player::State;
+use banyan::session::input::Sight;
 use eframe::egui::{Color32, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
 
 /// The highest that it gets.
@@ -15,10 +16,13 @@ pub(super) fn before(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, ou
     let Some(preview) = model.preview.clone() else {
         return closed(ui, model, out);
     };
-    open(ui, &preview, screen);
+    how_it_is(ui, &preview, &model.form.source);
     if quiet(ui, "End the preview").clicked() {
         model.preview = None;
         out.push(Command::EndPreview);
+    }
+    if let Some(Sight::Comes(_)) = preview.sight {
+        picture(ui, &preview.player, "Preview of the picture", screen);
     }
 }
 
@@ -27,19 +31,37 @@ fn closed(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
         if quiet(ui, "Preview").clicked() {
             out.push(Command::Preview(Box::new(model.form.clone())));
         }
-        let text = "Look at the picture before anybody else does. Nothing is sent.";
+        let text = match model.form.source {
+            Source::Obs => "See that OBS arrives, before anybody else does. Nothing is sent.",
+            _ => "Look at the picture before anybody else does. Nothing is sent.",
+        };
         ui.label(RichText::new(text).weak());
     });
 }
 
-fn open(ui: &mut Ui, preview: &Preview, screen: &mut Screen<'_>) {
-    picture(ui, &preview.player, "Preview of the picture", screen);
-    let colour = palette(ui.ctx()).warn;
-    match &preview.trouble {
-        Some(trouble) => ui.colored_label(colour, trouble),
-        None if preview.player.height == 0 => ui.label(RichText::new("Opening …").weak()),
-        None => ui.label(RichText::new("Nobody else sees this; it is silent here.").weak()),
+/// Above the picture, so that it is seen first.
+fn how_it_is(ui: &mut Ui, preview: &Preview, source: &Source) {
+    let colours = palette(ui.ctx());
+    let words = preview.words(source);
+    let about = match (&preview.sight, source) {
+        (Some(Sight::Nothing(_)), Source::Obs) => {
+            ui.colored_label(colours.warn, words);
+            "Start streaming in OBS with the address above; it is seen here within seconds."
+        }
+        (Some(Sight::Nothing(_)), _) => {
+            ui.colored_label(colours.warn, words);
+            return;
+        }
+        (Some(Sight::Comes(_)), Source::Obs) => {
+            ui.colored_label(colours.good, words);
+            "Nobody else sees this; it is silent here. OBS stays connected when you go live."
+        }
+        _ => {
+            ui.label(words);
+            "Nobody else sees this; it is silent here."
+        }
     };
+    ui.label(RichText::new(about).weak());
 }
 
 /// A picture of the usual shape, as large as there is room; why there is none below it.

@@ -3,7 +3,7 @@
 use super::{Screen, Shown, own};
 use crate::look::{FAR, palette};
 use crate::model::{Command, Leaving, Model, PlayerOrder, Playing, Settings, Trouble, Watching};
-use crate::widgets::{self, primary, quiet};
+use crate::widgets::{self, height_of, keep_height, primary, quiet};
 use eframe::egui::{
     Align, Align2, Color32, Context, FontId, Id, Key, Layout, Rect, RichText, Role, ScrollArea, Slider, Ui,
     UiBuilder, WidgetInfo, vec2,
@@ -37,32 +37,19 @@ pub(super) fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out:
     };
     let scroll = ScrollArea::vertical().auto_shrink(false);
     scroll.show(ui, |ui| {
-        let height = (ui.available_height() - height_below(ui)).max(least);
+        let height = (ui.available_height() - height_of(ui, below())).max(least);
         picture(ui, height, &watching, model, screen, out);
-        let below = ui.scope(|ui| {
+        let shown = ui.scope(|ui| {
             trouble(ui, &watching, &model.settings);
             controls(ui, &watching, model, out);
             own::lines(ui, model, out);
         });
-        keep_height_below(ui, below.response.rect.height());
+        keep_height(ui, below(), shown.response.rect.height());
     });
 }
 
 fn below() -> Id {
     Id::unique("below the picture")
-}
-
-/// What stands below the picture takes as much room as it took last.
-fn height_below(ui: &Ui) -> f32 {
-    let kept = ui.data(|data| data.get_temp::<f32>(below()));
-    kept.map_or(0.0, |height| height + ui.spacing().item_spacing.y)
-}
-
-fn keep_height_below(ui: &Ui, height: f32) {
-    if ui.data(|data| data.get_temp::<f32>(below())) != Some(height) {
-        ui.data_mut(|data| data.insert_temp(below(), height));
-        ui.ctx().request_repaint();
-    }
 }
 
 pub(super) fn full_screen(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {

@@ -102,7 +102,7 @@ fn an_input_is_looked_at_and_let_go() {
     click(&mut harness, "Preview");
     assert!(matches!(&harness.state().commands[..], [Command::Preview(form)] if form.source == Source::Test));
     for leave in ["End the preview", "Settings", "Screen"] {
-        let mut harness = show(samples::previewing(None));
+        let mut harness = show(samples::previewing(Source::Test, None));
         click(&mut harness, leave);
         assert!(harness.state().commands.contains(&Command::EndPreview), "{leave}");
         assert_eq!(harness.state().model.preview, None);
@@ -110,8 +110,57 @@ fn an_input_is_looked_at_and_let_go() {
 }
 
 #[test]
+fn obs_is_seen_before_going_live() {
+    let mut harness = show(samples::form_of(Source::Obs));
+    click(&mut harness, "Preview");
+    assert!(matches!(&harness.state().commands[..], [Command::Preview(form)] if form.source == Source::Obs));
+    let waiting = "waiting for a stream at rtmp://127.0.0.1:1935/live/key";
+    let harness = show(samples::previewing(Source::Obs, Some(waiting)));
+    for said in [waiting, "Start streaming in OBS"] {
+        assert!(harness.query_by_label_contains(said).is_some(), "{said}");
+    }
+    let mut harness = show(samples::previewing(Source::Obs, None));
+    let said = "OBS is connected: 1280 × 720, 30 pictures a second, with sound, 2.5 Mbit/s.";
+    assert!(harness.query_by_label(said).is_some());
+    // What the uplink can bear is that of what comes.
+    harness.state_mut().model.form.uplink_mbps = "10".into();
+    harness.run_steps(2);
+    assert!(
+        harness
+            .query_by_label_contains("4 copies of a 2.5 Mbit/s stream")
+            .is_some()
+    );
+}
+
+#[test]
+fn obs_stays_connected_until_something_else_is_to_be_opened() {
+    let mut harness = show(samples::previewing(Source::Obs, None));
+    click(&mut harness, "Settings");
+    assert_eq!(harness.state().commands, []);
+    click(&mut harness, "Broadcast");
+    assert!(harness.query_by_label_contains("OBS is connected").is_some());
+    harness.state_mut().commands.clear();
+    click(&mut harness, "RTMP");
+    assert_eq!(harness.state().commands, [Command::EndPreview]);
+    assert_eq!(harness.state().model.preview, None);
+}
+
+#[test]
+fn obs_is_told_where_to_send_to_on_the_air_while_nothing_comes() {
+    let mut model = samples::on_air();
+    let push = samples::form_of(Source::Obs).form.push_addresses();
+    model.broadcasting.as_mut().unwrap().push = push;
+    let mut harness = show(model);
+    assert!(harness.query_by_label("Copy: Server").is_none());
+    let on_air = harness.state_mut().model.broadcasting.as_mut().unwrap();
+    on_air.input_paused = Some("OBS has gone.".into());
+    harness.run_steps(3);
+    assert!(harness.query_by_label("Copy: Server").is_some());
+}
+
+#[test]
 fn why_there_is_no_preview_is_said() {
-    let harness = show(samples::previewing(Some("the camera is in use")));
+    let harness = show(samples::previewing(Source::Camera, Some("the camera is in use")));
     assert!(harness.query_by_label("the camera is in use").is_some());
 }
 

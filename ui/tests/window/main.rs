@@ -146,6 +146,28 @@ fn a_broadcaster_sees_its_picture_before_and_on_the_air() {
     });
 }
 
+/// It connects once: what is seen before is what goes on the air.
+#[test]
+fn obs_is_seen_before_going_live_and_stays_connected() {
+    let desk = Desk::new("obs");
+    desk.app(&[]);
+    let mut model = Model::default();
+    desk.click(Spot::of(&mut model, "Broadcast"));
+    model.page = Page::Broadcast;
+    desk.click(Spot::of(&mut model, "Preview"));
+    let mut obs = desk.obs();
+    desk.see("what OBS sends", SOON, |picture| picture.has_small_bars(&BARS));
+    desk.keep("obs");
+    desk.click_primary("Go live");
+    desk.click_primary("Copy link");
+    let link = desk.clipboard(SOON, |text| text.starts_with("banyan://"));
+    desk.watches(&link, SOON);
+    desk.see("what is on the air", SOON, |picture| {
+        picture.has_small_bars(&BARS)
+    });
+    assert!(obs.runs(), "it was sent away");
+}
+
 #[test]
 fn a_broadcaster_sees_who_feeds_whom() {
     let desk = Desk::new("trees");

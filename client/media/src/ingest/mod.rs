@@ -82,6 +82,7 @@ const EVENTS_MAX: usize = 256;
 pub struct Ingest {
     events: Option<Receiver<IngestEvent>>,
     watch: watch::Watch,
+    begins_anew: bool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -95,6 +96,7 @@ pub fn open(input: &str, options: Options) -> Result<Ingest, Error> {
     source.check()?;
     let (sender, events) = sync_channel(EVENTS_MAX);
     let outlet = outlet::Outlet::new(sender);
+    let begins_anew = source.kind.begins_anew();
     let watch = watch::Watch::new();
     let reader = reader::Reader::new(source, options, outlet, watch.clone());
     let thread = std::thread::Builder::new()
@@ -104,6 +106,7 @@ pub fn open(input: &str, options: Options) -> Result<Ingest, Error> {
     Ok(Ingest {
         events: Some(events),
         watch,
+        begins_anew,
         thread: Some(thread),
     })
 }
@@ -112,6 +115,11 @@ impl Ingest {
     /// What comes from the input. Disconnects after [`IngestEvent::Ended`] or [`IngestEvent::Failed`], and when stopped.
     pub fn events(&self) -> &Receiver<IngestEvent> {
         self.events.as_ref().expect("taken by drop only")
+    }
+
+    /// Whether, opened again, it begins where it began now: a file, and what is fetched, which may be one.
+    pub fn begins_anew(&self) -> bool {
+        self.begins_anew
     }
 
     /// A handle that ends the input from another thread.

@@ -47,6 +47,11 @@ impl Kind {
         matches!(self, Self::File | Self::Test | Self::Remote)
     }
 
+    /// Whether it has a beginning, or may have one, at which it begins whenever it is opened.
+    pub(crate) fn begins_anew(self) -> bool {
+        matches!(self, Self::File | Self::Remote)
+    }
+
     /// Whether it is waited for without end.
     pub(crate) fn is_waited_for(self) -> bool {
         matches!(self, Self::ListenTcp | Self::ListenUdp | Self::Datagrams)

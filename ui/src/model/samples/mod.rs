@@ -6,10 +6,12 @@ mod states;
 
 use super::*;
 use banyan::player;
+use banyan::session::input::Sight;
 use banyan::snapshot::{Phase, Snapshot};
 use banyan_protocol::event::{Capacity, Stats, ViewerStats};
 use banyan_protocol::id::PeerId;
-use banyan_protocol::media::TierId;
+use banyan_protocol::io::TierSetup;
+use banyan_protocol::media::{Codec, Kind, TierId, Track};
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::link::ChannelLink;
 use std::time::Duration;
@@ -185,19 +187,43 @@ pub fn form_of(source: Source) -> Model {
     model
 }
 
-/// An input is looked at, or cannot be.
-pub fn previewing(trouble: Option<&str>) -> Model {
-    let mut model = form_of(Source::Test);
+/// An input is looked at, or cannot be: why.
+pub fn previewing(source: Source, trouble: Option<&str>) -> Model {
+    let mut model = form_of(source);
     let height = if trouble.is_none() { 720 } else { 0 };
+    let sight = trouble.map_or_else(|| Sight::Comes(stream()), |why| Sight::Nothing(why.into()));
     model.preview = Some(Preview {
         player: player::State {
             width: height * 16 / 9,
             height,
             ..player::State::default()
         },
-        trouble: trouble.map(Into::into),
+        sight: Some(sight),
     });
     model
+}
+
+/// 720p with sound.
+fn stream() -> TierSetup {
+    let track = |codec, kind| Track {
+        codec,
+        kind,
+        setup: Default::default(),
+    };
+    let picture = Kind::Video {
+        width: 1280,
+        height: 720,
+        frames_per_1000s: 30_000,
+    };
+    let sound = Kind::Audio {
+        sample_rate: 48_000,
+        channels: 2,
+    };
+    TierSetup {
+        tier: TierId(1),
+        rate: Bitrate::from_kbps(2_500),
+        tracks: vec![track(Codec::H264, picture), track(Codec::Aac, sound)],
+    }
 }
 
 /// At the low tier, and why.

@@ -107,8 +107,13 @@ fn aired() -> States {
         ("broadcast-camera", camera()),
         ("broadcast-no-camera", form_of(Source::Camera)),
         ("broadcast-tuner", form_of(Source::Tuner)),
-        ("broadcast-preview", previewing(None)),
-        ("broadcast-preview-busy", previewing(Some(busy))),
+        ("broadcast-preview", previewing(Source::Test, None)),
+        ("broadcast-preview-busy", previewing(Source::Test, Some(busy))),
+        ("broadcast-preview-obs", previewing(Source::Obs, None)),
+        (
+            "broadcast-preview-obs-waiting",
+            previewing(Source::Obs, Some("waiting for a stream at srt://0.0.0.0:9000")),
+        ),
         ("broadcast-starting", on_the_air(|on_air| on_air.link = None)),
         ("broadcast-live", on_air()),
         (

@@ -28,6 +28,13 @@ const NO_SOUND: &str =
 /// A program that is ended with the test: asked first, so that it leaves cleanly.
 pub(crate) struct Program(Child);
 
+impl Program {
+    /// Whether it has not ended.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.0.try_wait().expect("it was started").is_none()
+    }
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
         let _ = Command::new("kill").arg(self.0.id().to_string()).status();

@@ -6,6 +6,9 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+/// The socket that listens at 127.0.0.1:1935, in the kernel's words.
+const LISTENS_FOR_RTMP: &str = "0100007F:078F 00000000:0000 0A";
+
 impl Desk {
     /// Goes on the air without a window; returns the link.
     pub(crate) fn broadcast(&self, args: &[&str]) -> String {
@@ -98,6 +101,20 @@ impl Desk {
         let output = output.expect("banyan is built");
         assert!(output.status.success(), "{words:?}: {output:?}");
         String::from_utf8(output.stdout).expect("it tells words")
+    }
+
+    /// Sends the test pattern as OBS does, by RTMP, once somebody listens for it; ends when it is cut off.
+    pub(crate) fn obs(&self) -> Program {
+        wait("who listens for RTMP", Duration::from_secs(20), || {
+            let sockets = fs::read_to_string("/proc/net/tcp").expect("Linux tells of them");
+            sockets.contains(LISTENS_FOR_RTMP).then_some(())
+        });
+        let mut ffmpeg = self.command("ffmpeg");
+        let words = "-v error -re -f lavfi -i testsrc2=size=640x360:rate=25 -c:v libx264 -preset ultrafast -g 25 -f flv";
+        ffmpeg
+            .args(words.split(' '))
+            .arg("rtmp://127.0.0.1:1935/live/key");
+        Program(ffmpeg.spawn().expect("ffmpeg is installed"))
     }
 
     /// A film of half a minute.
