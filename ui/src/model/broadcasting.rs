@@ -1,6 +1,6 @@
 //! One's own channel, as it is on the air, and its picture before that.
 
-use super::{Form, Source};
+use super::{Form, Source, sentence};
 use banyan::player;
 use banyan::session::input::Sight;
 use banyan::snapshot::Snapshot;
@@ -31,8 +31,7 @@ impl Preview {
         let is_obs = *source == Source::Obs;
         match &self.sight {
             None | Some(Sight::Warning(_)) => "Opening …".into(),
-            Some(Sight::Nothing(why)) if is_obs => format!("Nothing comes from OBS: {why}."),
-            Some(Sight::Nothing(why)) => why.clone(),
+            Some(Sight::Nothing(why)) => sentence(why),
             Some(Sight::Comes(setup)) if is_obs => format!("OBS is connected: {}.", facts(setup)),
             Some(Sight::Comes(setup)) => format!("It is there: {}.", facts(setup)),
         }

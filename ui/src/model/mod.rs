@@ -7,6 +7,7 @@ mod closing;
 mod command;
 mod form;
 mod history;
+mod leaving;
 mod network;
 mod news;
 pub mod own;
@@ -23,9 +24,9 @@ pub use closing::Closing;
 pub use command::{Command, PlayerOrder, RelayOrder};
 pub use form::{Form, Inputs, Push, Quality, Source};
 pub use history::{History, Sample};
+pub use leaving::Leaving;
 pub use network::Network;
 pub use news::News;
-pub use own::Leaving;
 pub use relays::{Found, Relays};
 pub use settings::{Look, Provider, Settings, SponsorWish};
 pub use sponsoring::{Reply, Request, Terms};
@@ -69,6 +70,13 @@ impl Page {
             Self::Settings => "Settings",
         }
     }
+}
+
+/// What other parts say in passing, beginning and ending as sentences do.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(letters).chain(['.']).collect()
 }
 
 /// How grave a message is.

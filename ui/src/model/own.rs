@@ -1,28 +1,10 @@
-//! This person's relays for the channel that is watched, and what becomes of them when this person leaves.
+//! This person's relays for the channel that is watched.
 
 use super::{Command, Model, RelayOrder};
 use banyan::notice::Sponsored;
+use banyan::trees::{Node, NodeKind};
 use banyan_cloud::provider::Kind;
 use banyan_protocol::io::RelayState;
-
-/// What this person is about to leave while a relay of theirs runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leaving {
-    /// The channel.
-    Channel,
-    /// The program.
-    Program,
-}
-
-impl Leaving {
-    /// What does it.
-    fn command(self) -> Command {
-        match self {
-            Self::Channel => Command::Leave,
-            Self::Program => Command::Quit,
-        }
-    }
-}
 
 impl Model {
     /// Relays of this person's that have not ended.
@@ -32,22 +14,34 @@ impl Model {
         relays.filter(|relay| relay.state != RelayState::Ended)
     }
 
-    /// Leaves at once if no relay of this person's runs; else asks first what is to become of it.
-    pub fn leave(&mut self, what: Leaving, out: &mut Vec<Command>) {
-        if self.closing.is_some() {
-            // Everything is being left.
-        } else if self.own_relays().next().is_some() {
-            self.leaving = Some(what);
-        } else {
-            out.push(what.command());
+    /// Whom a relay serves, in words. Who that is, beside this person, the broadcaster alone is told.
+    pub fn serves(&self, relay: &Sponsored) -> String {
+        let is_fed = self.is_fed_by(relay);
+        match (relay.serves, is_fed) {
+            (0, _) => "It serves nobody yet".into(),
+            (1, true) => "It serves you alone".into(),
+            (1, false) => "It serves 1 person".into(),
+            (people, true) => format!("It serves {people} people, you among them"),
+            (people, false) => format!("It serves {people} people"),
         }
     }
 
-    /// Leaves what was asked about; the relays run on to the end of their leases, or hand over and end.
-    pub fn leave_relays(&mut self, run_on: bool, out: &mut Vec<Command>) {
-        if let Some(what) = self.leaving.take() {
-            out.extend([Command::RunOn(run_on), what.command()]);
-        }
+    /// Whether a relay sends this person something, as far as is known: of several, which is which is not.
+    fn is_fed_by(&self, relay: &Sponsored) -> bool {
+        let Some(trees) = &self.network.trees else {
+            return false;
+        };
+        let is_only = self.own_relays().all(|own| own.relay == relay.relay);
+        let me = trees.nodes.iter().find(|node| node.is_me).map(|me| me.peer);
+        let is_own = |parent| {
+            let own = |node: &&Node| node.kind == NodeKind::Relay && node.sponsor == me;
+            trees.nodes.iter().filter(own).any(|node| node.peer == parent)
+        };
+        is_only
+            && trees
+                .edges
+                .iter()
+                .any(|edge| Some(edge.child) == me && is_own(edge.parent))
     }
 
     /// Minutes that are left of a relay's lease.
@@ -62,15 +56,6 @@ pub fn place(relay: &Sponsored) -> String {
         (Kind::Local, _) => "on this computer".into(),
         (Kind::Ec2, Some(region)) => format!("at Amazon EC2 in {region}"),
         (Kind::Ec2, None) => "at Amazon EC2".into(),
-    }
-}
-
-/// Whom it serves, in words.
-pub fn serves(relay: &Sponsored) -> String {
-    match relay.serves {
-        0 => "It serves nobody yet".into(),
-        1 => "It serves 1 peer".into(),
-        peers => format!("It serves {peers} peers"),
     }
 }
 
@@ -94,32 +79,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_no_relay_leaves_at_once_and_who_has_one_is_asked() {
-        let mut out = Vec::new();
-        samples::watch().leave(Leaving::Channel, &mut out);
-        assert_eq!(out, [Command::Leave]);
-        let mut model = samples::sponsoring();
-        model.leave(Leaving::Program, &mut out);
-        assert_eq!((out.len(), model.leaving), (1, Some(Leaving::Program)));
-        model.leave_relays(true, &mut out);
-        assert_eq!(out[1..], [Command::RunOn(true), Command::Quit]);
-        assert_eq!(model.leaving, None);
-    }
-
-    #[test]
-    fn who_leaves_already_does_not_begin_anew() {
-        let (mut model, mut out) = (samples::known(), Vec::new());
-        model.close();
-        model.leave(Leaving::Program, &mut out);
-        assert_eq!((out, model.leaving), (vec![], None));
-    }
-
-    #[test]
     fn a_relay_that_has_ended_is_none() {
         let mut model = samples::sponsoring();
         let relays = &mut model.watching.as_mut().unwrap().snapshot.relays;
         relays[0].state = RelayState::Ended;
         assert_eq!(model.own_relays().count(), 0);
+    }
+
+    #[test]
+    fn who_is_served_is_counted_and_this_person_is_named() {
+        let mut model = samples::sponsoring();
+        let mut relay = model.own_relays().next().unwrap().clone();
+        assert_eq!(model.serves(&relay), "It serves 7 people, you among them");
+        relay.serves = 1;
+        assert_eq!(model.serves(&relay), "It serves you alone");
+        model.network.trees = None;
+        assert_eq!(model.serves(&relay), "It serves 1 person");
+        relay.serves = 0;
+        assert_eq!(model.serves(&relay), "It serves nobody yet");
+    }
+
+    #[test]
+    fn which_of_two_relays_serves_this_person_is_not_guessed() {
+        let mut model = samples::sponsoring();
+        let relays = &mut model.watching.as_mut().unwrap().snapshot.relays;
+        let mut other = relays[0].clone();
+        (other.relay, other.serves) = ("11ab".into(), 2);
+        relays.push(other.clone());
+        assert_eq!(model.serves(&other), "It serves 2 people");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The question whether this person sponsors a relay: calm, with everything that an answer needs, and without tricks.
 
 use crate::look::{NEAR, palette};
-use crate::model::{Account, Command, Model, Provider, Reply, Request};
+use crate::model::{Account, Command, Model, Provider, Reply, Request, sentence};
 use crate::widgets::{field, heading, primary, quiet};
 use eframe::egui::{Id, Modal, RichText, ScrollArea, Slider, Ui};
 
@@ -47,13 +47,6 @@ fn question(ui: &mut Ui, request: &Request) {
     ui.label(sentence(&request.reason));
     ui.label(RichText::new(request.effect()).strong());
     ui.add_space(NEAR);
-}
-
-/// Beginning and ending as sentences do.
-fn sentence(text: &str) -> String {
-    let mut letters = text.trim_end_matches('.').chars();
-    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
-    first.chain(letters).chain(['.']).collect()
 }
 
 fn terms(ui: &mut Ui, request: &mut Request, account: &mut Account, profile: &str, out: &mut Vec<Command>) {

@@ -2,7 +2,7 @@
 
 use super::{Screen, preview, sources};
 use crate::look::{FAR, NEAR, palette};
-use crate::model::{Broadcasting, Command, Form, Model, Preview, Quality, Source};
+use crate::model::{Broadcasting, Command, Form, Leaving, Model, Preview, Quality, Source, sentence};
 use crate::widgets::{card, field, foot, heading, height_of, meter, page, page_above, primary, quiet, share};
 use banyan_protocol::units::Bitrate;
 use eframe::egui::{Align, Id, Layout, RichText, Ui};
@@ -15,7 +15,9 @@ const BESIDE: f32 = 560.0;
 
 pub(super) fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
     match model.broadcasting.clone() {
-        Some(on_air) => page(ui, "You are on the air", |ui| live(ui, &on_air, screen, out)),
+        Some(on_air) => page(ui, "You are on the air", |ui| {
+            live(ui, model, &on_air, screen, out)
+        }),
         None => to_be(ui, model, screen, out),
     }
 }
@@ -96,19 +98,28 @@ const QUALITIES: [(Quality, &str); 3] = [
     (Quality::Copy, "As it comes, nothing beside it"),
 ];
 
-fn live(ui: &mut Ui, on_air: &Broadcasting, screen: &mut Screen<'_>, out: &mut Vec<Command>) {
+fn live(
+    ui: &mut Ui,
+    model: &mut Model,
+    on_air: &Broadcasting,
+    screen: &mut Screen<'_>,
+    out: &mut Vec<Command>,
+) {
     let colours = palette(ui.ctx());
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new("ON AIR").strong().color(colours.bad));
         ui.label(RichText::new(&on_air.title).strong());
         if quiet(ui, "Stop").clicked() {
-            out.push(Command::EndBroadcast);
+            model.leave(Leaving::Broadcast, out);
         }
     });
     if let Some(why) = &on_air.input_paused {
         ui.colored_label(
             colours.warn,
-            format!("Nothing comes in: {why} Viewers wait; they see the picture when it is back."),
+            format!(
+                "{} Viewers wait; they see the picture when it is back.",
+                sentence(why)
+            ),
         );
     }
     if on_air.awaits_obs() {

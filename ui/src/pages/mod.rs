@@ -5,6 +5,7 @@ mod ask;
 mod broadcast;
 mod closing;
 mod home;
+mod leaving;
 mod network;
 mod own;
 mod preview;
@@ -44,7 +45,7 @@ pub fn show(ui: &mut Ui, model: &mut Model, screen: &mut Screen<'_>, out: &mut V
         window(ui, model, screen, out);
     }
     ask::show(ui, model, out);
-    own::ask(ui, model, out);
+    leaving::ask(ui, model, out);
     closing::show(ui, model, out);
 }
 

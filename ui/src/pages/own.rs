@@ -1,17 +1,15 @@
-//! This person's relays for the channel that is watched: the meter, what can be done, and the question before leaving.
+//! This person's relays for the channel that is watched: the meter, and what can be done.
 
-use crate::look::{FAR, NEAR, palette};
+use crate::look::{NEAR, palette};
 use crate::model::{Command, Model, Page, RelayOrder, own};
-use crate::widgets::{card, field, heading, meter, primary, quiet};
+use crate::widgets::{card, field, meter, quiet};
 use banyan::notice::Sponsored;
 use banyan_cloud::provider::Kind;
 use banyan_protocol::io::RelayState;
-use eframe::egui::{Id, Modal, RichText, Slider, Ui};
+use eframe::egui::{RichText, Slider, Ui};
 
 /// Bytes in what people call a gigabyte.
 const GB: f64 = 1e9;
-
-const WIDTH: f32 = 420.0;
 
 /// All of them, with all that can be done.
 pub(super) fn meters(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
@@ -19,7 +17,7 @@ pub(super) fn meters(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     let relays = watching.snapshot.relays.clone();
     for relay in &relays {
         card(ui, |ui| {
-            full(ui, relay, model.minutes_left(relay));
+            full(ui, model, relay);
             orders(ui, relay, &mut model.longer_min, out);
         });
         ui.add_space(NEAR);
@@ -29,7 +27,7 @@ pub(super) fn meters(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
     }
 }
 
-fn full(ui: &mut Ui, relay: &Sponsored, minutes: u64) {
+fn full(ui: &mut Ui, model: &Model, relay: &Sponsored) {
     ui.horizontal_wrapped(|ui| {
         // All of it names it; the beginning tells it from others.
         let name = relay.relay.get(..6).unwrap_or(&relay.relay);
@@ -38,7 +36,11 @@ fn full(ui: &mut Ui, relay: &Sponsored, minutes: u64) {
         ui.label(format!("{} {}", state(relay.state), own::place(relay)));
     });
     if relay.state != RelayState::Ended {
-        ui.label(format!("{} and has {minutes} min left.", own::serves(relay)));
+        let left = model.minutes_left(relay);
+        ui.label(format!("{}. Its lease has {left} min left.", model.serves(relay)));
+        // Also while there is nobody, so that no button moves when somebody comes.
+        let who = "Who is served the broadcaster alone knows, so that no viewer can list who watches.";
+        ui.label(RichText::new(who).weak());
     }
     spent(ui, relay);
 }
@@ -118,8 +120,8 @@ pub(super) fn lines(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
             ui.label(name.color(palette(ui.ctx()).relay));
             let peers = match relay.serves {
                 0 => "nobody yet".into(),
-                1 => "1 peer".to_string(),
-                peers => format!("{peers} peers"),
+                1 => "1 person".to_string(),
+                people => format!("{people} people"),
             };
             let left = model.minutes_left(&relay);
             let text = format!("· {peers} · ${:.2} · {left} min left", relay.spent_usd);
@@ -130,51 +132,4 @@ pub(super) fn lines(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
             }
         });
     }
-}
-
-/// Asks what is to become of them.
-pub(super) fn ask(ui: &mut Ui, model: &mut Model, out: &mut Vec<Command>) {
-    if model.leaving.is_none() {
-        return;
-    }
-    let relays: Vec<Sponsored> = model.own_relays().cloned().collect();
-    if relays.is_empty() {
-        // The last one ended while the question was open.
-        return model.leave_relays(false, out);
-    }
-    let room = ui.ctx().content_rect().width() - 64.0;
-    Modal::new(Id::unique("leaving with relays")).show(ui.ctx(), |ui| {
-        ui.set_width(WIDTH.min(room));
-        heading(ui, "Your relay still runs");
-        for relay in &relays {
-            let left = model.minutes_left(relay);
-            ui.label(format!(
-                "{} {}; it has cost ${:.2}, and its lease ends in {left} min.",
-                own::serves(relay),
-                own::place(relay),
-                relay.spent_usd
-            ));
-        }
-        ui.add_space(FAR / 2.0);
-        choices(ui, model, &relays, out);
-    });
-}
-
-fn choices(ui: &mut Ui, model: &mut Model, relays: &[Sponsored], out: &mut Vec<Command>) {
-    ui.horizontal_wrapped(|ui| {
-        if primary(ui, "Stop it now").clicked() {
-            model.leave_relays(false, out);
-        }
-        let can = relays.iter().any(|relay| relay.state == RelayState::Serving);
-        let runs_on = |ui: &mut Ui| quiet(ui, "Let it run to the end");
-        if ui.add_enabled_ui(can, runs_on).inner.clicked() {
-            model.leave_relays(true, out);
-        }
-        if quiet(ui, "Stay").clicked() {
-            model.leaving = None;
-        }
-    });
-    let text = "Stopped, it hands its viewers over first. Left running, the broadcaster commands it, and it ends by itself \
-                with its lease or its gigabytes.";
-    ui.label(RichText::new(text).weak());
 }

@@ -1,8 +1,8 @@
 //! One's own channel: the form, the preview, and the air.
 
 use crate::{click, on, show};
-use banyan_tv::model::{Command, Page, Source, samples};
-use eframe::egui::{DroppedFile, Role};
+use banyan_tv::model::{Command, Leaving, Page, Source, samples};
+use eframe::egui::{DroppedFile, Key, Modifiers, Role};
 use egui_kittest::kittest::Queryable;
 use std::path::Path;
 use std::sync::Arc;
@@ -116,7 +116,10 @@ fn obs_is_seen_before_going_live() {
     assert!(matches!(&harness.state().commands[..], [Command::Preview(form)] if form.source == Source::Obs));
     let waiting = "waiting for a stream at rtmp://127.0.0.1:1935/live/key";
     let harness = show(samples::previewing(Source::Obs, Some(waiting)));
-    for said in [waiting, "Start streaming in OBS"] {
+    for said in [
+        &waiting.replacen("waiting", "Waiting", 1),
+        "Start streaming in OBS",
+    ] {
         assert!(harness.query_by_label_contains(said).is_some(), "{said}");
     }
     let mut harness = show(samples::previewing(Source::Obs, None));
@@ -161,7 +164,7 @@ fn obs_is_told_where_to_send_to_on_the_air_while_nothing_comes() {
 #[test]
 fn why_there_is_no_preview_is_said() {
     let harness = show(samples::previewing(Source::Camera, Some("the camera is in use")));
-    assert!(harness.query_by_label("the camera is in use").is_some());
+    assert!(harness.query_by_label("The camera is in use.").is_some());
 }
 
 #[test]
@@ -173,8 +176,67 @@ fn the_link_of_a_live_channel_is_copied_with_one_click() {
         harness.state().commands,
         [Command::Copy(samples::link(1, "Garden concert"))]
     );
+}
+
+#[test]
+fn who_stops_a_broadcast_that_others_watch_is_asked_once() {
+    let mut harness = show(samples::on_air());
     click(&mut harness, "Stop");
-    assert_eq!(harness.state().commands[1], Command::EndBroadcast);
+    assert!(harness.query_by_label("11 people are watching").is_some());
+    assert_eq!(harness.state().commands, [], "nothing happens without an answer");
+    click(&mut harness, "Stay on the air");
+    assert_eq!(
+        (&harness.state().commands[..], harness.state().model.leaving),
+        (&[][..], None)
+    );
+    click(&mut harness, "Stop");
+    harness.key_press(Key::Escape);
+    harness.run_steps(3);
+    assert_eq!(harness.state().model.leaving, None, "Escape is to stay");
+    click(&mut harness, "Stop");
+    click(&mut harness, "Stop the broadcast");
+    assert_eq!(harness.state().commands, [Command::EndBroadcast]);
+    assert_eq!(harness.state().model.leaving, None);
+}
+
+#[test]
+fn who_closes_the_window_while_others_watch_is_asked_once() {
+    let mut harness = show(samples::on_air());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Q);
+    harness.run_steps(3);
+    assert_eq!(harness.state().commands, []);
+    click(&mut harness, "Stop and close");
+    assert_eq!(harness.state().commands, [Command::Quit]);
+    // With a relay of one's own besides it is one question.
+    let mut model = samples::leaving(Leaving::Program);
+    model.broadcasting = samples::on_air().broadcasting;
+    let mut harness = show(model);
+    let said = "11 people are watching your own channel; closing stops it.";
+    assert!(harness.query_by_label(said).is_some());
+    click(&mut harness, "Let it run to the end");
+    assert_eq!(harness.state().commands, [Command::RunOn(true), Command::Quit]);
+}
+
+#[test]
+fn a_broadcast_that_nobody_watches_stops_with_one_click() {
+    let mut model = samples::on_air();
+    let on_air = model.broadcasting.as_mut().unwrap();
+    on_air.snapshot.capacity.as_mut().unwrap().viewers = 0;
+    let mut harness = show(model);
+    click(&mut harness, "Stop");
+    assert_eq!(harness.state().commands, [Command::EndBroadcast]);
+}
+
+#[test]
+fn why_nothing_comes_in_is_a_sentence() {
+    let mut model = samples::on_air();
+    model.broadcasting.as_mut().unwrap().input_paused = Some("the input is gone".into());
+    let harness = show(model);
+    assert!(
+        harness
+            .query_by_label_contains("The input is gone. Viewers wait")
+            .is_some()
+    );
 }
 
 #[test]

@@ -49,7 +49,11 @@ fn what_should_not_run_can_be_ended() {
 #[test]
 fn an_own_relay_is_extended_stopped_and_let_run_on() {
     let mut harness = show(samples::sponsoring());
-    assert!(harness.query_by_label_contains("has 38 min left").is_some());
+    let said = "It serves 7 people, you among them. Its lease has 38 min left.";
+    assert!(
+        harness.query_by_label(said).is_some(),
+        "whom it serves, and for how long"
+    );
     click(&mut harness, "Run 1 h longer");
     click(&mut harness, "Stop it now");
     harness

@@ -26,6 +26,9 @@ const WARN: [u8; 3] = [0xf2, 0xb8, 0x4b];
 /// Behind a warning, in the dark theme.
 const BEHIND_WARNING: [u8; 3] = [0x37, 0x30, 0x1e];
 
+/// The window, in the light theme.
+const LIGHT: [u8; 3] = [0xf3, 0xf6, 0xf4];
+
 /// How long a window may take to show what is looked for: joining takes two seconds, and CI does other things, too.
 const SOON: Duration = Duration::from_secs(20);
 
@@ -177,11 +180,23 @@ fn a_broadcaster_sees_who_feeds_whom() {
     let link = desk.clipboard(SOON, |text| text.starts_with("banyan://"));
     let _viewers = [(); 5].map(|()| desk.viewer(&link, &["--uplink", "6M"]));
     desk.click(Spot::of(&mut model, "Network"));
+    model.page = Page::Network;
     let [red, green, blue, _] = trees::colour(0, true).to_array();
     desk.see("the trees", SOON, |picture| {
         picture.has_colour([red, green, blue], 200)
     });
     desk.keep("network");
+    // They watch: who closes the window is asked first.
+    desk.click(Spot::of(&mut model, "Broadcast"));
+    desk.press("ctrl+q");
+    let asked = desk.see_primary("Stop and close");
+    desk.press("Escape");
+    desk.see("the page again", SOON, |picture| {
+        picture.primary().is_some_and(|spot| spot != asked)
+    });
+    desk.press("ctrl+q");
+    desk.click_primary("Stop and close");
+    desk.app_ends(SOON);
 }
 
 #[test]
@@ -200,6 +215,23 @@ fn damaged_settings_are_set_aside_and_said() {
         picture.has_colour(BEHIND_WARNING, 10_000)
     });
     assert_eq!(desk.configured("tv.damaged"), "{ \"scale\": ");
+}
+
+#[test]
+fn the_window_is_as_light_and_as_large_as_is_set() {
+    let desk = Desk::new("light");
+    desk.configure("tv.json", r#"{"look":"light","scale":1.5}"#);
+    desk.app(&[]);
+    desk.see("a light window", SOON, |picture| {
+        picture.has_colour(LIGHT, 100_000)
+    });
+    let mut model = Model::default();
+    let [x, y] = Spot::of(&mut model, "Settings").pixel().map(|at| at * 3 / 2);
+    desk.click(Spot::at(x as usize, y as usize));
+    // A card is white.
+    desk.see("the settings, where they are at that size", SOON, |picture| {
+        picture.has_colour([255; 3], 100_000)
+    });
 }
 
 #[test]

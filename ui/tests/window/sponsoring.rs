@@ -3,7 +3,7 @@
 use crate::desk::{Desk, Program, Spot, wait};
 use crate::{BARS, SOON, WARN};
 use banyan_cloud::provider::Kind;
-use banyan_tv::model::{Account, Model, Page, samples};
+use banyan_tv::model::{Account, Leaving, Model, Page, samples};
 use cloud_rig::Fault;
 use cloud_rig::channel::{Channel, PATIENCE, Watch, in_own_network};
 use cloud_rig::machine::Body;
@@ -78,7 +78,7 @@ fn an_own_relay_is_extended_and_stopped_by_clicks() {
 fn a_relay_runs_on_without_the_window_if_that_is_wished() {
     let (desk, _first) = asked("runs-on");
     sponsor(&desk);
-    let mut model = samples::leaving();
+    let mut model = samples::leaving(Leaving::Program);
     desk.press("ctrl+q");
     desk.see_primary("Stop it now");
     desk.click(Spot::of(&mut model, "Let it run to the end"));

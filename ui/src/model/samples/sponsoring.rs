@@ -130,9 +130,9 @@ pub fn sponsor_watching() -> Model {
 }
 
 /// This person wants to leave, and a relay of theirs runs.
-pub fn leaving() -> Model {
+pub fn leaving(what: Leaving) -> Model {
     Model {
-        leaving: Some(Leaving::Channel),
+        leaving: Some(what),
         ..sponsor_watching()
     }
 }

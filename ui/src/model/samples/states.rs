@@ -89,7 +89,13 @@ fn asked_for() -> States {
             "sponsor-asked-too-little",
             terms(|terms| (terms.hours, terms.budget_usd) = (8.0, 0.05)),
         ),
-        ("sponsor-leaving", leaving()),
+        ("sponsor-leaving", leaving(Leaving::Channel)),
+        (
+            "sponsor-closing",
+            with(leaving(Leaving::Program), |model| {
+                model.broadcasting = on_air().broadcasting;
+            }),
+        ),
     ]
 }
 
@@ -108,7 +114,12 @@ fn aired() -> States {
         ("broadcast-no-camera", form_of(Source::Camera)),
         ("broadcast-tuner", form_of(Source::Tuner)),
         ("broadcast-preview", previewing(Source::Test, None)),
-        ("broadcast-preview-busy", previewing(Source::Test, Some(busy))),
+        (
+            "broadcast-preview-busy",
+            with(camera(), |model| {
+                model.preview = previewing(Source::Camera, Some(busy)).preview;
+            }),
+        ),
         ("broadcast-preview-obs", previewing(Source::Obs, None)),
         (
             "broadcast-preview-obs-waiting",
@@ -117,8 +128,18 @@ fn aired() -> States {
         ("broadcast-starting", on_the_air(|on_air| on_air.link = None)),
         ("broadcast-live", on_air()),
         (
+            "broadcast-stopping",
+            with(on_air(), |model| model.leaving = Some(Leaving::Broadcast)),
+        ),
+        (
+            "broadcast-closing",
+            with(on_air(), |model| model.leaving = Some(Leaving::Program)),
+        ),
+        (
             "broadcast-silent",
-            on_the_air(|on_air| on_air.input_paused = Some("OBS has gone.".into())),
+            on_the_air(|on_air| {
+                on_air.input_paused = Some("the input is gone; waiting for it to come back".into())
+            }),
         ),
     ]
 }
