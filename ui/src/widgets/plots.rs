@@ -4,7 +4,7 @@ use super::heading;
 use crate::look::{NEAR, palette};
 use crate::model::{History, Sample};
 use eframe::egui::{Color32, Ui};
-use egui_plot::{Legend, Line, Plot, PlotPoints};
+use egui_plot::{Corner, Legend, Line, Plot, PlotPoints};
 
 const HEIGHT: f32 = 130.0;
 
@@ -41,7 +41,8 @@ fn plot(ui: &mut Ui, title: &str, history: &History, curves: &[Curve<'_>]) {
         .allow_boxed_zoom(false)
         .show_x(false)
         .x_axis_formatter(|mark, _| format!("{:.0} s", mark.value))
-        .legend(Legend::default());
+        // Where the newest is not.
+        .legend(Legend::default().position(Corner::LeftBottom));
     plot.show(ui, |plot| {
         for (name, colour, of) in curves {
             let points = PlotPoints::from(history.points(of));
