@@ -7,7 +7,7 @@ mod sponsoring;
 mod watching;
 
 use banyan_tv::look;
-use banyan_tv::model::{Command, Gravity, Model, Page, samples};
+use banyan_tv::model::{Command, Gravity, Look, Model, Page, SponsorWish, samples};
 use banyan_tv::pages;
 use eframe::egui::{Key, Role, Ui, Vec2};
 use egui_kittest::Harness;
@@ -84,6 +84,46 @@ fn a_changed_setting_is_kept() {
         panic!("{:?}", harness.state().commands);
     };
     assert!(settings.relay_only);
+}
+
+#[test]
+fn every_setting_is_kept_as_it_is_chosen() {
+    let mut harness = show(on(Page::Settings, samples::empty()));
+    for (name, text) in [
+        ("Name", "Ada"),
+        ("Uplink that may be given, in Mbit/s (empty: measured)", "8"),
+    ] {
+        harness.get_by_role_and_label(Role::TextInput, name).focus();
+        harness.run_steps(2);
+        harness
+            .get_by_role_and_label(Role::TextInput, name)
+            .type_text(text);
+        harness.run_steps(2);
+    }
+    harness.get_by_role_and_label(Role::Button, "Dark").focus();
+    harness.run_steps(2);
+    harness.key_press(Key::Enter);
+    harness.run_steps(2);
+    harness
+        .get_by_label("I may be asked to sponsor a relay when a channel needs one")
+        .click();
+    harness.run_steps(2);
+    for slider in ["Play this far behind capture", "Size"] {
+        harness.get_by_role_and_label(Role::Slider, slider).focus();
+        harness.run_steps(2);
+        harness.key_press(Key::ArrowRight);
+        harness.run_steps(2);
+    }
+    let kept = harness.state().commands.iter().rev();
+    let kept = kept.filter_map(|command| match command {
+        Command::Keep(settings) => Some(settings),
+        _ => None,
+    });
+    let kept = kept.into_iter().next().unwrap();
+    assert_eq!((kept.name.as_str(), kept.uplink_mbps.as_str()), ("Ada", "8"));
+    assert_eq!((kept.look, kept.sponsor), (Look::Dark, SponsorWish::Never));
+    assert!(kept.buffer_s > 2.0 && kept.scale > 1.0, "{kept:?}");
+    assert_eq!(**kept, harness.state().model.settings);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::{click, on, show};
 use banyan_tv::model::{Command, Page, PlayerOrder, samples};
 use eframe::egui::{Key, Role};
 use egui_kittest::kittest::{NodeT, Queryable};
+use std::time::Duration;
 
 #[test]
 fn a_link_that_is_none_cannot_be_watched_and_says_why() {
@@ -33,6 +34,51 @@ fn a_kept_channel_is_left_and_forgotten() {
     click(&mut harness, "Forget: Village council");
     assert_eq!(harness.state().commands, [Command::KeepChannels]);
     assert_eq!(harness.state().model.channels.in_order().count(), 2);
+}
+
+#[test]
+fn a_recent_or_saved_channel_is_watched_with_one_click() {
+    let mut harness = show(samples::known());
+    click(&mut harness, "Watch: Sunday football");
+    let link = samples::link(3, "Sunday football");
+    assert_eq!(harness.state().commands, [Command::Watch(link)]);
+    harness
+        .get_by_role_and_label(Role::CheckBox, "Keep: Garden concert")
+        .click();
+    harness.run_steps(3);
+    assert_eq!(harness.state().commands[1..], [Command::KeepChannels]);
+    let channels = &harness.state().model.channels;
+    assert_eq!(channels.in_order().filter(|channel| channel.kept).count(), 2);
+}
+
+#[test]
+fn the_way_back_to_live_is_there_while_the_picture_is_held() {
+    let mut model = samples::watch();
+    let player = &mut model.watching.as_mut().unwrap().player;
+    (player.live, player.behind_live) = (false, Duration::from_secs(12));
+    let mut harness = show(model);
+    assert!(harness.query_by_label("12 s behind").is_some());
+    click(&mut harness, "Jump to live");
+    assert_eq!(harness.state().commands, [Command::Player(PlayerOrder::Live)]);
+    assert!(show(samples::watch()).query_by_label("Jump to live").is_none());
+}
+
+#[test]
+fn the_volume_is_changed_by_keyboard_and_kept() {
+    let mut model = samples::watch();
+    model.settings.volume = 0.5;
+    let mut harness = show(model);
+    harness.get_by_role_and_label(Role::Slider, "Volume").focus();
+    harness.run_steps(2);
+    harness.key_press(Key::ArrowLeft);
+    harness.run_steps(2);
+    assert!(harness.state().model.settings.volume < 0.5);
+    let louder = harness.state().commands.iter();
+    let volumes = louder.filter(|command| matches!(command, Command::Player(PlayerOrder::Volume(_))));
+    assert_eq!(volumes.count(), 1);
+    harness.key_press(Key::Tab);
+    harness.run_steps(2);
+    assert!(matches!(harness.state().commands.last(), Some(Command::Keep(_))));
 }
 
 #[test]
