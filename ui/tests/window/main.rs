@@ -138,7 +138,6 @@ fn a_broadcaster_sees_its_picture_before_and_on_the_air() {
     let mut model = form(&desk, Source::Test);
     desk.click(Spot::of(&mut model, "Preview"));
     desk.see("the input", SOON, |picture| picture.has_small_bars(&BARS));
-    desk.keep("form");
     desk.click(Spot::of(&mut model, "Settings"));
     desk.see("the settings", SOON, |picture| !picture.has_small_bars(&BARS));
     model.page = Page::Settings;
@@ -160,7 +159,7 @@ fn obs_is_seen_before_going_live_and_stays_connected() {
     desk.click(Spot::of(&mut model, "Preview"));
     let mut obs = desk.obs();
     desk.see("what OBS sends", SOON, |picture| picture.has_small_bars(&BARS));
-    desk.keep("obs");
+    desk.keep("form");
     desk.click_primary("Go live");
     desk.click_primary("Copy link");
     let link = desk.clipboard(SOON, |text| text.starts_with("banyan://"));
