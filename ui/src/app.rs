@@ -3,7 +3,7 @@
 use crate::backend::{Backend, profile};
 use crate::look;
 use crate::model::{
-    Command, Form, Gravity, Leaving, Look, Model, News, Page, PlayerOrder, Preview, Watching,
+    Broadcasting, Command, Form, Gravity, Leaving, Look, Model, News, Page, PlayerOrder, Preview, Watching,
 };
 use crate::pages::{self, Shown};
 use crate::playing::Playing;
@@ -131,8 +131,7 @@ impl App {
         let title = known.map_or(String::new(), |channel| channel.title.clone());
         let mut watching = Watching::new(link.clone(), title);
         watching.relays_run_on = self.model.settings.runs_on;
-        self.model.watching = Some(watching);
-        self.model.page = Page::Watch;
+        self.model.watch(watching);
         let playing = Playing::begin(ctx, &self.model.settings);
         self.backend.watch(link, playing.player().clone());
         self.playing = Some(playing);
@@ -186,8 +185,7 @@ impl App {
         self.model.form.complaint.clone_from(&complaint);
         if complaint.is_none() {
             let own = self.own.take().unwrap_or_else(|| Playing::silent(ctx));
-            self.model.preview = None;
-            self.model.broadcasting = Some(crate::model::Broadcasting::of(&form));
+            self.model.go_live(Broadcasting::of(&form));
             self.backend.go_live(form, own.player().clone());
             self.own = Some(own);
         }

@@ -41,6 +41,11 @@ impl History {
         self.0.iter().enumerate().map(point).collect()
     }
 
+    /// Whether a stream came in: to a broadcaster none does.
+    pub fn has_stream(&self) -> bool {
+        self.0.iter().any(|second| second.stripes > 0)
+    }
+
     /// Whether there is nothing to show.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -62,7 +67,15 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples;
     use super::*;
+
+    #[test]
+    fn to_a_broadcaster_no_stream_comes() {
+        assert!(samples::watch().network.history.has_stream());
+        let own = samples::on_air().own_network.history;
+        assert!(!own.is_empty() && !own.has_stream());
+    }
 
     #[test]
     fn the_newest_is_at_zero_and_the_oldest_goes() {

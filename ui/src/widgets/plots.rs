@@ -11,13 +11,16 @@ const HEIGHT: f32 = 130.0;
 /// A line: its name, its colour, and what it shows of a second.
 type Curve<'a> = (&'a str, Color32, fn(&Sample) -> f64);
 
-/// Bitrate, latency and buffer, stripes.
+/// Bitrate, latency and buffer, stripes; of a broadcaster what it sends.
 pub fn plots(ui: &mut Ui, history: &History) {
     let colours = palette(ui.ctx());
     let rates: [Curve<'_>; 2] = [
-        ("received", colours.relay, |second| second.down_mbps),
         ("sent", colours.accent, |second| second.up_mbps),
+        ("received", colours.relay, |second| second.down_mbps),
     ];
+    if !history.has_stream() {
+        return plot(ui, "Mbit/s", history, &rates[..1]);
+    }
     plot(ui, "Mbit/s", history, &rates);
     let times: [Curve<'_>; 2] = [
         ("behind capture", colours.warn, |second| second.latency_s),

@@ -165,7 +165,7 @@ pub fn on_air() -> Model {
         }),
         own_network: Network {
             trees: Some(trees()),
-            history: history(),
+            history: sent(),
         },
         ..known()
     }

@@ -28,6 +28,19 @@ pub fn history() -> History {
     history
 }
 
+/// The same of its broadcaster.
+pub fn sent() -> History {
+    let mut history = History::default();
+    for second in 0..120_u64 {
+        let mut shot = snapshot(Phase::Live, 1, 5);
+        shot.up = Bitrate::from_kbps(9_400 + (second * 37 % 11) * 40);
+        shot.down = Bitrate::from_kbps(60);
+        shot.stats.viewer = None;
+        history.add(&shot);
+    }
+    history
+}
+
 fn id(n: u8) -> PeerId {
     PeerId([n.wrapping_mul(37); 32])
 }
