@@ -29,7 +29,7 @@ pub enum Figure {
     KeptLow,
     /// Viewers refused.
     Refused,
-    /// How often a stripe moved that had moved for the same newcomer already.
+    /// How often a viewer moved, on whatever stripe, that had moved for the same newcomer already.
     MovedAgain,
     /// How often a viewer stood still.
     Stalls,
@@ -110,7 +110,7 @@ impl fmt::Display for Figure {
             Self::Repair => "ms of repair (p95)",
             Self::KeptLow => "s with less than there is room for",
             Self::Refused => "viewers refused",
-            Self::MovedAgain => "moves of stripes that had moved for the same newcomer",
+            Self::MovedAgain => "moves of viewers that had moved for the same newcomer",
             Self::Stalls => "stalls",
             Self::Unnamed => "cheats that nobody named",
             Self::WronglyNamed => "members named who did no wrong",

@@ -1,10 +1,10 @@
-//! How often somebody's stripes move because a viewer has come: each of them once at most.
+//! How often somebody has to move because a viewer has come: on one stripe, and once, at most.
 
 use super::Attachments;
 use crate::net::{Micros, SECOND};
 use crate::world::NodeIndex;
 use banyan_protocol::media::StripeId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Moves within so long after a viewer has come are held to be its doing.
 const AFTERMATH: Micros = 10 * SECOND;
@@ -13,34 +13,29 @@ const AFTERMATH: Micros = 10 * SECOND;
 #[derive(Debug, Default)]
 pub(super) struct Joins {
     after: Option<Aftermath>,
-    /// Moves of stripes that had moved for the same newcomer already, over all newcomers.
+    /// Moves of viewers that had moved for the same newcomer already, on whatever stripe, over all newcomers.
     pub(super) moved_again: u64,
 }
 
-/// Where all others have their stripes from, and how often each has moved.
+/// Where all others have their stripes from, and who has moved.
 #[derive(Debug)]
 struct Aftermath {
     until: Micros,
-    places: BTreeMap<(NodeIndex, StripeId), Place>,
-}
-
-#[derive(Debug)]
-struct Place {
-    parent: NodeIndex,
-    moves: u64,
+    parents: BTreeMap<(NodeIndex, StripeId), NodeIndex>,
+    moved: BTreeSet<NodeIndex>,
 }
 
 impl Joins {
     /// A viewer comes now.
     pub(super) fn came(&mut self, now: Micros, attached: &BTreeMap<NodeIndex, Attachments>) {
         let all = attached.iter().flat_map(|(child, places)| {
-            let place = |parent| Place { parent, moves: 0 };
-            let keyed = move |(stripe, parent): &(StripeId, NodeIndex)| ((*child, *stripe), place(*parent));
+            let keyed = move |(stripe, parent): &(StripeId, NodeIndex)| ((*child, *stripe), *parent);
             places.iter().map(keyed)
         });
         self.after = Some(Aftermath {
             until: now + AFTERMATH,
-            places: all.collect(),
+            parents: all.collect(),
+            moved: BTreeSet::new(),
         });
     }
 
@@ -55,11 +50,10 @@ impl Joins {
             return;
         };
         for (stripe, parent) in fresh {
-            let place = after.places.get_mut(&(node, *stripe));
-            if let Some(place) = place.filter(|place| place.parent != *parent) {
-                place.parent = *parent;
-                self.moved_again += u64::from(place.moves > 0);
-                place.moves += 1;
+            let former = after.parents.get_mut(&(node, *stripe));
+            if let Some(former) = former.filter(|former| *former != parent) {
+                *former = *parent;
+                self.moved_again += u64::from(!after.moved.insert(node));
             }
         }
     }
@@ -71,23 +65,24 @@ mod tests {
     use crate::check::stripe;
 
     #[test]
-    fn a_stripes_second_move_is_one_too_many() {
+    fn a_viewers_second_move_is_one_too_many() {
         let from = |parents: [NodeIndex; 2]| vec![(stripe(0), parents[0]), (stripe(1), parents[1])];
         let mut joins = Joins::default();
-        joins.came(SECOND, &BTreeMap::from([(1, from([0, 0]))]));
+        joins.came(SECOND, &BTreeMap::from([(1, from([0, 0])), (4, from([0, 0]))]));
         joins.look_at(2 * SECOND, 1, &from([2, 0]));
-        joins.look_at(2 * SECOND, 1, &from([2, 2]));
+        joins.look_at(2 * SECOND, 4, &from([0, 2]));
         joins.look_at(2 * SECOND, 3, &from([1, 2]));
         joins.look_at(2 * SECOND, 3, &from([2, 1]));
-        assert_eq!(joins.moved_again, 0, "two stripes, and who was not there before");
+        assert_eq!(joins.moved_again, 0, "two viewers, and who was not there before");
+        joins.look_at(2 * SECOND, 1, &from([2, 2]));
+        assert_eq!(joins.moved_again, 1, "its other stripe");
         joins.look_at(3 * SECOND, 1, &from([0, 2]));
-        assert_eq!(joins.moved_again, 1, "there and back");
+        assert_eq!(joins.moved_again, 2, "there and back");
         joins.look_at(SECOND + AFTERMATH, 1, &from([2, 2]));
-        assert_eq!(joins.moved_again, 1);
+        assert_eq!(joins.moved_again, 2);
         joins.came(20 * SECOND, &BTreeMap::from([(1, from([0, 0]))]));
         joins.disturbed();
-        joins.look_at(21 * SECOND, 1, &from([2, 0]));
-        joins.look_at(21 * SECOND, 1, &from([0, 0]));
-        assert_eq!(joins.moved_again, 1, "something else happened");
+        joins.look_at(21 * SECOND, 1, &from([2, 2]));
+        assert_eq!(joins.moved_again, 2, "something else happened");
     }
 }

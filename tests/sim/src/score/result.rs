@@ -53,7 +53,7 @@ pub struct SimResult {
     pub repair_ms_p95: u64,
     /// Stripes that moved in the five seconds after a failure, or until somebody joined, although their parents lived.
     pub strangers_moved: u64,
-    /// Moves of stripes that had moved in the ten seconds after the same newcomer already.
+    /// Moves of viewers that had moved, on whatever stripe, in the ten seconds after the same newcomer already.
     pub moved_again: u64,
     /// What the broadcaster sent on control lanes, bits a second and viewer.
     pub control_bps_per_viewer: f64,
