@@ -3,8 +3,10 @@
 use crate::id::PeerId;
 use crate::media::{StripeId, TierId};
 use crate::wire::control::{RoundKind, WithdrawReason};
+use crate::wire::region::RegionName;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 use serde::{Serialize, Serializer};
 
 /// Something that a person may want to know. Serialises to the contract's JSON object, less `t`.
@@ -132,6 +134,8 @@ pub enum Event {
         helps: u32,
         /// Uplink that is missing, in wire bits a second.
         missing_bps: u64,
+        /// Regions in which it would be near to those viewers, the nearest first; none if that is not known.
+        near: Vec<RegionName>,
     },
     /// Viewer: the question is withdrawn.
     SponsorWithdrawn {

@@ -13,6 +13,7 @@ use crate::wire::close::CloseCode;
 use crate::wire::control::{Message, RefuseReason};
 use crate::wire::enrol::{Binding, EnrolSecret};
 use crate::wire::lease::Lease;
+use crate::wire::region::RegionName;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -147,7 +148,7 @@ pub enum Input {
 }
 
 /// What a sponsor wants of the cloud provider. A relay is named by a number that the machine gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloudOrder {
     /// Plan a relay that sends so much, and start it, within what the person allows.
     Launch {
@@ -155,7 +156,11 @@ pub enum CloudOrder {
         relay: u64,
         /// Uplink that is missing, in wire bits a second.
         missing: Bitrate,
+        /// Where it is near to those whom it is for, the nearest first; none if that is not known.
+        near: Vec<RegionName>,
     },
+    /// Find out how far the provider's regions are, for others' relays as well.
+    Locate,
     /// End it, whatever state it is in.
     Terminate {
         /// The relay.
@@ -229,6 +234,11 @@ pub enum CloudNews {
         uplink: Bitrate,
         /// What it proves itself with.
         secret: EnrolSecret,
+    },
+    /// So far its regions are: round trips in milliseconds, without those that are too far.
+    Located {
+        /// By region.
+        round_trips: Vec<(RegionName, u16)>,
     },
     /// It could not be started, and nothing is left running.
     Failed {

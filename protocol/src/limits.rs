@@ -74,5 +74,11 @@ pub const RECORD_MAX: usize = 8 * 1024 * 1024;
 /// The most relays that one sponsor may lend a channel at a time.
 pub const RELAYS_A_SPONSOR_MAX: usize = 4;
 
+/// The most regions that a viewer says how far they are.
+pub const REGIONS_MAX: usize = 32;
+
+/// The most regions that whoever is asked to sponsor is told of: one has the machine, the others are for whose price list lacks it.
+pub const NEAR_MAX: usize = 4;
+
 /// The most new addresses that a peer dials within a minute, whoever names them.
 pub const NEW_ADDRESSES_A_MINUTE: usize = 20;

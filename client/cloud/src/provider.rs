@@ -4,6 +4,7 @@ use crate::ec2::image::Wish as ImageWish;
 use crate::failure::Failure;
 use crate::ledger::{InstallId, Token};
 use crate::plan::{Limits, Plan};
+use crate::price::PriceList;
 use crate::region::Region;
 use banyan_protocol::role::relay::boot::Boot;
 use banyan_protocol::time::Utc;
@@ -51,10 +52,21 @@ impl FromStr for Kind {
 pub struct Wish {
     /// For how long and how much.
     pub limits: Limits,
-    /// Where; `None`: where the provider is nearest.
+    /// Where; `None`: where it is near.
     pub region: Option<Region>,
+    /// Where it is near to those whom it is for, the nearest first; none if that is not known.
+    #[serde(default)]
+    pub near: Vec<Region>,
     /// On which types of machines, the best first; empty: the usual ones.
     pub kinds: Vec<String>,
+}
+
+impl Wish {
+    /// Where it is to be: where it was wished, else the nearest to those whom it is for whose prices `list` knows. `None` if nobody said.
+    pub fn place(&self, list: &PriceList) -> Option<&Region> {
+        let known = |region: &&Region| list.of(region).is_some();
+        self.region.as_ref().or_else(|| self.near.iter().find(known))
+    }
 }
 
 /// What is to be launched. The lease comes from a [`Plan`]: its bytes are what the plan's money buys.
@@ -202,4 +214,36 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// If that is not certain.
     fn terminate(&self, found: &Found, why: &str) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::money::Usd;
+    use std::time::Duration;
+
+    fn wish(region: Option<&str>, near: &[&str]) -> Wish {
+        let named = |name: &str| name.parse().unwrap();
+        Wish {
+            limits: Limits {
+                hours: Duration::from_secs(3600),
+                budget: Usd::from_cents(100),
+            },
+            region: region.map(named),
+            near: near.iter().map(|name| named(name)).collect(),
+            kinds: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_wish_goes_before_nearness_and_what_has_no_price_is_not_near() {
+        let place = |wish: Wish| wish.place(PriceList::built_in()).map(Region::to_string);
+        let near = ["mars-north-1", "eu-north-1", "eu-west-1"];
+        assert_eq!(
+            place(wish(Some("us-west-2"), &near)).as_deref(),
+            Some("us-west-2")
+        );
+        assert_eq!(place(wish(None, &near)).as_deref(), Some("eu-north-1"));
+        assert_eq!(place(wish(None, &["mars-north-1"])), None);
+    }
 }

@@ -61,6 +61,7 @@ async fn make(account: &Account, site: &file::Cloud, folders: &Folders) -> Resul
             ..LIMITS
         },
         region: region(account)?,
+        near: Vec::new(),
         kinds: site.types.clone(),
     };
     let cloud = child::start(folders, false)?;
@@ -154,6 +155,7 @@ pub(super) async fn look(
     let wish = Wish {
         limits: LIMITS,
         region: region(account)?,
+        near: Vec::new(),
         kinds: site.types.clone(),
     };
     let cloud = child::start(folders, false)?;

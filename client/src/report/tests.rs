@@ -161,10 +161,11 @@ fn the_questions_keep_their_names_and_fields() {
         estimate_usd_per_hour: 0.25,
         helps: 3,
         missing_bps: 2_500_000,
+        near: vec![String::from("eu-north-1").try_into().unwrap()],
     };
     assert_eq!(
         line(request),
-        r#"{"event":"sponsor-request","id":"r1","reason":"full","deadline_s":15,"estimate_usd_per_hour":0.25,"helps":3,"missing_bps":2500000,"t":12}"#
+        r#"{"event":"sponsor-request","id":"r1","reason":"full","deadline_s":15,"estimate_usd_per_hour":0.25,"helps":3,"missing_bps":2500000,"near":["eu-north-1"],"t":12}"#
     );
     assert_eq!(
         line(Event::SponsorWithdrawn {

@@ -194,10 +194,11 @@ impl TunedIn {
         if let Event::SponsorRequest {
             estimate_usd_per_hour,
             missing_bps,
+            near,
             ..
         } = &mut event
         {
-            *estimate_usd_per_hour = self.sponsor.estimate(Bitrate(*missing_bps));
+            *estimate_usd_per_hour = self.sponsor.estimate(Bitrate(*missing_bps), near);
         }
         event
     }

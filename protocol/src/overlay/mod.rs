@@ -4,7 +4,8 @@
 //! [`Overlay`] holds the members and their places in the trees. Its operations are split by concern: [`forest`] changes
 //! single edges, [`placement`] chooses seats and spares, [`plan`] turns what happened (a join, a leave, a failure) into
 //! edges, [`orphans`] finds new parents, [`capacity`] grants uplink as it is proven, [`admission`] runs the rounds of questions when it runs
-//! out, [`standing`] weighs what members hold against each other, [`ration`] says who has the full stream then, [`exchange`] makes the most of full uplinks, and [`relays`] places what sponsors lend.
+//! out, [`standing`] weighs what members hold against each other, [`ration`] says who has the full stream then, [`exchange`] makes the most of full uplinks, [`relays`] places what sponsors lend, and
+//! [`nearness`] says where that is near to those whom it is for.
 
 pub mod acquaintances;
 pub mod admission;
@@ -15,6 +16,7 @@ pub mod exchange;
 pub mod forest;
 pub mod improve;
 pub mod member;
+pub mod nearness;
 pub mod orphans;
 pub mod placement;
 pub mod plan;

@@ -3,7 +3,7 @@
 //! Every message is one frame on the control lane of the link between the two. The link's TLS identity is the sender's.
 
 use crate::id::{PeerId, PeerTag};
-use crate::limits::{self, ADDRESSES_MAX};
+use crate::limits::{self, ADDRESSES_MAX, NEAR_MAX, REGIONS_MAX};
 use crate::media::{StripeId, TierId};
 use crate::time::ChannelTime;
 use crate::units::Bitrate;
@@ -11,6 +11,7 @@ use crate::wire::bounded;
 use crate::wire::codec::{self, CodecError};
 use crate::wire::framing;
 use crate::wire::order::{Commanded, Offer, Usage};
+use crate::wire::region::RegionName;
 use crate::wire::ticket::Rank;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -164,6 +165,22 @@ pub enum Message {
         stripe: StripeId,
         /// The parent's rank on it now.
         rank: Rank,
+    },
+
+    // Where a relay would be near to those whom it is to serve.
+    /// The coordinator to a viewer that lacks something: how far are the regions that it knows from it?
+    Locate,
+    /// The answer, given once.
+    Located {
+        /// Round trips to regions, in milliseconds; those that are too far, or unknown, are left out.
+        #[serde(deserialize_with = "bounded::list::<_, _, REGIONS_MAX>")]
+        round_trips: Vec<(RegionName, u16)>,
+    },
+    /// The coordinator to whom it asks to sponsor, before the question; to whom comes to sponsor unasked, before the welcome.
+    Near {
+        /// Where a relay is near to those whom it would serve, the nearest first.
+        #[serde(deserialize_with = "bounded::list::<_, _, NEAR_MAX>")]
+        regions: Vec<RegionName>,
     },
 }
 

@@ -11,6 +11,7 @@ pub mod layout;
 pub mod lease;
 pub mod link;
 pub mod order;
+pub mod region;
 pub mod signed;
 pub mod text;
 pub mod ticket;

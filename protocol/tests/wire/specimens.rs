@@ -15,6 +15,7 @@ use banyan_protocol::wire::layout::{Layout, Tier};
 use banyan_protocol::wire::lease::{Lease, LeaseId};
 use banyan_protocol::wire::link::{ChannelLink, JoinSecret};
 use banyan_protocol::wire::order::{Commanded, Delegation, Numbered, Offer, Order, Usage};
+use banyan_protocol::wire::region::RegionName;
 use banyan_protocol::wire::ticket::{Class, Grant, Rank, Ticket};
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -412,6 +413,9 @@ fn of_relays() -> Vec<(&'static str, Message)> {
         message: message.clone(),
     };
     let relay_gone = Some(relay);
+    let region = RegionName::try_from("eu-central-1".to_string()).unwrap();
+    let round_trips = vec![(region.clone(), 23)];
+    let regions = vec![region];
     vec![
         ("chosen", Message::Chosen { round: 9, missing }),
         ("to-relay", to_relay),
@@ -427,5 +431,8 @@ fn of_relays() -> Vec<(&'static str, Message)> {
         ("enrol", Message::Enrol { version: 1, proof }),
         ("order", Message::Order(commanded)),
         ("usage", Message::Usage(usage)),
+        ("locate", Message::Locate),
+        ("located", Message::Located { round_trips }),
+        ("near", Message::Near { regions }),
     ]
 }

@@ -280,6 +280,7 @@ impl Rig {
 /// An hour and a dollar, in the tests' region.
 pub fn wish() -> Wish {
     Wish {
+        near: Vec::new(),
         limits: Limits {
             hours: Duration::from_secs(3600),
             budget: Usd::from_cents(100),

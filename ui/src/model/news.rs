@@ -86,14 +86,17 @@ impl Model {
                 deadline_s,
                 helps,
                 missing_bps,
+                near,
                 ..
             } => {
+                let near = near.iter().filter_map(|name| name.as_str().parse().ok());
                 self.request = Some(Request {
                     id,
                     reason,
                     helps,
                     seconds_left: deadline_s,
                     missing: Bitrate(missing_bps),
+                    near: near.collect(),
                     kinds: self.site.types.clone(),
                     terms: self.terms(),
                 });

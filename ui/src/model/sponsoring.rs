@@ -6,6 +6,7 @@ use banyan_cloud::failure::{Failure, Why};
 use banyan_cloud::money::Usd;
 use banyan_cloud::plan::Limits;
 use banyan_cloud::price::PriceList;
+use banyan_cloud::provider::Wish;
 use banyan_cloud::region::Region;
 use banyan_protocol::units::Bitrate;
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub struct Request {
     pub seconds_left: u32,
     /// What a relay would send.
     pub missing: Bitrate,
+    /// Where it would be near to those viewers, the nearest first; none if that is not known.
+    pub near: Vec<Region>,
     /// The machine types that the config file names; none: the usual ones.
     pub kinds: Vec<String>,
     /// What would be agreed to.
@@ -112,7 +115,13 @@ impl Request {
             return Ok("It costs nothing but this computer's uplink.".into());
         }
         let limits = self.terms.limits();
-        let told = estimate(self.terms.region()?, &self.kinds, limits, self.missing).map_err(words)?;
+        let wish = Wish {
+            limits,
+            region: self.terms.region()?,
+            near: self.near.clone(),
+            kinds: self.kinds.clone(),
+        };
+        let told = estimate(&wish, self.missing).map_err(words)?;
         let likely = told.hourly.for_hours(limits.hours).min(limits.budget);
         Ok(format!(
             "About {} an hour, {likely} in all, and never more than {}: then the relay stops by itself. Prices of {}, {}; no free \
@@ -157,6 +166,10 @@ mod tests {
         assert!(there.contains("Frankfurt") && !there.contains("$0.00"), "{there}");
         request.terms.region = "ap-northeast-1".into();
         assert_ne!(request.cost().unwrap(), there);
+        request.terms.region.clear();
+        request.near = vec!["sa-east-1".parse().unwrap()];
+        let near = request.cost().unwrap();
+        assert!(near.contains("São Paulo"), "where the viewers are: {near}");
         (request.terms.hours, request.terms.budget_usd) = (8.0, 0.05);
         assert!(request.cost().unwrap_err().contains("fewer hours"));
     }

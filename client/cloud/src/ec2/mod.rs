@@ -6,7 +6,7 @@ mod check;
 pub mod image;
 pub(crate) mod launch;
 mod machines;
-mod nearness;
+pub mod nearness;
 pub mod policy;
 mod refusal;
 mod sdk;
@@ -142,15 +142,17 @@ impl<A: Api + 'static> Ec2<A> {
 }
 
 impl Ec2<Sdk> {
-    /// Where to launch: where it was wished, else where it is near, else where the profile says.
+    /// Where to launch: where it was wished, else where it is near to those whom it is for, else where it is near to us, else where the
+    /// profile says.
     async fn region(&self, wish: &Wish) -> Result<Region, Failure> {
-        if let Some(region) = &wish.region {
+        if let Some(region) = wish.place(self.prices) {
             return Ok(region.clone());
         }
         let near = match self.api.has_own_endpoint() {
             true => None,
-            false => nearness::nearest(self.prices.regions()).await,
+            false => nearness::round_trips(self.prices).await.into_iter().next(),
         };
+        let near = near.map(|(region, _)| region);
         near.or_else(|| self.api.region()).ok_or_else(|| {
             Failure::new(
                 Why::Unreachable,

@@ -2,6 +2,7 @@
 
 mod ending;
 mod launching;
+mod nearness;
 mod relay;
 mod terms;
 
@@ -24,6 +25,7 @@ use banyan_protocol::io::{CloudNews, CloudOrder, RelayState};
 use banyan_protocol::role::relay::boot::Boot;
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::lease::{Lease, LeaseId};
+use banyan_protocol::wire::region::RegionName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -67,6 +69,9 @@ enum Said {
     },
     NotExtended {
         failure: Box<Failure>,
+    },
+    Located {
+        round_trips: Vec<(RegionName, u16)>,
     },
 }
 
@@ -153,8 +158,12 @@ impl Sponsor {
     /// Does what the machine wants.
     pub(super) fn obey(&mut self, order: CloudOrder) -> Outcome {
         match order {
-            CloudOrder::Launch { relay, missing } => {
-                self.launch(relay, missing);
+            CloudOrder::Launch { relay, missing, near } => {
+                self.launch(relay, missing, &near);
+                Outcome::default()
+            }
+            CloudOrder::Locate => {
+                self.locate();
                 Outcome::default()
             }
             CloudOrder::Terminate { relay, why } => self.terminate(relay, why),
@@ -188,6 +197,10 @@ impl Sponsor {
             Said::Planned { relay, running } => self.planned(relay, *running),
             Said::Launched { relay, machine, boot } => self.launched(relay, &machine, &boot),
             Said::Failed { relay, failure } => self.failed(relay, *failure),
+            Said::Located { round_trips } => Outcome {
+                news: Some(CloudNews::Located { round_trips }),
+                ..Outcome::default()
+            },
             Said::NotExtended { failure } => Outcome {
                 notices: vec![Own::Warning {
                     message: failure.to_string(),
@@ -260,7 +273,7 @@ impl Sponsor {
         self.relays.get_mut(&relay)?.running.as_mut()
     }
 
-    fn launch(&mut self, relay: u64, missing: Bitrate) {
+    fn launch(&mut self, relay: u64, missing: Bitrate, near: &[RegionName]) {
         let hours = match self.hours_left() {
             Ok(hours) => hours,
             Err(failure) => return self.fail(relay, failure),
@@ -270,7 +283,7 @@ impl Sponsor {
             Err(failure) => return self.fail(relay, failure),
         };
         let budget = self.purse.reserve(relay);
-        let wish = self.wish(hours, budget);
+        let wish = self.wish(hours, budget, near);
         let provider = Kind::from(self.config.provider);
         let launching = Launching {
             relay,

@@ -8,17 +8,18 @@ use banyan_cloud::money::Usd;
 use banyan_cloud::plan::Limits;
 use banyan_cloud::provider::{Kind, Machine, Wish};
 use banyan_protocol::units::Bitrate;
+use banyan_protocol::wire::region::RegionName;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 impl Sponsor {
     /// What an hour would cost while `missing` is sent, as far as prices are known: what the person is told with the question.
-    pub(in crate::session) fn estimate(&self, missing: Bitrate) -> f64 {
+    pub(in crate::session) fn estimate(&self, missing: Bitrate, near: &[RegionName]) -> f64 {
         if Kind::from(self.config.provider) == Kind::Local {
             return 0.0;
         }
-        let wish = self.wish(self.config.hours, self.purse.left());
-        let told = estimate(wish.region, &wish.kinds, wish.limits, missing);
+        let wish = self.wish(self.config.hours, self.purse.left(), near);
+        let told = estimate(&wish, missing);
         told.map_or(0.0, |told| told.hourly.as_dollars())
     }
 
@@ -35,11 +36,13 @@ impl Sponsor {
         addresses
     }
 
-    /// What is asked of the provider.
-    pub(super) fn wish(&self, hours: Duration, budget: Usd) -> Wish {
+    /// What is asked of the provider. What names no region that there can be is near to nobody.
+    pub(super) fn wish(&self, hours: Duration, budget: Usd, near: &[RegionName]) -> Wish {
+        let near = near.iter().filter_map(|name| name.as_str().parse().ok());
         Wish {
             limits: Limits { hours, budget },
             region: self.config.region.clone(),
+            near: near.collect(),
             kinds: self.config.cloud.types.clone(),
         }
     }

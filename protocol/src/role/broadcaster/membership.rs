@@ -123,6 +123,7 @@ impl Broadcaster {
         self.links.get_mut(&link).expect("the caller has seen it").member = Some(index);
         let contact = Contact::new(Route::Link(link), address, now);
         self.contacts.insert(index, contact);
+        self.tell_near_to_sponsor(index, out);
         self.welcome(now, index, link, out);
         index
     }

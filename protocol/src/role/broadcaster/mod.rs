@@ -1,12 +1,13 @@
 //! The broadcaster: source of every tree, and the coordinator that decides who hangs where.
 //!
 //! Split by concern: `source` makes chunks, `membership` lets people in and out, `orders` tells members their places,
-//! `routes` says how they are reached, `trouble` deals with failures, `late` with uplinks that do not suffice, `ration` gives everybody what there is, `shortage` asks for more,
+//! `routes` says how they are reached, `trouble` deals with failures, `late` with uplinks that do not suffice, `ration` gives everybody what there is, `shortage` asks for more, `nearness` finds out where,
 //! `offers`, `relays` and `partings` are about what sponsors lend, `cheats` weighs what members hold against each other. This file takes inputs apart and keeps the time.
 
 mod cheats;
 mod late;
 mod membership;
+mod nearness;
 mod offers;
 mod orders;
 mod partings;
@@ -27,6 +28,7 @@ use crate::media::forward::{Config as ForwarderConfig, Forwarder};
 use crate::overlay::Overlay;
 use crate::overlay::admission::Admission;
 use crate::overlay::member::{Member, MemberIndex, State};
+use crate::overlay::nearness::RoundTrips;
 use crate::overlay::reach::{Prefix, Reach};
 use crate::overlay::stripes::Stripes;
 use crate::role::config::BroadcasterConfig;
@@ -78,6 +80,18 @@ struct Stranger {
     member: Option<MemberIndex>,
 }
 
+/// What is known of where a member is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Whereabouts {
+    /// It was never asked.
+    #[default]
+    Unknown,
+    /// It has been asked.
+    Asked,
+    /// Regions are that far from it, as it says.
+    Said(RoundTrips),
+}
+
 /// What the coordinator keeps of a member besides its places.
 struct Contact {
     route: Route,
@@ -94,6 +108,7 @@ struct Contact {
     sending: Bitrate,
     /// Relays that it offered and that were none.
     spurious_offers: u8,
+    whereabouts: Whereabouts,
 }
 
 impl Contact {
@@ -109,6 +124,7 @@ impl Contact {
             late_since: None,
             sending: Bitrate::ZERO,
             spurious_offers: 0,
+            whereabouts: Whereabouts::Unknown,
         }
     }
 }
@@ -165,6 +181,8 @@ pub struct Broadcaster {
     short: BTreeMap<MemberIndex, Cause>,
     /// Those of them about whom it was decided that they stay so for now.
     decided: BTreeSet<MemberIndex>,
+    /// When somebody was first asked where it is, in the shortage that there is.
+    locating_since: Option<Instant>,
     /// Networks of newcomers for whose sake people were asked to sponsor, and since when.
     asked_for: BTreeMap<Prefix, Instant>,
     /// Orphans whose seats are about to come free, and since when they wait for them.
@@ -223,6 +241,7 @@ impl Broadcaster {
             adoptions: BTreeMap::new(),
             short: BTreeMap::new(),
             decided: BTreeSet::new(),
+            locating_since: None,
             asked_for: BTreeMap::new(),
             awaiting: BTreeMap::new(),
             newly_served: BTreeSet::new(),
@@ -368,6 +387,7 @@ impl Broadcaster {
                 }
             }
             Message::Leave => self.on_leave(now, member),
+            Message::Located { round_trips } => self.on_located(now, member, round_trips, out),
             Message::Serving(offer) => self.on_serving(now, member, offer, out),
             Message::NoRelay { round, relay } => self.on_no_relay(now, member, round, relay, out),
             Message::FromRelay { relay, message } => {

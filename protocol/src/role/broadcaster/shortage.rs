@@ -29,6 +29,11 @@ impl Broadcaster {
     /// Asks, withdraws, refuses or degrades, as the shortage demands.
     pub(super) fn manage_shortage(&mut self, now: Instant, out: &mut Outbox) {
         let shortage = self.shortage(now);
+        if shortage.joiners.is_empty() && shortage.orphans.is_empty() {
+            self.stop_locating();
+        } else if self.locate(now, out) && shortage.orphans.is_empty() && self.admission.kind().is_none() {
+            return;
+        }
         let mut steps = Vec::new();
         self.admission.poll(now, &shortage, &mut steps);
         steps.into_iter().for_each(|step| self.take_step(now, step, out));
@@ -176,6 +181,7 @@ impl Broadcaster {
             helps: (self.short.len() + foreseen.len()) as u32,
             missing: self.missing(),
         };
+        self.tell_near(member, out);
         self.tell(member, &Message::Ask(ask), out);
         let reason = match kind {
             RoundKind::Orphans if !foreseen.is_empty() => "a relay's lease ends soon",

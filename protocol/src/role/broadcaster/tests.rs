@@ -1,4 +1,5 @@
 mod late;
+mod nearness;
 mod relays;
 
 use super::*;

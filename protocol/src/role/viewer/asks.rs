@@ -2,9 +2,11 @@
 
 use super::Viewer;
 use crate::event::Event;
-use crate::io::Outbox;
+use crate::io::{CloudOrder, Outbox, Output};
+use crate::limits::REGIONS_MAX;
 use crate::time::{Duration, Instant};
 use crate::wire::control::{Ask, Message, RoundKind, WithdrawReason};
+use crate::wire::region::RegionName;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,6 +23,8 @@ pub(super) struct Question {
     round: u64,
     deadline: Instant,
     answered: bool,
+    /// Where the relay would be near to those whom it is for, the nearest first.
+    near: Vec<RegionName>,
 }
 
 impl Question {
@@ -43,6 +47,10 @@ fn id_of(round: u64) -> String {
 #[derive(Debug, Default)]
 pub(super) struct Asks {
     pub(super) questions: Vec<Question>,
+    /// Where a relay would be near to those whom it is for, as the coordinator said last.
+    pub(super) near: Vec<RegionName>,
+    /// It was asked once how far regions are.
+    located: bool,
 }
 
 impl Asks {
@@ -64,10 +72,12 @@ impl Viewer {
             return;
         }
         let wait = Duration::from_millis(u64::from(ask.deadline_ms));
+        let near = self.asks.near.clone();
         self.asks.questions.push(Question {
             round: ask.round,
             deadline: now + wait,
             answered: false,
+            near: near.clone(),
         });
         out.event(Event::SponsorRequest {
             id: id_of(ask.round),
@@ -76,7 +86,26 @@ impl Viewer {
             estimate_usd_per_hour: 0.0,
             helps: ask.helps,
             missing_bps: ask.missing.as_bps(),
+            near,
         });
+    }
+
+    /// How far are regions from here? That is found out once, and only for who may be asked to sponsor: their provider is whom that shows
+    /// this address to. Where the broadcaster is on this machine, there is nothing to find out.
+    pub(super) fn on_locate(&mut self, out: &mut Outbox) {
+        if self.config.sponsor.is_none() || core::mem::replace(&mut self.asks.located, true) {
+            return;
+        }
+        if self.dials.is_at_home() {
+            return self.on_located(Vec::new(), out);
+        }
+        out.push(Output::Cloud(CloudOrder::Locate));
+    }
+
+    /// So far they are.
+    pub(super) fn on_located(&mut self, mut round_trips: Vec<(RegionName, u16)>, out: &mut Outbox) {
+        round_trips.truncate(REGIONS_MAX);
+        self.tell_coordinator(&Message::Located { round_trips }, out);
     }
 
     pub(super) fn on_withdraw(&mut self, round: u64, why: WithdrawReason, out: &mut Outbox) {
@@ -101,7 +130,8 @@ impl Viewer {
         ask.answered = true;
         let round = ask.round;
         if yes {
-            self.sponsoring.pledge(round);
+            let near = ask.near.clone();
+            self.sponsoring.pledge(round, near);
         }
         self.tell_coordinator(&Message::Answer { round, yes }, out);
     }

@@ -72,6 +72,8 @@ impl Viewer {
             Message::Ask(ask) => self.on_ask(now, &ask, out),
             Message::Withdraw { round, why } => self.on_withdraw(round, why, out),
             Message::End => self.on_end(now, out),
+            Message::Locate => self.on_locate(out),
+            Message::Near { regions } => self.asks.near = regions,
             Message::Chosen { round, missing } => self.on_chosen(round, missing, out),
             Message::ToRelay { relay, message } => return self.on_to_relay(now, &relay, &message, out),
             Message::Echoed { sent_us, at } => {

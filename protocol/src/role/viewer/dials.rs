@@ -72,6 +72,11 @@ impl Dials {
         self.reach = Scope::of(coordinator);
     }
 
+    /// Whether the coordinator runs on this machine, or may be said to.
+    pub(super) fn is_at_home(&self) -> bool {
+        self.reach >= Scope::Loopback
+    }
+
     /// A relay: its sponsor called from there. Who calls from this very machine is in whatever private network it is in.
     pub(super) fn called_by_sponsor(&mut self, address: &SocketAddr, own: &[SocketAddr]) {
         let there = address.ip().to_canonical();

@@ -17,6 +17,7 @@ use crate::wire::close::CloseCode;
 use crate::wire::control::Message;
 use crate::wire::enrol::{Binding, EnrolSecret};
 use crate::wire::lease::Lease;
+use crate::wire::region::RegionName;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -85,8 +86,8 @@ struct Sponsored {
 pub(super) struct Sponsoring {
     relays: Vec<Sponsored>,
     made: u64,
-    /// Rounds in which this person said yes.
-    pledged: Vec<u64>,
+    /// Rounds in which this person said yes, each with where the relay would be near.
+    pledged: Vec<(u64, Vec<RegionName>)>,
     /// They run on when this person leaves.
     run_on: bool,
 }
@@ -106,8 +107,8 @@ impl Sponsoring {
     }
 
     /// This person said yes in a round.
-    pub(super) fn pledge(&mut self, round: u64) {
-        self.pledged.push(round);
+    pub(super) fn pledge(&mut self, round: u64, near: Vec<RegionName>) {
+        self.pledged.push((round, near));
     }
 
     /// This person's relays that have proved themselves.
@@ -151,10 +152,10 @@ impl Viewer {
             .sponsoring
             .pledged
             .iter()
-            .position(|pledged| *pledged == round)
+            .position(|(pledged, _)| *pledged == round)
         {
-            self.sponsoring.pledged.swap_remove(at);
-            self.launch(round, missing, out);
+            let (_, near) = self.sponsoring.pledged.swap_remove(at);
+            self.launch(round, missing, near, out);
         } else {
             self.tell_coordinator(&Message::NoRelay { round, relay: None }, out);
         }
@@ -165,11 +166,12 @@ impl Viewer {
         let Some((_, layout)) = &self.layout else { return };
         if self.config.part == Part::Sponsor && self.sponsoring.made == 0 {
             let missing = layout.top().rate * UNASKED_COPIES;
-            self.launch(0, missing, out);
+            let near = self.asks.near.clone();
+            self.launch(0, missing, near, out);
         }
     }
 
-    fn launch(&mut self, round: u64, missing: Bitrate, out: &mut Outbox) {
+    fn launch(&mut self, round: u64, missing: Bitrate, near: Vec<RegionName>, out: &mut Outbox) {
         if self.config.sponsor.is_none() || self.sponsoring.relays.len() == RELAYS_MAX {
             return self.tell_coordinator(&Message::NoRelay { round, relay: None }, out);
         }
@@ -183,7 +185,7 @@ impl Viewer {
             key: None,
             sequence: 0,
         });
-        out.push(Output::Cloud(CloudOrder::Launch { relay, missing }));
+        out.push(Output::Cloud(CloudOrder::Launch { relay, missing, near }));
     }
 
     pub(super) fn on_cloud(&mut self, now: Instant, news: CloudNews, out: &mut Outbox) {
@@ -210,6 +212,7 @@ impl Viewer {
                 known.stage = Stage::Booting(now);
                 self.dial_relay(now, at, out);
             }
+            CloudNews::Located { round_trips } => self.on_located(round_trips, out),
             CloudNews::Failed { relay, .. } => {
                 if let Some(at) = self.sponsoring.find(|known| known.number == relay) {
                     self.lose_relay(now, at, None, out);

@@ -197,7 +197,7 @@ impl Watch for Score {
     }
 
     fn cloud(&mut self, node: NodeIndex, order: &CloudOrder) {
-        self.orders.push((node, *order));
+        self.orders.push((node, order.clone()));
     }
 
     fn ended(&mut self, now: Micros, node: NodeIndex, how: &Ended) {

@@ -13,6 +13,7 @@ use banyan_protocol::time::Utc;
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::enrol::EnrolSecret;
 use banyan_protocol::wire::lease::{Lease, LeaseId};
+use banyan_protocol::wire::region::RegionName;
 use std::collections::BTreeSet;
 
 /// How long a relay's secret is good.
@@ -51,10 +52,23 @@ impl Show {
         for (node, order) in core::mem::take(&mut self.world.watch.orders) {
             match order {
                 CloudOrder::Launch { relay, .. } => self.launch(node, relay),
+                CloudOrder::Locate => self.locate(node),
                 CloudOrder::Terminate { relay, .. } => self.terminate(node, relay),
                 CloudOrder::Pinned { .. } | CloudOrder::Used { .. } => {}
             }
         }
+    }
+
+    /// Each has a distance of its own to each of three regions.
+    fn locate(&mut self, node: NodeIndex) {
+        let key = u64::from(node) << 8;
+        let region = |n: u64| {
+            let name = RegionName::try_from(format!("sim-{n}")).expect("that is a name");
+            (name, (mix(self.seed, key + n) % 200) as u16)
+        };
+        let round_trips = (1..=3).map(region).collect();
+        let news = CloudNews::Located { round_trips };
+        self.world.tell(node, Input::Command(Command::Cloud(news)));
     }
 
     /// Whether somebody has sponsored before, or fewer than `most` others have.

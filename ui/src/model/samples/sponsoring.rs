@@ -16,6 +16,7 @@ pub fn request() -> Request {
         helps: 6,
         seconds_left: 18,
         missing: Bitrate::from_kbps(14_000),
+        near: Vec::new(),
         kinds: Vec::new(),
         terms: Terms::of(&Settings {
             provider: Provider::Ec2,

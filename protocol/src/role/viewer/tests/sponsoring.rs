@@ -7,6 +7,7 @@ use crate::wire::control::{Ask, RoundKind};
 use crate::wire::enrol::EnrolSecret;
 use crate::wire::lease::{Lease, LeaseId};
 use crate::wire::order::{Numbered, Order, Usage};
+use crate::wire::region::RegionName;
 
 const RELAY: PeerId = PeerId([77; 32]);
 const SECRET: EnrolSecret = EnrolSecret([8; 16]);
@@ -23,6 +24,9 @@ fn lease() -> Lease {
 /// A viewer who was asked, said yes, and was chosen.
 fn chosen() -> Stage {
     let mut stage = Stage::playing(Some(4));
+    let regions = vec![region("eu-north-1"), region("eu-west-3")];
+    let near = regions.clone();
+    stage.say(CHANNEL, &Message::Near { regions });
     stage.say(
         CHANNEL,
         &Message::Ask(Ask {
@@ -33,12 +37,72 @@ fn chosen() -> Stage {
             missing: Bitrate::from_kbps(2_500),
         }),
     );
+    let regions = vec![region("sa-east-1")];
+    stage.say(CHANNEL, &Message::Near { regions });
     stage.input(Input::Command(Command::Answer { id: None, yes: true }));
     assert!(stage.orders.is_empty(), "a yes costs nothing before it counts");
     let missing = Bitrate::from_kbps(2_500);
     stage.say(CHANNEL, &Message::Chosen { round: 5, missing });
-    assert_eq!(stage.orders, [CloudOrder::Launch { relay: 1, missing }]);
+    // Where the question said, whatever was said afterwards: that is what its price was of.
+    assert_eq!(
+        stage.orders,
+        [CloudOrder::Launch {
+            relay: 1,
+            missing,
+            near
+        }]
+    );
     stage
+}
+
+fn region(name: &str) -> RegionName {
+    RegionName::try_from(alloc::string::String::from(name)).unwrap()
+}
+
+#[test]
+fn who_may_be_asked_finds_out_once_how_far_regions_are() {
+    let mut stage = Stage::playing(Some(4));
+    stage
+        .viewer
+        .dials
+        .reached(&SocketAddr::from(([198, 51, 100, 7], 4600)));
+    stage.say(CHANNEL, &Message::Locate);
+    assert_eq!(stage.orders, [CloudOrder::Locate]);
+    let round_trips: Vec<_> = (0..40).map(|n| (region(&alloc::format!("r-{n}")), n)).collect();
+    let news = CloudNews::Located {
+        round_trips: round_trips.clone(),
+    };
+    stage.input(Input::Command(Command::Cloud(news)));
+    stage.say(CHANNEL, &Message::Locate);
+    assert_eq!(stage.orders.len(), 1, "nobody's provider is knocked at twice");
+    let located = stage.told_to(CHANNEL).find_map(|message| match message {
+        Message::Located { round_trips } => Some(round_trips.clone()),
+        _ => None,
+    });
+    let most = crate::limits::REGIONS_MAX;
+    assert_eq!(located.as_deref(), Some(&round_trips[..most]));
+}
+
+#[test]
+fn where_the_broadcaster_is_on_this_machine_nothing_is_found_out() {
+    let mut stage = Stage::playing(Some(4));
+    stage.say(CHANNEL, &Message::Locate);
+    assert!(stage.orders.is_empty());
+    let round_trips = Vec::new();
+    let nothing = Message::Located { round_trips };
+    assert_eq!(stage.told_to(CHANNEL).filter(|told| **told == nothing).count(), 1);
+}
+
+#[test]
+fn who_never_sponsors_knocks_at_no_door() {
+    let mut stage = Stage::with(ViewerConfig {
+        sponsor: None,
+        ..config()
+    });
+    stage.run(10);
+    stage.join();
+    stage.say(CHANNEL, &Message::Locate);
+    assert!(stage.orders.is_empty() && stage.closed.is_empty());
 }
 
 fn launched(stage: &mut Stage) {
