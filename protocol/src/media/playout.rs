@@ -122,7 +122,8 @@ impl Playout {
                 shown.output.cut_at(None);
             }
             if shown.tier != tier {
-                self.switch.get_or_insert(Switch { to: tier, plan: None });
+                let (to, from) = (tier, from_block);
+                self.switch.get_or_insert(Switch { to, from, plan: None });
             }
         }
     }

@@ -216,12 +216,13 @@ impl Reassembler {
 
     /// Whether `block` is complete and playing may begin at it.
     pub fn is_start(&self, block: u64) -> bool {
-        self.slot(block).is_some_and(|slot| {
-            let keyframe = slot
-                .header
-                .is_some_and(|header| header.flags.has(Flags::KEYFRAME));
-            keyframe && slot.is_complete()
-        })
+        self.is_keyframe(block) && self.is_complete(block)
+    }
+
+    /// Whether anything of `block` says that it begins a keyframe.
+    pub fn is_keyframe(&self, block: u64) -> bool {
+        let header = self.slot(block).and_then(|slot| slot.header);
+        header.is_some_and(|header| header.flags.has(Flags::KEYFRAME))
     }
 
     /// How many blocks there are without a gap from `block` on.

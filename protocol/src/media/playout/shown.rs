@@ -5,6 +5,7 @@ use crate::media::reassemble::Reassembled;
 use crate::media::record::{Decoder, Record};
 use crate::media::{Packet, TierId, Track};
 use crate::time::{ChannelTime, Duration};
+use crate::wire::chunk::Flags;
 use crate::wire::layout::Layout;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -15,6 +16,8 @@ pub(super) struct Shown {
     pub(super) tier: TierId,
     /// The next block to be played.
     pub(super) next: u64,
+    /// The last one that was played and begins a keyframe.
+    pub(super) keyframe: Option<u64>,
     /// When the last one was due; the next is not due earlier.
     pub(super) last_due: ChannelTime,
     layout: Option<u32>,
@@ -29,6 +32,7 @@ impl Shown {
         Self {
             tier,
             next: start,
+            keyframe: None,
             last_due: ChannelTime::default(),
             layout: None,
             decoder: Decoder::new(),
@@ -52,6 +56,9 @@ impl Shown {
         debug_assert_eq!(next.block.number, self.next, "blocks are played in order");
         if self.layout != Some(next.layout) {
             self.enter(next.layout, layout);
+        }
+        if next.block.flags.has(Flags::KEYFRAME) {
+            self.keyframe = Some(self.next);
         }
         let output = &mut self.output;
         if self

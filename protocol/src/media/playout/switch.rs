@@ -10,10 +10,18 @@ use alloc::vec::Vec;
 /// How long the tier shown before may lag behind the one that takes over (its encoder, its smoothing).
 pub(super) const SWITCH_PATIENCE: Duration = Duration::from_millis(500);
 
+/// What runs out within so long is left for what is almost there: a stream that flows has more in hand.
+const RUNS_OUT_SOON: Duration = Duration::from_secs(1);
+
+/// Blocks by which the keyframe of a better tier may come later than that of another: it is smoothed longer.
+const KEYFRAMES_APART: u64 = 3;
+
 /// A change of tier that is under way: the old tier is shown until the new one has a keyframe that is due.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Switch {
     pub(super) to: TierId,
+    /// One of its keyframes.
+    pub(super) from: u64,
     pub(super) plan: Option<Plan>,
 }
 
@@ -45,7 +53,8 @@ impl Playout {
         if now < plan.due {
             return false;
         }
-        if !self.is_whole(switch.to, plan.block, now) {
+        let is_last = self.is_last_chance(switch.to, plan.block, now);
+        if !self.is_whole(switch.to, plan.block, now, is_last) {
             self.switch = Some(Switch { plan: None, ..switch });
             self.cut_at(None);
             return false;
@@ -58,6 +67,35 @@ impl Playout {
         let run = self.runs.front_mut().expect("what is shown is of an epoch");
         run.keep(|kept| kept == switch.to);
         true
+    }
+
+    /// The block of `tier`, to which the screen changes from a better one, before which nothing is of use any more: the newest keyframe that is
+    /// shown before the better one runs out. One that has not come is looked for about where the better one has its own. `None` if
+    /// nothing is known, and for other tiers.
+    pub fn takes_over_at(&self, tier: TierId) -> Option<u64> {
+        let shown = self.shown.as_ref().filter(|shown| tier < shown.tier)?;
+        let switch = self.switch.filter(|switch| switch.to == tier)?;
+        let run = self.runs.back().filter(|_| self.runs.len() == 1)?;
+        let (better, ring) = (run.ring(shown.tier)?, run.ring(tier)?);
+        let runs_out = shown.next + better.complete_from(shown.next);
+        if runs_out == shown.next {
+            let ahead = |newest| (runs_out..=newest).find(|block| ring.is_start(*block));
+            return ring.newest().and_then(ahead).or(Some(shown.next));
+        }
+        let useful = || (shown.next..=runs_out).rev();
+        let start = useful().find(|block| ring.is_start(*block));
+        let Some(about) = useful().find(|block| better.is_keyframe(*block)) else {
+            return start.or(Some(shown.next));
+        };
+        let apart = |own: u64| {
+            own.checked_sub(switch.from)
+                .filter(|apart| *apart <= KEYFRAMES_APART)
+        };
+        let apart = shown.keyframe.into_iter().chain([about]).find_map(apart);
+        let from = about.saturating_sub(apart.unwrap_or(KEYFRAMES_APART));
+        let is_there =
+            start.is_some_and(|start| start >= from) || (from..=about).all(|block| ring.is_begun(block));
+        if is_there { start } else { Some(from) }
     }
 
     fn cut_at(&mut self, pts: Option<i64>) {
@@ -77,15 +115,32 @@ impl Playout {
         })
     }
 
-    /// Whether all blocks of `tier` from `start` on that are due at `now` are there.
-    fn is_whole(&self, tier: TierId, start: u64, now: ChannelTime) -> bool {
+    /// Whether what is shown runs out soon, and before `tier` has another keyframe than the one at `start`, as far as is known.
+    fn is_last_chance(&self, tier: TierId, start: u64, now: ChannelTime) -> bool {
+        let (Some(shown), Some(run)) = (&self.shown, self.runs.front()) else {
+            return false;
+        };
+        let (Some(better), Some(ring)) = (run.ring(shown.tier), run.ring(tier)) else {
+            return false;
+        };
+        let out = shown.next + better.complete_from(shown.next);
+        let is_soon = better
+            .captured(out)
+            .is_some_and(|captured| captured + self.buffer < now + RUNS_OUT_SOON);
+        is_soon && !(start + 1..=out).any(|block| ring.is_keyframe(block))
+    }
+
+    /// Whether all blocks of `tier` from `start` on that are due at `now` are there. What has not come may be the rest of a keyframe, and due
+    /// already; in a `hurry` it is not held to be.
+    fn is_whole(&self, tier: TierId, start: u64, now: ChannelTime, hurry: bool) -> bool {
         let ring = self.runs.front().and_then(|run| run.ring(tier));
         ring.is_some_and(|ring| {
             let missing = start + ring.complete_from(start);
-            missing > start
-                && ring
-                    .captured_earliest(missing)
-                    .is_none_or(|at| at + self.buffer > now)
+            let captured = match hurry {
+                true => ring.captured(missing),
+                false => ring.captured_earliest(missing),
+            };
+            missing > start && captured.is_none_or(|at| at + self.buffer > now)
         })
     }
 

@@ -1,3 +1,4 @@
+mod dry;
 mod station;
 
 use super::*;

@@ -104,7 +104,10 @@ impl Viewer {
     /// Where a feed's seat begins: what is older is fetched by number.
     pub(super) fn seat_from(&self, now: Instant, at: usize) -> u64 {
         let behind = self.live_edge(now).saturating_sub(SEAT_BEHIND);
-        self.lacking(at).max(behind)
+        let begins = self.screen.takes_over_at(self.feeds[at].stripe.tier);
+        let begins = begins.filter(|block| block + SEAT_BEHIND / 2 >= behind);
+        self.lacking(at)
+            .max(begins.map_or(behind, |block| block.min(behind)))
     }
 
     /// The newest block that there should be.
@@ -134,7 +137,12 @@ impl Viewer {
         } else {
             from.min(there)
         };
-        for missing in self.missing(now, feed, from) {
+        let needless_before = self.screen.takes_over_at(stripe.tier).unwrap_or_default();
+        let missing = self.missing(now, feed, from);
+        for missing in missing
+            .into_iter()
+            .filter(|missing| missing.block >= needless_before)
+        {
             let by = if missing.block < passed { hole } else { near };
             let is_due = missing.due.is_some_and(|due| due <= by);
             let is_over = missing.due.is_some_and(|due| due <= overdue);

@@ -61,6 +61,11 @@ impl Screen {
         self.playout.missing(stripe, until)
     }
 
+    /// See [`Playout::takes_over_at`].
+    pub(super) fn takes_over_at(&self, tier: TierId) -> Option<u64> {
+        self.playout.takes_over_at(tier)
+    }
+
     pub(super) fn newest(&self, stripe: StripeId) -> Option<Newest> {
         self.playout.newest(stripe)
     }

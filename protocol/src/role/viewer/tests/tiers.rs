@@ -80,6 +80,26 @@ fn what_came_of_a_tier_before_it_is_shown_is_not_asked_for_again() {
 }
 
 #[test]
+fn of_a_lower_tier_only_what_takes_over_is_asked_for() {
+    let mut stage = Stage::playing(None);
+    stage.run(3_000);
+    for parent in 1..=3 {
+        stage.mood(parent, Mood::Silent);
+    }
+    stage.run(600);
+    stage.told.clear();
+    let newest = stage.station.next;
+    stage.assign(0, &low(5));
+    stage.run(4_000);
+    assert_eq!(shown(&stage), [(TierId(0), TierId(1))]);
+    let pulled = stage.pulled(stripe_of(0, 0));
+    assert!(
+        pulled.iter().all(|block| block + 16 >= newest),
+        "{pulled:?} of {newest}: a buffer is 20 blocks, and a keyframe comes each second"
+    );
+}
+
+#[test]
 fn a_layout_without_a_stripe_ends_it() {
     let mut stage = Stage::playing(None);
     stage.station.layout.tiers.pop();
