@@ -17,6 +17,10 @@ use alloc::vec::Vec;
 /// what is left of a buffer of two seconds to get over it. Who was only slow is taken back with its next word.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 
+/// A relay that children of different networks call silent has only so long. Its machine is gone, or else it answers at once; and what it was sent
+/// itself is what there is for its children.
+const SIGN_OF_LIFE_AGREED: Duration = Duration::from_millis(200);
+
 /// A member that two children of different networks accused is given no children for so long.
 const SHUNNED: Duration = Duration::from_secs(30);
 
@@ -240,8 +244,12 @@ impl Broadcaster {
             return;
         }
         match &mut self.overlay.member_mut(accused).state {
-            State::Suspect { accusers, .. } => {
+            State::Suspect { accusers, since } => {
                 accusers.insert(by);
+                let since = *since;
+                if self.overlay.is_relay(accused) {
+                    self.judge_suspect(now, accused, since, out);
+                }
             }
             State::Active => {
                 self.missed_at = Some(now);
@@ -305,7 +313,14 @@ impl Broadcaster {
 
     fn judge_suspect(&mut self, now: Instant, member: MemberIndex, since: Instant, out: &mut Outbox) {
         let lives = self.contacts[&member].heard > since;
-        if !lives && now.since(since) >= SIGN_OF_LIFE {
+        let (is_relay, agreed) = (self.overlay.is_relay(member), self.agreed_by(member));
+        let is_sure = is_relay && agreed.is_some();
+        let patience = if is_sure {
+            SIGN_OF_LIFE_AGREED
+        } else {
+            SIGN_OF_LIFE
+        };
+        if !lives && now.since(since) >= patience {
             self.missed_at = Some(now);
             let orphans = self.overlay.evacuate(now, member, false);
             self.overlay.set_state(member, State::Absent);
@@ -315,7 +330,7 @@ impl Broadcaster {
             }
             self.relieve_sponsor(now, member, out);
             self.reseat(now, orphans);
-        } else if let Some(by) = self.agreed_by(member) {
+        } else if let Some(by) = agreed.filter(|_| lives || !is_relay) {
             if self.overlay.member(member).is_interior() {
                 let what = self.overlay.standing().verdict(now, member, usize::MAX);
                 self.blame(member, sentence(what.unwrap_or(Accusation::Silent)), by, out);

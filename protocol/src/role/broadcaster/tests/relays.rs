@@ -412,10 +412,12 @@ fn a_relay_that_says_goodbye_has_its_children_moved_first() {
 
 #[test]
 fn after_a_relay_that_was_killed_the_next_sponsor_is_asked_in_time() {
-    let (mut studio, links) = sponsored(|round| offer(3, round));
+    let (mut studio, [one, two, sponsor]) = sponsored(|round| offer(3, round));
+    let late = [4, 5].map(|n| studio.join(n, hello(0)));
     studio.pass(5_000);
     studio.heard.clear();
     let parent = relay(3);
+    let links = [one, two, sponsor, late[0], late[1]];
     for link in links {
         let accusations = vec![(parent, Accusation::Silent)];
         let report = Report {
@@ -432,9 +434,43 @@ fn after_a_relay_that_was_killed_the_next_sponsor_is_asked_in_time() {
     assert!(!asked.is_empty(), "within two seconds");
     let orphans = |link: &&LinkId| studio.asks(**link)[0].kind == crate::wire::control::RoundKind::Orphans;
     assert!(asked.iter().all(orphans), "those who lost it first");
-    assert!(links.iter().all(|link| tier_of(&studio, *link).is_some()));
+    let overlay = &studio.broadcaster.overlay;
+    assert!(
+        overlay
+            .viewers()
+            .all(|viewer| overlay.member(viewer).tier.is_some())
+    );
     studio.pass(15_000);
     assert_eq!(studio.left(), ["gives no sign of life"]);
+}
+
+/// Both others say at once that the relay is silent; says what has become of it a third of a second later. Meanwhile it gives a sign of life, or none.
+fn accused(lives: bool) -> State {
+    let (mut studio, [first, second, sponsor]) = sponsored(|round| offer(3, round));
+    studio.pass(5_000);
+    let accusations = vec![(relay(3), Accusation::Silent)];
+    let report = Message::Report(Report {
+        accusations,
+        ..Report::default()
+    });
+    studio.say(first, &report);
+    studio.pass(20);
+    studio.say(second, &report);
+    if lives {
+        studio.pass_on(sponsor, 3, &Message::Report(Report::default()));
+    }
+    studio.pass(330);
+    let index = studio.broadcaster.overlay.find(&relay(3)).expect("it is known");
+    studio.broadcaster.overlay.member(index).state.clone()
+}
+
+#[test]
+fn a_relay_that_several_call_silent_and_that_says_nothing_is_given_up_in_a_third_of_a_second() {
+    assert_eq!(accused(false), State::Absent, "its own seats are others'");
+    assert!(
+        matches!(accused(true), State::Shunned { .. }),
+        "it lives, and keeps them"
+    );
 }
 
 #[test]
