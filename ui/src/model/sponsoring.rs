@@ -167,9 +167,9 @@ mod tests {
         request.terms.region = "ap-northeast-1".into();
         assert_ne!(request.cost().unwrap(), there);
         request.terms.region.clear();
-        request.near = vec!["sa-east-1".parse().unwrap()];
+        request.near = vec!["ap-northeast-2".parse().unwrap()];
         let near = request.cost().unwrap();
-        assert!(near.contains("São Paulo"), "where the viewers are: {near}");
+        assert!(near.contains("Seoul"), "where the viewers are: {near}");
         (request.terms.hours, request.terms.budget_usd) = (8.0, 0.05);
         assert!(request.cost().unwrap_err().contains("fewer hours"));
     }
