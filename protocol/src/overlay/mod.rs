@@ -4,12 +4,13 @@
 //! [`Overlay`] holds the members and their places in the trees. Its operations are split by concern: [`forest`] changes
 //! single edges, [`placement`] chooses seats and spares, [`plan`] turns what happened (a join, a leave, a failure) into
 //! edges, [`orphans`] finds new parents, [`capacity`] grants uplink as it is proven, [`admission`] runs the rounds of questions when it runs
-//! out, [`standing`] weighs what members hold against each other, [`ration`] says who has the full stream then, [`exchange`] makes the most of full uplinks, [`relays`] places what sponsors lend, and
-//! [`nearness`] says where that is near to those whom it is for.
+//! out, [`standing`] weighs what members hold against each other, [`ration`] says who has the full stream then, [`exchange`] makes the most of full uplinks, [`relays`] places what sponsors lend, [`crowds`]
+//! keeps many keys of one network from living on it, and [`nearness`] says where that is near to those whom it is for.
 
 pub mod acquaintances;
 pub mod admission;
 pub mod capacity;
+mod crowds;
 mod displaced;
 mod enlist;
 pub mod exchange;
@@ -39,25 +40,6 @@ use crate::overlay::stripes::{StripeIndex, Stripes};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-/// So many members of a channel may be a household, a shared flat, or neighbours behind one address; more of one network may be one person
-/// with many keys.
-const NETWORK_MEMBERS: u32 = 8;
-
-/// The members of one network.
-#[derive(Clone, Copy, Debug, Default)]
-struct Network {
-    members: u32,
-    /// Whether there have been too many of them. That stays so until all have gone: who was turned away makes room for the next.
-    crowded: bool,
-}
-
-impl Network {
-    fn joins(&mut self) {
-        self.members += 1;
-        self.crowded |= self.members > NETWORK_MEMBERS;
-    }
-}
-
 /// The coordinator's picture of the channel: who is a member, and who hangs where in each stripe's tree.
 #[derive(Debug)]
 pub struct Overlay {
@@ -69,7 +51,7 @@ pub struct Overlay {
     acquaintances: Acquaintances,
     standing: Standing,
     /// How many members there are of each network.
-    networks: BTreeMap<Prefix, Network>,
+    networks: BTreeMap<Prefix, crowds::Network>,
     /// How many children of `parent` count on `spare`: a spare's reserve serves one failure at a time.
     spare_load: BTreeMap<(MemberIndex, MemberIndex), u32>,
     /// Members of whom children say that they have failed.
@@ -195,7 +177,7 @@ impl Overlay {
     pub(crate) fn insert(&mut self, mut member: Member) -> MemberIndex {
         member.places.resize_with(self.stripes.len(), || None);
         let (id, is_relay) = (member.id, member.sponsor().is_some());
-        self.networks.entry(member.prefix).or_default().joins();
+        self.join_network(member.prefix);
         let index = match self.free_indices.pop() {
             Some(index) => {
                 self.members[index.get()] = member;
@@ -233,19 +215,6 @@ impl Overlay {
         self.changed.remove(&index);
         self.changed_a_little.remove(&index);
         self.free_indices.push(index);
-    }
-
-    fn leave_network(&mut self, prefix: Prefix) {
-        let network = self.networks.get_mut(&prefix).expect("its members are counted");
-        network.members -= 1;
-        if network.members == 0 {
-            self.networks.remove(&prefix);
-        }
-    }
-
-    /// Whether so many members are, or were at once, of one network that they may be one person's keys.
-    pub fn is_crowded(&self, prefix: &Prefix) -> bool {
-        self.networks.get(prefix).is_some_and(|network| network.crowded)
     }
 
     /// What is held against members.

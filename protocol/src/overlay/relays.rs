@@ -14,10 +14,6 @@ use crate::wire::ticket::Class;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-/// A relay gives so many times as much as a network with many members gets of it: so that is less than a tenth, also with what the first of them got,
-/// and while others come and go.
-const CROWD_SHARE: u64 = 30;
-
 impl Overlay {
     /// The relays that are here.
     pub fn relays(&self) -> impl Iterator<Item = MemberIndex> + '_ {
@@ -49,37 +45,6 @@ impl Overlay {
             return Class::Interior;
         }
         self.member(index).class(self.stripes.top_slot())
-    }
-
-    /// Whether a relay may take a child, so that many keys of one network do not live on what somebody else pays for: together they get
-    /// less than a tenth of what it gives.
-    pub(super) fn relay_admits(&self, relay: MemberIndex, child: MemberIndex, stripe: StripeIndex) -> bool {
-        let prefix = self.member(child).prefix;
-        if !self.is_relay(relay) || !self.is_crowded(&prefix) || self.is_relay(child) {
-            return true;
-        }
-        let mut theirs = self.stripes.slot(stripe);
-        for (stripe, place) in self.member(relay).places_with_index() {
-            let of_them = |other: &&MemberIndex| self.member(**other).prefix == prefix;
-            theirs += self.stripes.slot(stripe) * place.children.iter().filter(of_them).count() as u64;
-        }
-        theirs * CROWD_SHARE <= self.member(relay).used
-    }
-
-    /// Takes children of a network with many members from a relay until it has little for them again. Returns those who lost a parent.
-    pub fn keep_crowds_off(&mut self, now: Instant, relay: MemberIndex) -> Vec<Orphan> {
-        let mut orphans = Vec::new();
-        for (stripe, place) in self.member(relay).places_with_index() {
-            orphans.extend(place.children.iter().map(|child| (*child, stripe)));
-        }
-        orphans.retain(|(child, stripe)| {
-            let excess = !self.relay_admits(relay, *child, *stripe) && !self.is_promised(*child, relay);
-            if excess {
-                self.detach(*child, *stripe, Some(now));
-            }
-            excess
-        });
-        orphans
     }
 
     /// How many members a relay serves that nobody promised it to, and that hold nothing against it.

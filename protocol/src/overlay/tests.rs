@@ -1,3 +1,4 @@
+mod crowds;
 mod moves;
 mod relays;
 
