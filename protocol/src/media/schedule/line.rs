@@ -38,13 +38,6 @@ const STRAINED: Duration = Duration::from_millis(150);
 /// The least credit: some frames of any rate.
 const CREDIT_MIN: u64 = limits::LINK_BACKLOG_MAX / 4;
 
-/// Who has not taken anything for so long is gone, or stands still.
-const TAKES: Duration = Duration::from_secs(1);
-
-/// Who holds back what it is sent and has not taken anything for so long says nothing of our uplink, of which the others have the more. Less
-/// than [`STRAINED`] and the time for which an uplink is measured.
-const STANDS_STILL: Duration = Duration::from_millis(350);
-
 /// Why a chunk waits for a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -361,9 +354,10 @@ impl Line {
         self.held_up
     }
 
-    /// Whether the child takes what it is sent, however slowly.
-    pub(super) fn takes(&self, now: Instant) -> bool {
-        now.since(self.took) <= TAKES
+    /// Whether the child has taken something, however little, `within` so long before, or nothing waits for it to. If not it is dead, or
+    /// frozen, or its line is cut.
+    pub(super) fn takes(&self, now: Instant, within: Duration) -> bool {
+        self.outstanding == 0 || now.since(self.took) <= within
     }
 
     /// How long a round trip to the child takes at least, if that was measured.
@@ -380,11 +374,6 @@ impl Line {
     /// carries, and while a backlog goes out, it does so on any uplink; but not for long.
     pub(super) fn has_begun(&self, now: Instant) -> bool {
         self.is_seated() && self.beginning.is_none_or(|since| now.since(since) > CATCH_UP)
-    }
-
-    /// Whether it takes nothing at all of what it is sent: it is dead, or frozen, or its line is cut.
-    pub(super) fn stands_still(&self, now: Instant) -> bool {
-        self.outstanding > 0 && now.since(self.took) > STANDS_STILL
     }
 
     /// Whether the transport holds back what it is sent, or a queue stands on the way.

@@ -2,11 +2,18 @@
 
 use super::Schedule;
 use super::line::Line;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
 
 /// So many children who take slowly what they are sent do not have slow lines each.
 const SLOW_MIN: usize = 2;
+
+/// Who has not taken anything for so long is gone: what is late for it is nobody's fault.
+const GONE: Duration = Duration::from_secs(1);
+
+/// Who has not taken anything for so long says nothing of our uplink, of which the others have the more. Less than the time for which
+/// an uplink is measured.
+const STANDS_STILL: Duration = Duration::from_millis(350);
 
 impl Schedule {
     /// Whether children got their chunks in time over the last second; see [`Lateness`](super::Lateness). Children that do not take what they are
@@ -20,7 +27,7 @@ impl Schedule {
     fn waiting_late(&self, now: Instant) -> u64 {
         let waiting = self.active.iter().map(|index| self.line(*index));
         let (held_up, free): (Vec<&Line>, Vec<&Line>) = waiting.partition(|line| line.is_held_up());
-        let slow: Vec<&Line> = held_up.into_iter().filter(|line| line.takes(now)).collect();
+        let slow: Vec<&Line> = held_up.into_iter().filter(|line| line.takes(now, GONE)).collect();
         let is_ours = self.is_our_uplink(&slow);
         let ours = free.iter().chain(slow.iter().filter(|_| is_ours));
         ours.map(|line| line.late(now)).sum()
@@ -37,7 +44,7 @@ impl Schedule {
     /// Whether most of what children are owed goes to children whose transports hold it back: then it is our uplink that is too small.
     /// Children that have only begun say nothing of it, nor do dead ones.
     pub fn is_strained(&self, now: Instant) -> bool {
-        let says = |line: &&Line| line.has_begun(now) && !line.stands_still(now);
+        let says = |line: &&Line| line.has_begun(now) && line.takes(now, STANDS_STILL);
         let (mut all, mut strained, mut several) = (0, 0, 0);
         for line in self.lines.iter().flatten().filter(says) {
             all += line.share();
