@@ -99,7 +99,6 @@ fn a_relay_at_ec2_is_commanded_by_clicks() -> anyhow::Result<()> {
     in_own_network(async {
         let mut channel = Channel::open("window", Body::process()?).await?;
         at_ec2(&desk, &channel)?;
-        desk.see("the test pattern", SOON, |picture| picture.has_bars(&BARS));
         desk.dismiss_no_sound();
         let mut model = samples::setting_up(Account::Unknown);
         desk.click(Spot::of(&mut model, "Relays"));
@@ -113,13 +112,7 @@ fn a_relay_at_ec2_is_commanded_by_clicks() -> anyhow::Result<()> {
         let asked = channel.rig.proxy.seen_of("CreateSecurityGroup");
         assert!(!asked.is_empty() && asked.iter().all(|seen| seen.field("DryRun") == Some("true")));
 
-        let _rider = Watch::start(&channel, "rider").await?;
-        desk.click_primary("Sponsor");
-        channel
-            .broadcast
-            .wait("relay-joined", PATIENCE, |_| true)
-            .await
-            .unwrap();
+        let _rider = sponsor_at_ec2(&desk, &mut channel).await?;
         let mut model = samples::sponsor_watching();
         model.page = Page::Relays;
         desk.click_new(&mut model, "Run 1 h longer");
@@ -154,14 +147,7 @@ fn a_relay_that_cannot_be_ended_is_told_of_before_the_window_closes() -> anyhow:
     in_own_network(async {
         let mut channel = Channel::open("not-ended", Body::process()?).await?;
         at_ec2(&desk, &channel)?;
-        desk.see("the test pattern", SOON, |picture| picture.has_bars(&BARS));
-        let _rider = Watch::start(&channel, "rider").await?;
-        desk.click_primary("Sponsor");
-        channel
-            .broadcast
-            .wait("relay-joined", PATIENCE, |_| true)
-            .await
-            .unwrap();
+        let _rider = sponsor_at_ec2(&desk, &mut channel).await?;
         let refused = std::iter::repeat_n(Fault::Error("UnauthorizedOperation"), REFUSALS);
         channel.rig.proxy.script("TerminateInstances", refused);
         desk.press("ctrl+q");
@@ -174,7 +160,15 @@ fn a_relay_that_cannot_be_ended_is_told_of_before_the_window_closes() -> anyhow:
     })
 }
 
-/// Opens the window for somebody whose relays run in the channel's account.
+/// Somebody comes for whom there is no room, and a click has a relay started in the account.
+async fn sponsor_at_ec2(desk: &Desk, channel: &mut Channel) -> anyhow::Result<Watch> {
+    let rider = Watch::start(channel, "rider").await?;
+    desk.click_primary("Sponsor");
+    let joined = channel.broadcast.wait("relay-joined", PATIENCE, |_| true).await;
+    joined.map(|_| rider)
+}
+
+/// Opens the window, which shows the channel, for somebody whose relays run in the channel's account.
 fn at_ec2(desk: &Desk, channel: &Channel) -> anyhow::Result<()> {
     desk.configure("tv.json", r#"{"provider":"ec2","region":"eu-central-1"}"#);
     let config = std::fs::read_to_string(channel.rig.data.join("config.toml"))?;
@@ -187,5 +181,6 @@ fn at_ec2(desk: &Desk, channel: &Channel) -> anyhow::Result<()> {
         ("AWS_EC2_METADATA_DISABLED", "true"),
     ];
     desk.app_with(&[&channel.link], &environment);
+    desk.see("the test pattern", SOON, |picture| picture.has_bars(&BARS));
     Ok(())
 }
