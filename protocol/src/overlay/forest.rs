@@ -1,6 +1,7 @@
 //! Edges: the only code that links and unlinks parent and child, keeps budgets, depths and ranks.
 
 use crate::id::{PeerId, PeerTag};
+use crate::limits::DATA_IDLE;
 use crate::media::StripeId;
 use crate::overlay::Overlay;
 use crate::overlay::member::{Lingering, MemberIndex};
@@ -192,6 +193,19 @@ impl Overlay {
         self.member_mut(member).homes.remove(&stripe);
         self.spareless.remove(&(member, stripe));
         self.touch(member);
+    }
+
+    /// Gives up a place, without children, of somebody who has failed. Its parent keeps the seat until their link ends, and whoever is given
+    /// it takes it from the one that is gone, not from anybody else.
+    pub(crate) fn bury(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) {
+        let (id, name) = (self.member(member).id, self.stripes.id(stripe));
+        let parent = self.member(member).place(stripe).and_then(|place| place.parent);
+        self.vacate(member, stripe, Some(now));
+        let Some(parent) = parent else { return };
+        let seats = self.member_mut(parent).lingering.iter_mut();
+        for seat in seats.filter(|seat| (seat.stripe, seat.child) == (name, id)) {
+            seat.until = now + DATA_IDLE;
+        }
     }
 
     /// Notes who takes over when the parent fails.

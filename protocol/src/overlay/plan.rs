@@ -237,7 +237,10 @@ impl Overlay {
                 self.rest(now, child);
                 orphans.push((child, stripe));
             }
-            self.vacate(member, stripe, lingers);
+            match lingers {
+                Some(_) => self.vacate(member, stripe, lingers),
+                None => self.bury(now, member, stripe),
+            }
         }
         self.member_mut(member).tier = None;
         self.release_spares_of(member);

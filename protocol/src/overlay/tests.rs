@@ -138,6 +138,31 @@ fn after_a_crash_the_orphans_find_seats_where_there_is_room() {
 }
 
 #[test]
+fn whoever_is_given_the_seat_of_one_who_failed_takes_it_from_that_one() {
+    let mut overlay = overlay(11);
+    let (dead, _) = join(&mut overlay, 1, 0);
+    join(&mut overlay, 2, 0);
+    let orphans = overlay.evacuate(NOW, dead, false);
+    assert!(orphans.is_empty(), "nobody hangs below it");
+    // On the first, the source has a slot that is free.
+    let stripe = overlay.stripes().of_tier(TOP).last().expect("five stripes");
+    let (heir, full) = join(&mut overlay, 3, 0);
+    assert!(full);
+    let name = overlay.stripes().id(stripe);
+    let replaces = |of| overlay.member(of).place(stripe).and_then(|place| place.replaces);
+    assert_eq!(replaces(heir), Some((name, peer(1).tag())));
+    overlay.evacuate(NOW, heir, false);
+    overlay.expire(NOW + Duration::from_secs(10));
+    let (last, _) = join(&mut overlay, 4, 0);
+    let place = overlay.member(last).place(stripe);
+    assert_eq!(
+        place.and_then(|place| place.replaces),
+        None,
+        "their links have ended"
+    );
+}
+
+#[test]
 fn an_uplink_of_one_copy_has_room_for_one_viewer() {
     let copy = overlay(0).stripes.top_len() as u64;
     for slots in copy..copy + 3 {
