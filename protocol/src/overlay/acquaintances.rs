@@ -6,6 +6,7 @@ use crate::overlay::member::MemberIndex;
 use crate::overlay::reach::Dials;
 use crate::time::{Duration, Instant};
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -19,6 +20,8 @@ pub(super) struct Acquaintances {
     met: BTreeMap<(MemberIndex, MemberIndex), (Instant, MemberIndex)>,
     /// How many new addresses a member was given to dial within the last minute.
     dials: BTreeMap<MemberIndex, u32>,
+    /// Whom a member's newest ticket names, once for each stripe and part.
+    named: BTreeMap<MemberIndex, Vec<MemberIndex>>,
 }
 
 impl Acquaintances {
@@ -26,6 +29,10 @@ impl Acquaintances {
     pub(super) fn forget(&mut self, member: MemberIndex) {
         self.met.retain(|(of, peer), _| *of != member && *peer != member);
         self.dials.remove(&member);
+        self.named.remove(&member);
+        for named in self.named.values_mut() {
+            named.retain(|peer| *peer != member);
+        }
     }
 
     /// Counts anew what was dialled within the last minute.
@@ -51,14 +58,36 @@ impl Overlay {
         new
     }
 
+    /// Notes that `member` is given a ticket for its places as they are.
+    pub fn note_ticket(&mut self, member: MemberIndex) {
+        let places = self.member(member).places.iter().flatten();
+        let named = places.flat_map(|place| [place.parent, place.spare]).flatten();
+        let named = named.collect();
+        self.acquaintances.named.insert(member, named);
+    }
+
+    /// For how many stripes the newest ticket of `member` names `peer`; 0 if something about that was wrong since.
+    pub(crate) fn times_named(&self, member: MemberIndex, peer: MemberIndex) -> usize {
+        let named = self
+            .acquaintances
+            .named
+            .get(&member)
+            .map_or(&[][..], Vec::as_slice);
+        named.iter().filter(|other| **other == peer).count()
+    }
+
     /// `member` is to be told of `peer` once more: something about it was wrong.
     pub fn estrange(&mut self, member: MemberIndex, peer: MemberIndex) {
         self.acquaintances.met.remove(&(member, peer));
+        if let Some(named) = self.acquaintances.named.get_mut(&member) {
+            named.retain(|other| *other != peer);
+        }
     }
 
     /// `member` knows nobody any more: it has a new link, or is another run of the program.
     pub fn estrange_all(&mut self, member: MemberIndex) {
         self.acquaintances.met.retain(|(of, _), _| *of != member);
+        self.acquaintances.named.remove(&member);
     }
 
     /// Whether `member` has been told of `peer`; everybody knows the source.

@@ -156,6 +156,16 @@ impl Overlay {
         core::mem::take(&mut self.changed)
     }
 
+    /// The members of whom only what can wait has changed, in order.
+    pub fn changed_a_little(&self) -> Vec<MemberIndex> {
+        self.changed_a_little.difference(&self.changed).copied().collect()
+    }
+
+    /// A member has been told of what could have waited.
+    pub fn forget_change(&mut self, member: MemberIndex) {
+        self.changed_a_little.remove(&member);
+    }
+
     /// What could wait has waited long enough: the next call of [`take_changed`](Self::take_changed) has it.
     pub fn change_all(&mut self) {
         self.changed.append(&mut self.changed_a_little);

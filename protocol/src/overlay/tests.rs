@@ -285,11 +285,31 @@ fn a_spare_without_room_gives_way_to_a_neighbour_that_has_it() {
     for other in overlay.others().collect::<Vec<_>>() {
         overlay.introduce(NOW, child, other);
     }
-    overlay.review_spares(false);
-    assert_eq!(present(&overlay), Some(spare), "room is looked for now and then");
+    overlay.review_spares(true);
+    assert_eq!(present(&overlay), Some(spare), "it may ask nobody else");
+    let parent = overlay.member(child).place(stripe).and_then(|place| place.parent);
+    let parent = parent.expect("it has a spare for that");
+    let stands = |other: &MemberIndex| {
+        overlay.may_be_spare(child, stripe, parent, *other)
+            && !overlay.spare_is_short(parent, *other, stripe, 1)
+    };
+    let roomy = overlay.others().find(stands).expect("there is plenty");
+    let mut places = overlay.member(child).places_with_index();
+    let elsewhere = places.find_map(|(other, _)| (other != stripe).then_some(other));
+    drop(places);
+    let elsewhere = elsewhere.expect("it has five places");
+    overlay.set_spare(child, elsewhere, Some(roomy));
+    overlay.note_ticket(child);
     overlay.review_spares(true);
     let roomier = present(&overlay).expect("neighbours have room");
+    assert!(overlay.times_named(child, roomier) > 0, "it may ask it");
     assert!(roomier != spare && overlay.member(roomier).free() >= SLOT);
+    overlay.estrange(child, roomier);
+    assert_eq!(
+        overlay.times_named(child, roomier),
+        0,
+        "something about it was wrong"
+    );
     overlay.check_invariants();
 }
 

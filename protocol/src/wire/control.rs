@@ -7,6 +7,7 @@ use crate::limits::{self, ADDRESSES_MAX, NEAR_MAX, REGIONS_MAX};
 use crate::media::{StripeId, TierId};
 use crate::time::ChannelTime;
 use crate::units::Bitrate;
+use crate::wire::amendments::Amendments;
 use crate::wire::bounded;
 use crate::wire::codec::{self, CodecError};
 use crate::wire::framing;
@@ -182,6 +183,10 @@ pub enum Message {
         #[serde(deserialize_with = "bounded::list::<_, _, NEAR_MAX>")]
         regions: Vec<RegionName>,
     },
+
+    // The coordinator to a viewer.
+    /// Other spares than the newest ticket names, and nothing else.
+    Amend(Amendments),
 }
 
 impl Message {

@@ -1,5 +1,6 @@
 //! What goes over the wire, and in links: every decoder that the network reaches is in here.
 
+pub mod amendments;
 mod bounded;
 pub mod chunk;
 pub mod close;

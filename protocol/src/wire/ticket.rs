@@ -119,6 +119,12 @@ impl Ticket {
         self.grants.iter().find(|grant| grant.stripe == stripe)
     }
 
+    /// For how many stripes it names `parent`.
+    pub fn times_named(&self, parent: PeerTag) -> usize {
+        let names = |grant: &&Grant| grant.parent == parent || grant.spare == Some(parent);
+        self.grants.iter().filter(names).count()
+    }
+
     /// Whether it lets its child ask `parent` for `stripe`, as parent or as spare.
     pub fn names(&self, stripe: StripeId, parent: &PeerId) -> bool {
         let tag = parent.tag();

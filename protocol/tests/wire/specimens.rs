@@ -6,6 +6,7 @@ use banyan_protocol::media::smooth::Smoother;
 use banyan_protocol::media::{Codec, Kind, Packet, StripeId, TierId, Track, stripe};
 use banyan_protocol::time::{ChannelTime, Utc};
 use banyan_protocol::units::Bitrate;
+use banyan_protocol::wire::amendments::{Amendment, Amendments};
 use banyan_protocol::wire::chunk::{Chunk, late_frame, layout_frame};
 use banyan_protocol::wire::control::{
     Accusation, Ask, Assign, Attach, DetachReason, Hello, Introduction, Message, Moved, Orphaned, Place,
@@ -249,6 +250,22 @@ fn introduction() -> Introduction {
     }
 }
 
+fn amendments() -> Amendments {
+    let amendment = |index, parent, spare| Amendment {
+        stripe: StripeId { index, ..STRIPE },
+        parent,
+        spare,
+    };
+    let (one, other) = (Some(peer(3).tag()), Some(peer(4).tag()));
+    Amendments {
+        list: vec![
+            amendment(0, None, one),
+            amendment(1, one, other),
+            amendment(2, None, None),
+        ],
+    }
+}
+
 fn from_coordinator() -> Vec<(&'static str, Message)> {
     let introduction = introduction();
     let welcome = Welcome {
@@ -276,6 +293,7 @@ fn from_coordinator() -> Vec<(&'static str, Message)> {
         ("ask", Message::Ask(ask)),
         ("withdraw", Message::Withdraw { round: 9, why }),
         ("end", Message::End),
+        ("amend", Message::Amend(amendments())),
     ]
 }
 

@@ -247,7 +247,7 @@ impl Forwarder {
             return Verdict::TooEarly;
         }
         let grant = match self.good_grant(at, index, stripe) {
-            Ok(grant) if grant.parent == self.me || grant.spare == Some(self.me) => grant,
+            Ok(grant) if self.may_ask_us(index, grant) => grant,
             _ => return Verdict::Refused(DetachReason::NoTicket),
         };
         let (Some(own), Some(_)) = (self.ranks[slot], self.layouts.newest()) else {
@@ -265,6 +265,20 @@ impl Forwarder {
         let shown = self.children.get(index).ticket.as_ref();
         let grant = shown.and_then(|shown| shown.ticket.grant(stripe));
         grant.is_some_and(|grant| grant.replaces.is_some())
+    }
+
+    /// Whether a child may ask us for what it is granted: if its ticket names us for that stripe, or as a spare of which it was told since,
+    /// for as many others as it names us for.
+    fn may_ask_us(&self, index: u32, grant: &Grant) -> bool {
+        if grant.parent == self.me || grant.spare == Some(self.me) {
+            return true;
+        }
+        let child = self.children.get(index);
+        let named = child
+            .ticket
+            .as_ref()
+            .map(|shown| shown.ticket.times_named(self.me));
+        (child.stripes.count_ones() as usize) < 2 * named.unwrap_or(0)
     }
 
     /// What a child's ticket grants on a stripe, by whatever parent, if it is good now.

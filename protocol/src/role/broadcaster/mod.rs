@@ -1,9 +1,10 @@
 //! The broadcaster: source of every tree, and the coordinator that decides who hangs where.
 //!
-//! Split by concern: `source` makes chunks, `membership` lets people in and out, `orders` tells members their places,
+//! Split by concern: `source` makes chunks, `membership` lets people in and out, `orders` tells members their places, and `amendments` their new spares,
 //! `routes` says how they are reached, `trouble` deals with failures, `late` with uplinks that do not suffice, `ration` gives everybody what there is, `shortage` asks for more, `nearness` finds out where,
 //! `offers`, `relays` and `partings` are about what sponsors lend, `cheats` weighs what members hold against each other. This file takes inputs apart and keeps the time.
 
+mod amendments;
 mod cheats;
 mod late;
 mod membership;
@@ -30,7 +31,7 @@ use crate::overlay::admission::Admission;
 use crate::overlay::member::{Member, MemberIndex, State};
 use crate::overlay::nearness::RoundTrips;
 use crate::overlay::reach::{Prefix, Reach};
-use crate::overlay::stripes::Stripes;
+use crate::overlay::stripes::{StripeIndex, Stripes};
 use crate::role::config::BroadcasterConfig;
 use crate::time::{ChannelClock, Duration, Instant, TICK};
 use crate::units::Bitrate;
@@ -53,10 +54,7 @@ const BUFFER_MS_MAX: u32 = 8_000;
 /// Suspects, shortages and newcomers are looked at this often beside what happens.
 const REVIEW: Duration = Duration::from_millis(250);
 
-/// Seconds between looks for spares with more room: every look may give everybody a new ticket.
-const SPARES_FOR_ROOM_EVERY: u64 = 5;
-
-/// Seconds between moves that shorten the trees, and after which a new spare or class is told if nothing else is. Tickets are most of what the coordinator sends.
+/// Seconds between moves that shorten the trees, and after which a spare that takes a new ticket, or a new class, is told if nothing else is. Tickets are most of what the coordinator sends.
 const SMALL_NEWS_EVERY: u64 = 5;
 
 /// A stranger who has not said hello by then is shut out; so is one that was turned away and stays.
@@ -103,6 +101,8 @@ struct Contact {
     expires: Option<Instant>,
     /// What it was told last, so that it isn't told twice.
     order: Option<Order>,
+    /// Who sends it which stripe, as it has said last.
+    sits: BTreeMap<StripeIndex, MemberIndex>,
     late_since: Option<Instant>,
     /// What it sent by its last report.
     sending: Bitrate,
@@ -121,6 +121,7 @@ impl Contact {
             serial: (heard.as_micros() / 100_000) as u32,
             expires: None,
             order: None,
+            sits: BTreeMap::new(),
             late_since: None,
             sending: Bitrate::ZERO,
             spurious_offers: 0,
@@ -496,6 +497,7 @@ impl Broadcaster {
         self.watch_sponsors(now, out);
         self.overlay.raise_grants(now, !self.short.is_empty());
         self.review_trees(now);
+        self.amend_orders(now, out);
         self.renew_tickets(now);
         if self.source.adapt_rates() {
             self.take_layout(now);
@@ -511,12 +513,12 @@ impl Broadcaster {
         }));
     }
 
-    /// Spares that cannot stand in are replaced at once, those without room now and then; either is told a little later.
+    /// Spares that cannot stand in, or have no room, are replaced; where that takes a new ticket it is told a little later.
     fn review_trees(&mut self, now: Instant) {
         let second = now.since(self.started).as_secs();
-        self.overlay
-            .review_spares(second.is_multiple_of(SPARES_FOR_ROOM_EVERY));
-        if second.is_multiple_of(SMALL_NEWS_EVERY) {
+        let small_news = second.is_multiple_of(SMALL_NEWS_EVERY);
+        self.overlay.review_spares(small_news);
+        if small_news {
             if self.is_calm(now) {
                 self.shorten_trees(now);
             }

@@ -66,20 +66,28 @@ impl Broadcaster {
     }
 
     fn assign(&mut self, now: Instant, member: MemberIndex, out: &mut Outbox) {
-        let info = self.overlay.member(member);
+        let order = self.order_of(member);
+        let contact = &self.contacts[&member];
+        let nothing = order.grants.is_empty() && contact.expires.is_none();
+        let known = contact.order.as_ref() == Some(&order) && !ends_soon(now, contact);
+        if nothing || known {
+            return;
+        }
+        match self.amendments(now, member, &order) {
+            Some(amendments) => self.amend(member, order, amendments, out),
+            None => self.order(now, member, order, out),
+        }
+    }
+
+    /// What a member is to be told.
+    pub(super) fn order_of(&self, member: MemberIndex) -> Order {
         let lowest = self.overlay.stripes().tiers().next().unwrap_or(TierId(0));
-        let tier = info.tier.unwrap_or(lowest);
-        let order = Order {
+        let tier = self.overlay.member(member).tier.unwrap_or(lowest);
+        Order {
             tier,
             why: self.tier_reason(member, tier),
             class: self.overlay.class(member),
             grants: self.grants(member),
-        };
-        let contact = &self.contacts[&member];
-        let nothing = order.grants.is_empty() && contact.expires.is_none();
-        let known = contact.order.as_ref() == Some(&order) && !ends_soon(now, contact);
-        if !nothing && !known {
-            self.order(now, member, order, out);
         }
     }
 
@@ -106,6 +114,7 @@ impl Broadcaster {
             peers,
         };
         contact.order = Some(order);
+        self.overlay.note_ticket(member);
         self.tell(member, &Message::Assign(assign), out);
     }
 
@@ -199,6 +208,6 @@ impl Broadcaster {
     }
 }
 
-fn ends_soon(now: Instant, contact: &Contact) -> bool {
+pub(super) fn ends_soon(now: Instant, contact: &Contact) -> bool {
     contact.expires.is_some_and(|at| now + RENEW_BEFORE > at)
 }

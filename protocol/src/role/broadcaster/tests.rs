@@ -1,3 +1,4 @@
+mod amendments;
 mod late;
 mod nearness;
 mod relays;

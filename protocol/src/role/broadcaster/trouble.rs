@@ -58,6 +58,8 @@ impl Broadcaster {
         }
         let to = self.overlay.find(&moved.to);
         if let Some(to) = to {
+            let contact = self.contacts.get_mut(&child).expect("every member has a contact");
+            contact.sits.insert(stripe, to);
             self.overlay.standing_mut().withdraw_refusal(to, child);
         }
         if moved.planned {

@@ -68,6 +68,7 @@ impl Viewer {
             Message::Welcome(welcome) => return self.on_welcome(now, welcome, out),
             Message::Refused { reason } => self.on_refused(reason, out),
             Message::Assign(assign) => return self.on_assign(now, assign, out),
+            Message::Amend(amendments) => self.on_amend(now, &amendments, out),
             Message::Dial(introduction) => self.on_dial(now, introduction, out),
             Message::Ask(ask) => self.on_ask(now, &ask, out),
             Message::Withdraw { round, why } => self.on_withdraw(round, why, out),
@@ -261,7 +262,7 @@ impl Viewer {
         tier.is_some_and(|tier| stripe.index < tier.stripes + u8::from(tier.parity))
     }
 
-    fn regrant(&mut self, now: Instant, grant: Grant, from_block: u64, out: &mut Outbox) {
+    pub(super) fn regrant(&mut self, now: Instant, grant: Grant, from_block: u64, out: &mut Outbox) {
         let Some(at) = self.feeds.find(grant.stripe) else {
             let (stripe, rank) = (grant.stripe, grant.rank);
             let at = self.feeds.insert(Feed::new(grant, from_block, now));

@@ -6,6 +6,7 @@ use crate::id::{PeerId, PeerTag};
 use crate::io::{LinkId, Outbox};
 use crate::media::StripeId;
 use crate::time::Instant;
+use crate::wire::amendments::Amendments;
 use crate::wire::control::{Accusation, DetachReason, Message, Moved, Orphaned};
 
 impl Viewer {
@@ -123,6 +124,29 @@ impl Viewer {
             }
         }
         self.orphan(now, at, out);
+    }
+
+    /// Other spares than our ticket names. A stripe whose repair has come to nothing asks its new one.
+    pub(super) fn on_amend(&mut self, now: Instant, amendments: &Amendments, out: &mut Outbox) {
+        for amendment in &amendments.list {
+            let Some(at) = self.feeds.find(amendment.stripe) else {
+                continue;
+            };
+            let feed = &mut self.feeds[at];
+            let Ok(grant) = &mut feed.grant else { continue };
+            amendment.apply(grant);
+            if amendment.parent.is_some() {
+                let grant = grant.clone();
+                self.regrant(now, grant, 0, out);
+            } else if let Some(trouble) = &mut feed.trouble {
+                trouble.tried_spare = false;
+                if feed.next.is_none() {
+                    self.advance(now, at, out);
+                }
+            }
+        }
+        self.warm_spares(now, out);
+        self.feeds.unsettled = true;
     }
 
     /// A link to a peer is up: where it is the spare of a stripe that lacks a parent, it is asked.

@@ -239,6 +239,11 @@ impl Watch for Score {
         let Ok(message) = Message::parse(frame) else {
             return self.breaks(now, format!("node {from} says to node {to} what cannot be read"));
         };
+        if let Message::Amend(amendments) = &message
+            && let Err(what) = self.tickets.amend(now, to, amendments)
+        {
+            return self.breaks(now, format!("node {to} is told of amendments that {what}"));
+        }
         let given = match &message {
             _ if to == self.source => return self.hear_request(&message),
             Message::Assign(assign) => self.tickets.give(now, to, &assign.ticket),

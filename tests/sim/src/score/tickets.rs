@@ -4,6 +4,7 @@ use crate::net::{MILLISECOND, Micros, SECOND};
 use crate::world::NodeIndex;
 use banyan_protocol::id::{PeerId, Verify};
 use banyan_protocol::media::StripeId;
+use banyan_protocol::wire::amendments::Amendments;
 use banyan_protocol::wire::order::{Commanded, Numbered, Order};
 use banyan_protocol::wire::ticket::{Class, Ticket};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,8 @@ pub(crate) struct Tickets {
     verify: Arc<dyn Verify>,
     viewers: BTreeMap<NodeIndex, PeerId>,
     given: BTreeMap<NodeIndex, Vec<(Micros, Ticket)>>,
+    /// The newest of each viewer as it was signed: without the spares that it was told of since.
+    signed: BTreeMap<NodeIndex, Ticket>,
     relays: BTreeSet<NodeIndex>,
 }
 
@@ -31,6 +34,7 @@ impl Tickets {
             verify,
             viewers: BTreeMap::new(),
             given: BTreeMap::new(),
+            signed: BTreeMap::new(),
             relays: BTreeSet::new(),
         }
     }
@@ -94,6 +98,30 @@ impl Tickets {
             .take_while(|(at, _)| now - at > FORMER)
             .count();
         given.drain(..replaced);
+        given.push((now, ticket.clone()));
+        self.signed.insert(node, ticket);
+        Ok(())
+    }
+
+    /// A viewer is told of other spares, which its ticket must name for some stripe.
+    pub(crate) fn amend(
+        &mut self,
+        now: Micros,
+        node: NodeIndex,
+        amendments: &Amendments,
+    ) -> Result<(), String> {
+        let signed = self.signed.get(&node).ok_or("are for nobody with a ticket")?;
+        let given = self.given.entry(node).or_default();
+        let mut ticket = given.last().map_or(signed, |(_, last)| last).clone();
+        for amendment in &amendments.list {
+            let mut peers = [amendment.parent, amendment.spare].into_iter().flatten();
+            if peers.any(|peer| signed.times_named(peer) == 0) {
+                return Err("its ticket does not name".into());
+            }
+            let mut grants = ticket.grants.iter_mut();
+            let grant = grants.find(|grant| grant.stripe == amendment.stripe);
+            amendment.apply(grant.ok_or("are for what its ticket does not grant")?);
+        }
         given.push((now, ticket));
         Ok(())
     }

@@ -34,6 +34,31 @@ fn a_spare_is_as_good_as_a_parent_and_a_known_ticket_need_not_come_again() {
 }
 
 #[test]
+fn a_spare_of_another_stripe_may_be_asked_as_often_again_and_takes_nobodys_seat() {
+    let mut rig = Rig::new(Some(slot() * 3));
+    let mut known = ticket(1, &[0, 1, 2]);
+    for grant in &mut known.grants[1..] {
+        grant.parent = child_id(9).tag();
+    }
+    rig.attach(&known, &[(0, 0), (1, 0), (2, 0)]).unwrap();
+    assert_eq!(
+        rig.said(1),
+        [attached(0), attached(1), detached(2, DetachReason::NoTicket)],
+        "it is named once"
+    );
+    let mut rider = ticket(2, &[0]);
+    rider.class = Class::FreeRider;
+    rig.attach(&rider, &[(0, 0)]).unwrap();
+    let mut orphan = ticket(3, &[0, 1]);
+    orphan.class = Class::Interior;
+    orphan.grants[0].spare = Some(child_id(9).tag());
+    orphan.grants[1].parent = child_id(9).tag();
+    rig.attach(&orphan, &[(1, 0)]).unwrap();
+    assert_eq!(rig.said(3), [detached(1, DetachReason::Full)]);
+    assert_eq!(rig.said(2), [attached(0)], "the rider keeps its seat");
+}
+
+#[test]
 fn every_refusal_has_its_reason() {
     let mut rig = Rig::new(Some(slot()));
     let refused = |rig: &mut Rig, ticket: &Ticket, index| {

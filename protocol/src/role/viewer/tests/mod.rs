@@ -1,5 +1,6 @@
 //! A viewer among a coordinator and parents that are message scripts.
 
+mod amending;
 mod hostile;
 mod joining;
 mod linking;

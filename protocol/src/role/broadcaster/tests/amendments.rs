@@ -1,0 +1,90 @@
+//! Spares that are told without a ticket, and those that take one.
+
+use super::*;
+use crate::wire::amendments::Amendment;
+
+/// A studio with eight viewers that have settled.
+fn settled() -> Studio {
+    let mut studio = Studio::new(config());
+    for n in 1..=8 {
+        let link = studio.join(n, hello(20_000));
+        studio.attach(link);
+        studio.pass(1_000);
+    }
+    studio.pass(30_000);
+    studio.heard.clear();
+    studio
+}
+
+impl Studio {
+    /// Gives somebody another spare, whom its ticket names or not. Whom, for which stripe, and who it is.
+    fn respare(&mut self, named: bool) -> (LinkId, Amendment) {
+        let overlay = &mut self.broadcaster.overlay;
+        let all: Vec<MemberIndex> = overlay.others().collect();
+        let stripes: Vec<_> = overlay.stripes().all().collect();
+        let fits = |child: MemberIndex, stripe, other: MemberIndex| {
+            let (place, above) = (
+                overlay.member(child).place(stripe)?,
+                overlay.member(other).place(stripe)?,
+            );
+            let parent = place
+                .parent
+                .filter(|_| place.spare != Some(other) && above.rank < place.rank)?;
+            let stands = overlay.may_be_spare(child, stripe, parent, other)
+                && !overlay.spare_is_short(parent, other, stripe, 1)
+                && (overlay.times_named(child, other) > 0) == named;
+            stands.then_some((child, stripe, other))
+        };
+        let pairs = all
+            .iter()
+            .flat_map(|child| all.iter().map(move |other| (*child, *other)));
+        let found = pairs
+            .flat_map(|(child, other)| stripes.iter().map(move |stripe| (child, *stripe, other)))
+            .find_map(|(child, stripe, other)| fits(child, stripe, other));
+        let (child, stripe, other) = found.expect("there is room at many");
+        overlay.set_spare(child, stripe, Some(other));
+        let (parent, spare) = (None, Some(overlay.member(other).id.tag()));
+        let stripe = overlay.stripes().id(stripe);
+        let Route::Link(link) = self.broadcaster.contacts[&child].route else {
+            panic!("a viewer has a link")
+        };
+        let amendment = Amendment {
+            stripe,
+            parent,
+            spare,
+        };
+        (link, amendment)
+    }
+
+    fn is_told(&self, link: LinkId, amendment: Amendment) -> bool {
+        let mut told = self.heard.iter().filter(|(to, _)| *to == link);
+        told.any(|(_, message)| matches!(message, Message::Amend(amendments) if amendments.list.contains(&amendment)))
+    }
+}
+
+#[test]
+fn whom_the_ticket_names_is_told_as_a_spare_without_another_one() {
+    let mut studio = settled();
+    let (link, amendment) = studio.respare(true);
+    studio.pass(1_100);
+    assert!(
+        studio.is_told(link, amendment),
+        "{amendment:?} in {:?}",
+        studio.heard
+    );
+    assert!(studio.last_assign(link).is_none(), "no ticket");
+    studio.heard.clear();
+    studio.pass(6_000);
+    assert!(!studio.is_told(link, amendment), "it has been told");
+}
+
+#[test]
+fn whom_it_does_not_name_takes_another_ticket() {
+    let mut studio = settled();
+    let (link, amendment) = studio.respare(false);
+    studio.pass(6_000);
+    assert!(!studio.is_told(link, amendment));
+    let (_, ticket) = studio.last_assign(link).expect("a ticket");
+    let granted = ticket.grant(amendment.stripe).and_then(|grant| grant.spare);
+    assert_eq!(granted, amendment.spare);
+}
