@@ -5,8 +5,9 @@ mod relays;
 
 use super::*;
 use crate::id::{Ed25519, SecretKey};
-use crate::io::{Side, TierSetup};
+use crate::io::{Lane, Side, TierSetup};
 use crate::media::{Codec, Kind, Packet, TierId, Track};
+use crate::overlay::member::State;
 use crate::role::config::WhenFull;
 use crate::time::ChannelTime;
 use crate::units::Bitrate;
@@ -19,6 +20,7 @@ use crate::wire::link::JoinSecret;
 use crate::wire::ticket::Ticket;
 use alloc::sync::Arc;
 use alloc::vec;
+use bytes::Bytes;
 
 /// A broadcaster, and viewers that are only message scripts.
 struct Studio {

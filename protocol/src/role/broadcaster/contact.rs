@@ -1,0 +1,75 @@
+//! What the coordinator keeps of each member besides its places.
+
+use super::routes::Route;
+use crate::media::TierId;
+use crate::overlay::member::MemberIndex;
+use crate::overlay::nearness::RoundTrips;
+use crate::overlay::stripes::StripeIndex;
+use crate::time::Instant;
+use crate::units::Bitrate;
+use crate::wire::control::TierReason;
+use crate::wire::ticket::{Class, Grant};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+/// What is known of where a member is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    /// It was never asked.
+    #[default]
+    Unknown,
+    /// It has been asked.
+    Asked,
+    /// Regions are that far from it, as it says.
+    Said(RoundTrips),
+}
+
+/// What the coordinator keeps of a member besides its places.
+pub(super) struct Contact {
+    pub(super) route: Route,
+    pub(super) address: SocketAddr,
+    /// When it last said anything.
+    pub(super) heard: Instant,
+    /// Of its newest ticket.
+    pub(super) serial: u32,
+    pub(super) expires: Option<Instant>,
+    /// What it was told last, so that it isn't told twice.
+    pub(super) order: Option<Order>,
+    /// Who sends it which stripe, as it has said last.
+    pub(super) sits: BTreeMap<StripeIndex, MemberIndex>,
+    pub(super) late_since: Option<Instant>,
+    /// What it sent by its last report.
+    pub(super) sending: Bitrate,
+    /// Relays that it offered and that were none.
+    pub(super) spurious_offers: u8,
+    pub(super) whereabouts: Whereabouts,
+}
+
+impl Contact {
+    pub(super) fn new(route: Route, address: SocketAddr, heard: Instant) -> Self {
+        Self {
+            route,
+            address,
+            heard,
+            // A key that comes back gets greater serials than it had: parents take no older ticket.
+            serial: (heard.as_micros() / 100_000) as u32,
+            expires: None,
+            order: None,
+            sits: BTreeMap::new(),
+            late_since: None,
+            sending: Bitrate::ZERO,
+            spurious_offers: 0,
+            whereabouts: Whereabouts::Unknown,
+        }
+    }
+}
+
+/// The part of an `Assign` that counts.
+#[derive(PartialEq, Eq)]
+pub(super) struct Order {
+    pub(super) tier: TierId,
+    pub(super) why: TierReason,
+    pub(super) class: Class,
+    pub(super) grants: Vec<Grant>,
+}
