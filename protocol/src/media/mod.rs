@@ -2,6 +2,7 @@
 
 pub mod block;
 pub mod forward;
+pub mod join;
 pub mod playout;
 pub mod reassemble;
 pub mod record;

@@ -14,6 +14,7 @@ mod shown;
 mod switch;
 mod tell;
 
+use super::join::{Join, copied};
 use super::{StripeId, TierId};
 use crate::io::Play;
 use crate::limits::STORE_KEPT;
@@ -48,6 +49,7 @@ const IN_TIME: u64 = 5;
 #[derive(Debug)]
 pub struct Playout {
     buffer: Duration,
+    join: Join,
     /// What was asked for before any layout was known.
     asked: Option<(TierId, u64)>,
     /// The epoch that is played, and behind it the one that comes next.
@@ -71,6 +73,7 @@ impl Playout {
     pub fn new(buffer: Duration) -> Self {
         Self {
             buffer,
+            join: copied,
             asked: None,
             runs: VecDeque::new(),
             shown: None,
@@ -82,6 +85,11 @@ impl Playout {
             stats: PlayoutStats::default(),
             events: Vec::new(),
         }
+    }
+
+    /// From now on what came in parts is put together by `join`.
+    pub fn join_by(&mut self, join: Join) {
+        self.join = join;
     }
 
     /// Learns a verified layout. One of a later epoch begins that epoch: it is played when what is due of the present one
@@ -323,7 +331,7 @@ impl Playout {
             self.events.push(PlayoutEvent::TierShown { tier, was });
         }
         let output = before.map(|before| before.output);
-        self.shown = Some(Shown::new(tier, start, output, same_clock));
+        self.shown = Some(Shown::new(tier, start, output, same_clock, self.join));
         self.switch = None;
     }
 
@@ -348,7 +356,7 @@ impl Playout {
         };
         shown.output.release(out);
         let ring = run.ring(shown.tier).expect("the tier shown is collected");
-        let Some(next) = ring.get(shown.next) else {
+        let Some(next) = ring.get(shown.next, self.join) else {
             self.run_out(now, due);
             return now >= due + GIVE_UP && self.skip(now);
         };

@@ -1,16 +1,18 @@
 //! Reassembly: the chunks of one tier become blocks again, in a window of consecutive block numbers.
 
+mod slot;
+
 use super::block::Block;
+use super::join::Join;
 use super::record;
-use super::stripe::{parity_len, recover, shard_range};
+use super::stripe::{parity_len, shard_range};
 use super::{StripeId, TierId};
 use crate::limits::STRIPES_MAX;
 use crate::time::{ChannelTime, TICK};
 use crate::wire::chunk::{Chunk, Flags, Header, PAYLOAD_MAX};
 use crate::wire::layout::Tier;
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
-use bytes::{Bytes, BytesMut};
+use slot::Slot;
 
 /// The most payload bytes that a window holds: 15 s of 70 Mbit/s. Beyond it chunks are refused.
 const BYTES_MAX: usize = 128 * 1024 * 1024;
@@ -50,84 +52,6 @@ pub struct Reassembled {
     pub layout: u32,
 }
 
-/// What has come of one block.
-#[derive(Debug, Default)]
-struct Slot {
-    /// Of the first chunk that came; the others agree in all but the stripe.
-    header: Option<Header>,
-    /// A bit for each shard that came, the parity's after those of the data.
-    have: u32,
-    /// The shards that came, in their places.
-    parts: Vec<Bytes>,
-    bytes: usize,
-    /// When its first keyframe is shown, if it has one; found out when it is asked for, once.
-    keyframe_pts: Option<Option<i64>>,
-}
-
-impl Slot {
-    /// Whether all data shards came, or all but one and the parity.
-    fn is_complete(&self) -> bool {
-        self.header
-            .is_some_and(|header| self.have.count_ones() >= u32::from(header.shards))
-    }
-
-    fn has(&self, index: u8) -> bool {
-        self.have & (1 << index) != 0
-    }
-
-    fn agrees(&self, with: &Header) -> bool {
-        self.header.is_none_or(|header| {
-            let stripe = with.stripe;
-            Header { stripe, ..header } == *with
-        })
-    }
-
-    fn put(&mut self, header: &Header, part: Bytes) {
-        if self.header.is_none() {
-            self.header = Some(*header);
-            self.parts.resize(usize::from(header.shards) + 1, Bytes::new());
-        }
-        self.have |= 1 << header.stripe.index;
-        self.bytes += part.len();
-        self.parts[usize::from(header.stripe.index)] = part;
-    }
-
-    /// The block's body.
-    fn body(&self, header: &Header) -> Bytes {
-        let (parity, data) = self
-            .parts
-            .split_last()
-            .expect("a slot in use has a place for parity");
-        let len = header.block_len as usize;
-        if let [whole] = data
-            && self.has(0)
-        {
-            return whole.clone();
-        }
-        let recovered = self.recover(len, data, parity);
-        let mut body = BytesMut::with_capacity(len);
-        for (index, part) in (0..).zip(data) {
-            match &recovered {
-                Some((missing, shard)) if *missing == index => body.extend_from_slice(shard),
-                _ => body.extend_from_slice(part),
-            }
-        }
-        debug_assert_eq!(body.len(), len, "shards of checked lengths make up the block");
-        body.freeze()
-    }
-
-    fn recover(&self, len: usize, data: &[Bytes], parity: &Bytes) -> Option<(u8, Bytes)> {
-        if (0..data.len()).all(|index| self.has(index as u8)) {
-            return None;
-        }
-        let shards: Vec<Option<Bytes>> = (0..)
-            .zip(data)
-            .map(|(index, part)| self.has(index).then(|| part.clone()))
-            .collect();
-        Some(recover(len, &shards, parity).expect("one shard is missing, and all lengths were checked"))
-    }
-}
-
 /// Collects the chunks of one tier of one epoch.
 #[derive(Debug)]
 pub struct Reassembler {
@@ -135,6 +59,8 @@ pub struct Reassembler {
     /// The number of the first slot: everything before is done with.
     first: u64,
     slots: VecDeque<Slot>,
+    /// All blocks before it are complete, or done with.
+    whole: u64,
     window: u64,
     bytes: usize,
     /// The newest block seen, by stripe index.
@@ -151,6 +77,7 @@ impl Reassembler {
             tier,
             first,
             slots: VecDeque::new(),
+            whole: first,
             window,
             bytes: 0,
             seen: [None; STRIPES_MAX as usize + 1],
@@ -198,6 +125,7 @@ impl Reassembler {
         }
         self.bytes += payload.len();
         slot.put(header, payload);
+        self.reckon_whole();
         let seen = &mut self.seen[usize::from(header.stripe.index)];
         *seen = (*seen).max(Some(header.block));
         self.newest = self.newest.max(Some(header.block));
@@ -227,12 +155,12 @@ impl Reassembler {
 
     /// How many blocks there are without a gap from `block` on.
     pub fn complete_from(&self, block: u64) -> u64 {
-        let ahead = block.saturating_sub(self.first) as usize;
-        self.slots
-            .iter()
-            .skip(ahead)
-            .take_while(|slot| slot.is_complete())
-            .count() as u64
+        let from = block.max(self.first);
+        if from <= self.whole {
+            return self.whole - from;
+        }
+        let later = self.slots.iter().skip((from - self.first) as usize);
+        later.take_while(|slot| slot.is_complete()).count() as u64
     }
 
     /// When `block` was captured; as far as that is not known, what follows from its neighbours: a tick after the last
@@ -263,8 +191,8 @@ impl Reassembler {
         }
     }
 
-    /// The block, if it is complete. It stays.
-    pub fn get(&self, block: u64) -> Option<Reassembled> {
+    /// The block, if it is complete, put together by `join`. It stays.
+    pub fn get(&self, block: u64, join: Join) -> Option<Reassembled> {
         let slot = self.slot(block).filter(|slot| slot.is_complete())?;
         let header = slot.header?;
         Some(Reassembled {
@@ -272,19 +200,19 @@ impl Reassembler {
                 number: block,
                 captured: header.captured,
                 flags: header.flags,
-                body: slot.body(&header),
+                body: slot.body(&header, join),
             },
             layout: header.layout,
         })
     }
 
     /// When the first keyframe of a complete block is shown; `None` if there is none, or the block is not complete.
-    pub fn keyframe_pts(&mut self, block: u64) -> Option<i64> {
+    pub fn keyframe_pts(&mut self, block: u64, join: Join) -> Option<i64> {
         let at = usize::try_from(block.checked_sub(self.first)?).ok()?;
         let slot = self.slots.get_mut(at).filter(|slot| slot.is_complete())?;
         let header = slot.header?;
         if slot.keyframe_pts.is_none() {
-            let head = record::first_keyframe(&slot.body(&header));
+            let head = record::first_keyframe(&slot.body(&header, join));
             slot.keyframe_pts = Some(head.map(|head| head.pts));
         }
         slot.keyframe_pts?
@@ -306,6 +234,8 @@ impl Reassembler {
             }
             self.first += 1;
         }
+        self.whole = self.whole.max(self.first);
+        self.reckon_whole();
         incomplete
     }
 
@@ -325,13 +255,13 @@ impl Reassembler {
     pub fn missing(&self, stripe: StripeId, until: u64) -> impl Iterator<Item = u64> + '_ {
         let seen = self.first + self.slots.len() as u64;
         let end = seen.max(until.min(self.first.saturating_add(self.window)));
-        (self.first..end).filter(move |&block| !self.has(stripe, block))
+        (self.whole..end).filter(move |&block| !self.has(stripe, block))
     }
 
     /// How far `stripe` has come; `None` if nothing has.
     pub fn reached(&self, stripe: StripeId) -> Option<Newest> {
         let seen = (*self.seen.get(usize::from(stripe.index))?)?;
-        let missing = (self.first..=seen).find(|&block| !self.has(stripe, block));
+        let missing = (self.whole..=seen).find(|&block| !self.has(stripe, block));
         Some(Newest {
             contiguous: missing.unwrap_or(seen + 1).max(self.first).checked_sub(1),
             seen,
@@ -343,6 +273,18 @@ impl Reassembler {
         let bytes: usize = self.slots.iter().map(|slot| slot.bytes).sum();
         assert_eq!(self.bytes, bytes, "bytes held are counted");
         assert!(self.slots.len() as u64 <= self.window, "the window is bounded");
+        assert!(self.whole >= self.first, "what is done with lacks nothing");
+        assert!(
+            (self.first..self.whole).all(|block| self.is_complete(block)) && !self.is_complete(self.whole),
+            "the first block that is not complete is known"
+        );
+    }
+
+    /// Finds the first block that is not complete.
+    fn reckon_whole(&mut self) {
+        while self.is_complete(self.whole) {
+            self.whole += 1;
+        }
     }
 
     fn slot(&self, block: u64) -> Option<&Slot> {

@@ -9,9 +9,10 @@
 
 use super::Packet;
 use super::block::BodyHead;
+use super::join::{Join, copied};
 use crate::limits::RECORD_MAX;
 use alloc::vec::Vec;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 const KEYFRAME: u8 = 1;
 const DISCONTINUITY: u8 = 2;
@@ -144,14 +145,23 @@ impl Head {
 #[derive(Debug)]
 struct Partial {
     head: Head,
-    data: BytesMut,
+    /// What has come, and how much it is.
+    parts: Vec<Bytes>,
+    len: usize,
 }
 
 /// Reads the records of consecutive blocks of one tier. Holds at most one unfinished record.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
     partial: Option<Partial>,
     synced: bool,
+    join: Join,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::joining(copied)
+    }
 }
 
 impl Decoder {
@@ -160,9 +170,18 @@ impl Decoder {
         Self::default()
     }
 
+    /// The same, which puts records together by `join`.
+    pub fn joining(join: Join) -> Self {
+        Self {
+            partial: None,
+            synced: false,
+            join,
+        }
+    }
+
     /// Forgets what is unfinished, and begins at the next keyframe.
     pub fn reset(&mut self) {
-        *self = Self::new();
+        *self = Self::joining(self.join);
     }
 
     /// Hands the records that are whole with this body to `to`. After an error it begins at the next keyframe.
@@ -198,7 +217,7 @@ impl Decoder {
         to: &mut impl FnMut(Record),
     ) -> Result<Option<u32>, RecordError> {
         let end = head.first_record.map_or(body.len(), |first| first as usize);
-        let rest = &body[BodyHead::LEN..end];
+        let rest = body.slice(BodyHead::LEN..end);
         let Some(mut partial) = self.partial.take() else {
             return if rest.is_empty() {
                 Ok(head.first_record)
@@ -206,7 +225,7 @@ impl Decoder {
                 Err(RecordError::Disagrees)
             };
         };
-        let wanted = partial.head.len - partial.data.len();
+        let wanted = partial.head.len - partial.len;
         if rest.is_empty() && head.first_record.is_some() && wanted > 0 {
             // The broadcaster gave the record up, because its input's set-up changed.
             return Ok(head.first_record);
@@ -214,11 +233,14 @@ impl Decoder {
         if rest.len() > wanted || (head.first_record.is_some() && rest.len() < wanted) {
             return Err(RecordError::Disagrees);
         }
-        partial.data.extend_from_slice(rest);
-        if partial.data.len() < partial.head.len {
+        partial.len += rest.len();
+        if !rest.is_empty() {
+            partial.parts.push(rest);
+        }
+        if partial.len < partial.head.len {
             self.partial = Some(partial);
         } else {
-            to(partial.head.with(partial.data.freeze()));
+            to(partial.head.with((self.join)(&partial.parts)));
         }
         Ok(head.first_record)
     }
@@ -234,9 +256,10 @@ impl Decoder {
             let (head, head_len) = Head::read(&body[at..])?;
             let start = at + head_len;
             let Some(end) = Some(start + head.len).filter(|&end| end <= body.len()) else {
-                let mut data = BytesMut::with_capacity(head.len);
-                data.extend_from_slice(&body[start..]);
-                self.partial = Some(Partial { head, data });
+                let rest = body.slice(start..);
+                let len = rest.len();
+                let parts = Vec::from_iter((len > 0).then_some(rest));
+                self.partial = Some(Partial { head, parts, len });
                 return Ok(());
             };
             to(head.with(body.slice(start..end)));

@@ -10,6 +10,7 @@ pub mod case;
 pub mod chance;
 mod cheat;
 pub mod check;
+pub mod copies;
 pub mod keys;
 pub mod media;
 pub mod net;

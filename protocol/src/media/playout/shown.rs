@@ -1,6 +1,7 @@
 //! The tier that is shown: its blocks become packets, in order.
 
 use crate::io::Play;
+use crate::media::join::Join;
 use crate::media::reassemble::Reassembled;
 use crate::media::record::{Decoder, Record};
 use crate::media::{Packet, TierId, Track};
@@ -28,14 +29,14 @@ pub(super) struct Shown {
 impl Shown {
     /// Begins to show `tier` at the keyframe block `start`. `after` is the output of what was shown before, `same_clock`
     /// whether the media clock goes on.
-    pub(super) fn new(tier: TierId, start: u64, after: Option<Output>, same_clock: bool) -> Self {
+    pub(super) fn new(tier: TierId, start: u64, after: Option<Output>, same_clock: bool, join: Join) -> Self {
         Self {
             tier,
             next: start,
             keyframe: None,
             last_due: ChannelTime::default(),
             layout: None,
-            decoder: Decoder::new(),
+            decoder: Decoder::joining(join),
             output: Output::after(after, same_clock),
         }
     }

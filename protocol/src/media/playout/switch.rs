@@ -106,10 +106,10 @@ impl Playout {
 
     /// The first complete keyframe block of `tier` that is later than what was handed over.
     fn plan(&mut self, tier: TierId) -> Option<Plan> {
-        let output = &self.shown.as_ref()?.output;
+        let (output, join) = (&self.shown.as_ref()?.output, self.join);
         let ring = self.runs.front_mut()?.ring_mut(tier)?;
         (ring.first()..=ring.newest()?).find_map(|block| {
-            let pts = ring.is_start(block).then(|| ring.keyframe_pts(block))??;
+            let pts = ring.is_start(block).then(|| ring.keyframe_pts(block, join))??;
             let due = ring.captured(block)? + self.buffer;
             output.is_before(pts).then_some(Plan { block, pts, due })
         })

@@ -1,7 +1,9 @@
 use super::*;
+use crate::media::join::copied;
 use crate::media::stripe::seal;
 use crate::media::tests::{Quick, at, chunk_of, tier_of};
 use crate::rng::Rng;
+use alloc::vec::Vec;
 
 fn block(number: u64, len: usize) -> Block {
     let mut rng = Rng::new(number);
@@ -35,7 +37,7 @@ fn blocks_come_back_from_any_order_and_without_any_one_stripe() {
                 let chunk = chunks.swap_remove(rng.below(chunks.len() as u64) as usize);
                 assert_eq!(ring.insert(&chunk, &tier), Inserted::New);
             }
-            let got = ring.get(3).unwrap();
+            let got = ring.get(3, copied).unwrap();
             assert_eq!(
                 (got.block, got.layout),
                 (whole, 1),
@@ -131,6 +133,25 @@ fn the_window_slides_and_stays_bounded() {
     let mut empty = Reassembler::new(TierId(1), 0, 10);
     empty.insert(&seal(&Quick, &block(77, 10), &tier, 1, 9)[0], &tier);
     assert_eq!(empty.first(), 77, "nothing came before: nothing is missed");
+}
+
+#[test]
+fn what_is_whole_beyond_a_gap_counts_once_the_gap_is_given_up() {
+    let tier = tier_of(1, 1, false);
+    let mut ring = Reassembler::new(TierId(1), 4, 50);
+    for number in [4, 6, 7] {
+        ring.insert(&seal(&Quick, &block(number, 10), &tier, 1, 9)[0], &tier);
+        ring.check_invariants();
+    }
+    let ready = |ring: &Reassembler| [4, 5, 6, 7, 8].map(|block| ring.complete_from(block));
+    assert_eq!(ready(&ring), [1, 0, 2, 1, 0]);
+    ring.advance(6);
+    ring.check_invariants();
+    assert_eq!(
+        ready(&ring),
+        [2, 2, 2, 1, 0],
+        "from the first that is still wanted"
+    );
 }
 
 #[test]

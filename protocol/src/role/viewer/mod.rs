@@ -30,6 +30,7 @@ mod tests;
 use crate::id::PeerId;
 use crate::io::{Command, Ended, Input, LinkId, Machine, Outbox, Output};
 use crate::media::forward::{self, Forwarder};
+use crate::media::join::Join;
 use crate::rng::Rng;
 use crate::role::config::{Part, ViewerConfig};
 use crate::time::{ChannelTime, Duration, Instant};
@@ -135,6 +136,11 @@ impl Viewer {
             wake: Some(now),
             config,
         }
+    }
+
+    /// From now on what it plays is put together by `join`.
+    pub fn join_by(&mut self, join: Join) {
+        self.screen.join_by(join);
     }
 
     /// What feeds its children.

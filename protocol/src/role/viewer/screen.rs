@@ -3,6 +3,7 @@
 use super::Viewer;
 use crate::event::Event;
 use crate::io::{Outbox, Output, Play};
+use crate::media::join::Join;
 use crate::media::playout::{Missing, Newest, Playout, PlayoutEvent, PlayoutStats};
 use crate::media::{StripeId, TierId};
 use crate::time::{ChannelTime, Duration, Instant};
@@ -33,6 +34,10 @@ impl Screen {
             wake: None,
             stirred: false,
         }
+    }
+
+    pub(super) fn join_by(&mut self, join: Join) {
+        self.playout.join_by(join);
     }
 
     pub(super) fn layout(&mut self, layout: Arc<Layout>) {

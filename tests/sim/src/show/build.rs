@@ -5,6 +5,7 @@ use super::{Alarm, Show, second};
 use crate::audience::{Audience, Person};
 use crate::chance::{Chance, mix};
 use crate::check::Checks;
+use crate::copies;
 use crate::keys::{hash_key, peer_id};
 use crate::media::{FRAMES_A_SECOND, Media};
 use crate::net::{MILLISECOND, Micros, SECOND};
@@ -193,13 +194,15 @@ impl Show {
             relays_run_on: self.relays_run_on(),
             seed: mix(self.seed, number << 8),
         };
+        let mut viewer = Viewer::new(config);
+        viewer.join_by(copies::shared);
         let node = self.world.add(NodeSetup {
             id,
             address,
             uplink_bps: person.line_bps(),
             nat: person.nat,
             forges: if person.forges { FORGED } else { 0.0 },
-            machine: self.slanderer(number, Box::new(Viewer::new(config))),
+            machine: self.slanderer(number, Box::new(viewer)),
         });
         self.checks.add(id, node);
         self.plan_slander(node, number);
