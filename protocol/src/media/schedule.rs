@@ -30,6 +30,9 @@ use alloc::vec::Vec;
 /// in all, for some hops.
 const OVERLOAD_WAIT: Duration = Duration::from_secs(1);
 
+/// What has waited no longer is not looked for by anybody: until then it need not be known which has waited longest.
+const YOUNG: Duration = Duration::from_millis(25);
+
 /// Shares out the uplink. Lines are named by small indices, which the owner gives.
 #[derive(Debug)]
 pub struct Schedule {
@@ -386,7 +389,9 @@ impl Schedule {
         let line = |index: &u32| lines[*index as usize].as_ref().expect("active lines are open");
         self.active.retain(|index| !line(index).is_empty());
         let next = self.active.iter().filter_map(|index| line(index).due()).min();
-        self.oldest = self.active.iter().filter_map(|index| line(index).oldest()).min();
+        if self.oldest.is_some_and(|oldest| now.since(oldest) > YOUNG) || self.active.is_empty() {
+            self.oldest = self.active.iter().filter_map(|index| line(index).oldest()).min();
+        }
         self.wake = match dry {
             Some(bytes) => Some(next.unwrap_or(now).max(self.bucket.carries_at(now, bytes))),
             None => next,
