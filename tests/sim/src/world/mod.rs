@@ -8,7 +8,6 @@ mod deliver;
 mod dial;
 mod fate;
 mod follow;
-mod foresight;
 mod names;
 mod node;
 mod step;
@@ -215,7 +214,6 @@ impl<W: Watch, A> World<W, A> {
         loop {
             let (at, happening) = self.queue.pop()?;
             self.now = at;
-            self.foresee();
             if let Happening::Alarm(alarm) = happening {
                 return Some(Pause::Alarm(alarm));
             }

@@ -15,8 +15,6 @@ pub(super) struct Parcel {
     pub(super) link: u32,
     /// To this side of it.
     pub(super) to: SideIndex,
-    /// To this node, whose side it is.
-    pub(super) node: NodeIndex,
     /// On this lane.
     pub(super) lane: Lane,
     /// In this order.
@@ -117,11 +115,9 @@ impl<W: Watch, A> World<W, A> {
         let place = self.parcels.len();
         self.end_mut(link, side).open_parcels[lane_at] = Some(place as u32);
         let frames = self.frame_lists.pop().unwrap_or_default();
-        let to = 1 - side;
         self.parcels.push(Parcel {
             link,
-            to,
-            node: self.links[link as usize].ends[usize::from(to)].node,
+            to: 1 - side,
             lane,
             frames,
             bytes: 0,
