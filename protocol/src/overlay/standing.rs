@@ -20,7 +20,7 @@ const AGREE: usize = 2;
 /// So many networks must have been turned away: messages that cross turn away one or two.
 const TURNED_AWAY: usize = 3;
 
-/// Whoever turns children away for want of uplink says so within so long.
+/// Whoever turns children away for want of uplink, or has lost its own parent, says so within so long.
 const OWNS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Others have so long to agree with an accusation.
@@ -51,6 +51,8 @@ struct Charge {
 pub struct Standing {
     /// By accused and accuser.
     charges: BTreeMap<(MemberIndex, MemberIndex), Charge>,
+    /// By accused and orphan: whose parent lives and sent nothing of a stripe, since when and of which network.
+    starved: BTreeMap<(MemberIndex, MemberIndex), (Instant, Prefix)>,
     /// By accuser and accused: accusations with which nobody agreed, and when.
     slanders: BTreeMap<(MemberIndex, MemberIndex), Instant>,
     /// Relays that cheated, and who lent them.
@@ -77,6 +79,14 @@ impl Standing {
                 is_refuted: false,
             };
             self.charges.insert((accused, accuser), charge);
+        }
+    }
+
+    /// `orphan`, of network `prefix`, says that nothing of a stripe comes from `parent`. Whether that withholds it is not known yet: it may
+    /// have died, or lost its own parent.
+    pub fn starves(&mut self, now: Instant, (parent, orphan): (MemberIndex, MemberIndex), prefix: Prefix) {
+        if self.is_believed(now, orphan) {
+            self.starved.entry((parent, orphan)).or_insert((now, prefix));
         }
     }
 
@@ -110,8 +120,10 @@ impl Standing {
         };
         let networks = |what: Accusation| {
             let alike = charges().filter(|(_, charge)| charge.what == what);
+            let starved = self.starved_by(now, accused).filter(|_| what == Accusation::Late);
             alike
                 .map(|(_, charge)| charge.prefix)
+                .chain(starved)
                 .collect::<BTreeSet<_>>()
                 .len()
         };
@@ -127,10 +139,19 @@ impl Standing {
         agreed.or_else(|| (refused >= TURNED_AWAY.max(served)).then_some(Accusation::Refused))
     }
 
+    /// The networks of those whom a member let starve, and has not said why while there was time to.
+    fn starved_by(&self, now: Instant, parent: MemberIndex) -> impl Iterator<Item = Prefix> + '_ {
+        let range = (parent, MemberIndex(0))..=(parent, MemberIndex(u32::MAX));
+        let told = self.starved.range(range).map(|(_, told)| *told);
+        told.filter(move |(at, _)| (OWNS_WITHIN..REMEMBERED).contains(&now.since(*at)))
+            .map(|(_, prefix)| prefix)
+    }
+
     /// The accused has owned to be overloaded: what may come of that is not held against it.
     pub fn excuse(&mut self, accused: MemberIndex) {
         self.charges
             .retain(|(other, _), charge| *other != accused || charge.what == Accusation::Forged);
+        self.starved.retain(|(other, _), _| *other != accused);
     }
 
     /// Whether `accuser` holds something against `accused`.
@@ -154,6 +175,7 @@ impl Standing {
             }
         }
         self.charges.retain(|_, charge| now.since(charge.at) < REMEMBERED);
+        self.starved.retain(|_, (at, _)| now.since(*at) < REMEMBERED);
         self.slanders.retain(|_, at| now.since(*at) < SLANDER_KEPT);
         liars
     }
@@ -196,12 +218,15 @@ impl Standing {
     /// What was held against a member that failed in fact, or has gone, was right, and is over.
     pub fn settle(&mut self, accused: MemberIndex) {
         self.charges.retain(|(other, _), _| *other != accused);
+        self.starved.retain(|(other, _), _| *other != accused);
     }
 
     /// Forgets a member that went.
     pub fn forget(&mut self, member: MemberIndex) {
         self.charges
             .retain(|(accused, by), _| *accused != member && *by != member);
+        self.starved
+            .retain(|(parent, orphan), _| *parent != member && *orphan != member);
         self.slanders
             .retain(|(by, accused), _| *accused != member && *by != member);
     }
@@ -257,6 +282,28 @@ mod tests {
         assert_eq!(standing.verdict(at(3), member(9), 2), Some(Accusation::Refused));
         standing.withdraw_refusal(member(9), member(2));
         assert_eq!(standing.verdict(at(3), member(9), 2), None);
+    }
+
+    #[test]
+    fn who_lets_two_networks_starve_and_gives_no_reason_withholds() {
+        let mut standing = Standing::default();
+        let starves = |standing: &mut Standing, s: u64, by: u8| {
+            let pair = (member(9), member(u32::from(by)));
+            standing.starves(at(s), pair, prefix(by));
+        };
+        starves(&mut standing, 1, 1);
+        assert_eq!(standing.verdict(at(3), member(9), 0), None, "one network");
+        starves(&mut standing, 2, 2);
+        assert_eq!(standing.verdict(at(3), member(9), 0), None, "it may say why");
+        assert_eq!(standing.verdict(at(4), member(9), 0), Some(Accusation::Late));
+        assert_eq!(standing.verdict(at(32), member(9), 0), None, "it is long ago");
+        standing.excuse(member(9));
+        assert_eq!(standing.verdict(at(4), member(9), 0), None, "it has said why");
+        starves(&mut standing, 5, 1);
+        charge(&mut standing, 6, 9, 2, Accusation::Late);
+        assert_eq!(standing.verdict(at(7), member(9), 0), Some(Accusation::Late));
+        standing.settle(member(9));
+        assert_eq!(standing.verdict(at(7), member(9), 0), None, "it had failed");
     }
 
     #[test]

@@ -66,8 +66,9 @@ impl Broadcaster {
         }
     }
 
-    /// A relay turned a child away, whom it was given. One that says itself that it cannot serve all is not to be blamed.
-    pub(super) fn note_refusal(
+    /// A relay does not serve a child that it was given: it turned it away, which is held against it, or nothing came of a stripe. Then it
+    /// keeps that back if it lives, has not lost its own parent, and others say the same.
+    pub(super) fn note_unserved(
         &mut self,
         now: Instant,
         relay: MemberIndex,
@@ -75,12 +76,18 @@ impl Broadcaster {
         why: DetachReason,
         out: &mut Outbox,
     ) {
-        let is_refusal = matches!(
-            why,
-            DetachReason::Full | DetachReason::NoTicket | DetachReason::Shed
-        );
-        if is_refusal && self.overlay.is_relay(relay) {
-            self.charge(now, relay, child, Accusation::Refused, out);
+        if !self.overlay.is_relay(relay) {
+            return;
+        }
+        match why {
+            DetachReason::Full | DetachReason::NoTicket | DetachReason::Shed => {
+                self.charge(now, relay, child, Accusation::Refused, out);
+            }
+            DetachReason::Silent if !self.is_excused(now, relay, Accusation::Late) => {
+                let prefix = self.overlay.member(child).prefix;
+                self.overlay.standing_mut().starves(now, (relay, child), prefix);
+            }
+            _ => {}
         }
     }
 

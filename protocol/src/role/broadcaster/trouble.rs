@@ -113,7 +113,7 @@ impl Broadcaster {
             return;
         }
         if let Some(relay) = parent.filter(|parent| planned == Some(*parent)) {
-            self.note_refusal(now, relay, child, orphaned.why, out);
+            self.note_unserved(now, relay, child, orphaned.why, out);
         }
         if let Some(parent) = parent {
             self.note_failure(now, child, parent, orphaned.why);
