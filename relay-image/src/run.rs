@@ -83,7 +83,11 @@ async fn serve(args: &Args, report: &mut Report) -> Result<&'static str, Error> 
     serving.run().await
 }
 
-fn bind(key: &SecretKey, boot: &Boot) -> Result<Endpoint, banyan_peer::BindError> {
+/// A relay's socket, where its boot data have it listen.
+///
+/// # Errors
+/// If that is taken.
+pub fn bind(key: &SecretKey, boot: &Boot) -> Result<Endpoint, banyan_peer::BindError> {
     let inbound = Inbound {
         // The sponsor's whole household may be behind one address, and so may a relay's children be.
         per_prefix: INBOUND_LINKS_MAX / 2,
@@ -97,7 +101,11 @@ fn bind(key: &SecretKey, boot: &Boot) -> Result<Endpoint, banyan_peer::BindError
     Endpoint::bind(key, config)
 }
 
-fn machine_config(boot: Boot, endpoint: &Endpoint, clock: Clock, day: DayClock) -> RelayConfig {
+/// What the machine of a relay is told: its boot data, and where and when it runs.
+///
+/// # Panics
+/// If the system has no random numbers.
+pub fn machine_config(boot: Boot, endpoint: &Endpoint, clock: Clock, day: DayClock) -> RelayConfig {
     RelayConfig {
         id: endpoint.id(),
         verify: Arc::new(Ed25519),

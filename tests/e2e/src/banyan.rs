@@ -38,7 +38,8 @@ pub struct Watch {
 impl Broadcast {
     /// Starts broadcasting `input` from `host` and waits for the link.
     pub fn start(stage: &Stage, host: &Host, input: &str, options: &[&str]) -> Result<Self> {
-        let program = Program::start(stage, host, host.name(), &command("broadcast", input, options)?)?;
+        let command = command(&built("banyan")?, "broadcast", input, options);
+        let program = Program::start(stage, host, host.name(), &command)?;
         let ready = program.wait("ready", READY, |_| true)?;
         let link = ready.text("link").to_owned();
         Ok(Self { program, link })
@@ -63,20 +64,37 @@ impl Broadcast {
 impl Watch {
     /// Starts watching `link` on `host`.
     pub fn start(stage: &Stage, host: &Host, link: &str, options: &[&str]) -> Result<Self> {
-        let program = Program::start(stage, host, host.name(), &command("watch", link, options)?)?;
-        Ok(Self {
-            program,
-            output: None,
-        })
+        Self::start_by(&built("banyan")?, stage, host, link, options)
     }
 
     /// Starts watching `link` on `host`, and writes the stream to a file of the stage.
     pub fn recording(stage: &Stage, host: &Host, link: &str, options: &[&str]) -> Result<Self> {
+        Self::recording_by(&built("banyan")?, stage, host, link, options)
+    }
+
+    /// The same with a `banyan` in another place.
+    pub fn recording_by(
+        banyan: &str,
+        stage: &Stage,
+        host: &Host,
+        link: &str,
+        options: &[&str],
+    ) -> Result<Self> {
         let output = stage.path(&format!("{}.ts", host.name()));
         let file = argument(&output);
-        let mut watch = Self::start(stage, host, link, &[options, &["--output", &file]].concat())?;
+        let options = [options, &["--output", &file]].concat();
+        let mut watch = Self::start_by(banyan, stage, host, link, &options)?;
         watch.output = Some(output);
         Ok(watch)
+    }
+
+    fn start_by(banyan: &str, stage: &Stage, host: &Host, link: &str, options: &[&str]) -> Result<Self> {
+        let command = command(banyan, "watch", link, options);
+        let program = Program::start(stage, host, host.name(), &command)?;
+        Ok(Self {
+            program,
+            output: None,
+        })
     }
 
     /// Waits for the first frame; says how long it took from the program's start, in milliseconds.
@@ -142,10 +160,7 @@ pub fn slot_of(stage: &Stage, clip: &Clip) -> Result<Bitrate> {
     probe.slot()
 }
 
-fn command(verb: &str, of: &str, options: &[&str]) -> Result<Vec<String>> {
-    let words = [verb, of, "--json"]
-        .into_iter()
-        .chain(options.iter().copied())
-        .map(str::to_owned);
-    Ok(std::iter::once(built("banyan")?).chain(words).collect())
+fn command(banyan: &str, verb: &str, of: &str, options: &[&str]) -> Vec<String> {
+    let words = [banyan, verb, of, "--json"].into_iter();
+    words.chain(options.iter().copied()).map(str::to_owned).collect()
 }

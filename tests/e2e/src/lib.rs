@@ -9,6 +9,7 @@
 
 pub mod banyan;
 pub mod clip;
+pub mod crook;
 pub mod events;
 pub mod frames;
 pub mod host;

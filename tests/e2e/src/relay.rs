@@ -71,6 +71,11 @@ impl Relay {
         kill_process(self.pid, Signal::KILL).context("the relay cannot be killed")
     }
 
+    /// Has it cheat from now on, if it is one that does.
+    pub fn turn(&self) -> Result<()> {
+        kill_process(self.pid, Signal::USR1).context("the relay cannot be signalled")
+    }
+
     /// Whether it runs.
     pub fn runs(&self) -> Result<bool> {
         Ok(!self.is_over(Duration::ZERO)?)

@@ -5,7 +5,7 @@ use crate::clip::Clip;
 use crate::host::Host;
 use crate::net::{Net, Wire};
 use crate::shape::Traffic;
-use crate::stage::Stage;
+use crate::stage::{Stage, built};
 use crate::switch::{Line, Order};
 use crate::verdict::Verdict;
 use anyhow::{Context, Result, ensure};
@@ -113,17 +113,33 @@ impl Scene {
 
     /// The same, with options of its own.
     pub fn viewer_with(&self, name: &str, slots: u64, options: &[&str]) -> Result<Viewer> {
+        self.viewer_by(&built("banyan")?, name, slots, options)
+    }
+
+    /// The same by a `banyan` in another place.
+    pub fn viewer_by(&self, banyan: &str, name: &str, slots: u64, options: &[&str]) -> Result<Viewer> {
         let host = self.net.host(name)?;
-        let watch = self.watch(&host, &host, slots, options)?;
+        let watch = self.watch_by(banyan, &host, &host, slots, options)?;
         Ok(Viewer { watch, host, slots })
     }
 
     /// Starts watching on `host`, whose uplink is that of `gate`: its own, or its router's.
     pub fn watch(&self, host: &Host, gate: &Host, slots: u64, options: &[&str]) -> Result<Watch> {
+        self.watch_by(&built("banyan")?, host, gate, slots, options)
+    }
+
+    fn watch_by(
+        &self,
+        banyan: &str,
+        host: &Host,
+        gate: &Host,
+        slots: u64,
+        options: &[&str],
+    ) -> Result<Watch> {
         gate.shape(uplink(self.slot, slots))?;
         let cap = uplink(self.slot, slots).as_bps().to_string();
         let options = [&["--uplink", cap.as_str()], options].concat();
-        Watch::recording(&self.stage, host, &self.broadcast.link, &options)
+        Watch::recording_by(banyan, &self.stage, host, &self.broadcast.link, &options)
     }
 
     /// Its clip in a row as often as it can have been played by now.

@@ -1,10 +1,12 @@
 //! Uplinks run out, and somebody sponsors a relay on its own host: what the scenarios with relays have in common.
 
 use crate::banyan::parents;
+use crate::crook::beside;
 use crate::events::Event;
 use crate::net::Wire;
 use crate::relay::Relay;
 use crate::scene::{STRIPES, Scene, TOP, Viewer, uplink};
+use crate::stage::built;
 use crate::verdict::Verdict;
 use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
@@ -36,19 +38,32 @@ pub struct Mark(pub Vec<usize>);
 impl Short {
     /// Goes on the air.
     pub fn open(name: &str) -> Result<Self> {
+        Self::with_source(name, SOURCE)
+    }
+
+    /// The same with a broadcaster that has so many slots.
+    pub fn with_source(name: &str, slots: u64) -> Result<Self> {
         Ok(Self {
-            scene: Scene::open(name, Wire::Bridge, SOURCE, &[])?,
+            scene: Scene::open(name, Wire::Bridge, slots, &[])?,
             verdict: Verdict::of(name),
         })
     }
 
     /// A viewer who gives nothing and may sponsor, on a host that has an uplink for a relay.
     pub fn sponsor(&self, name: &str, mode: &str) -> Result<Viewer> {
+        self.sponsor_by(&built("banyan")?, name, mode)
+    }
+
+    /// The same, who says yes, and whose relay cheats as `conduct` says, from when it is [told to](Relay::turn).
+    pub fn crook(&self, name: &str, conduct: &str) -> Result<Viewer> {
+        self.sponsor_by(&beside(&self.scene.stage, conduct)?, name, "yes")
+    }
+
+    fn sponsor_by(&self, banyan: &str, name: &str, mode: &str) -> Result<Viewer> {
         let relay = uplink(self.scene.slot, RELAY).as_bps().to_string();
         let limits = ["--hours", "1", "--budget", "1", "--relay-uplink", &relay];
-        let viewer = self
-            .scene
-            .viewer_with(name, 0, &[&["--sponsor", mode], &limits[..]].concat())?;
+        let options = [&["--sponsor", mode], &limits[..]].concat();
+        let viewer = self.scene.viewer_by(banyan, name, 0, &options)?;
         viewer.host.shape(uplink(self.scene.slot, RELAY + 5))?;
         Ok(viewer)
     }

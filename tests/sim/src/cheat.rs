@@ -1,5 +1,5 @@
 //! Members that do what they must not, on purpose: the real machine, and somebody between it and the network who alters what it
-//! hears and says.
+//! hears and says. The end-to-end tests run them as processes.
 
 use crate::scenario::Conduct;
 use crate::world::Role;
@@ -11,9 +11,8 @@ use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::chunk::{self, Data};
 use banyan_protocol::wire::control::{Accusation, Attach, DetachReason, Message, Report};
 use bytes::Bytes;
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 
 /// One chunk in so many is altered.
 const ALTERED_EVERY: u64 = 20;
@@ -25,10 +24,10 @@ const ACCUSES_EVERY_US: u64 = 2_000_000;
 const FEIGNED: Bitrate = Bitrate(3_500_000);
 
 /// Since when somebody cheats; nothing while it does not yet.
-pub(crate) type Since = Rc<Cell<Option<Instant>>>;
+pub type Since = Arc<OnceLock<Instant>>;
 
 /// A member that cheats from some time on.
-pub(crate) struct Cheat {
+pub struct Cheat {
     inner: Box<dyn Role>,
     conduct: Conduct,
     since: Since,
@@ -47,8 +46,8 @@ pub(crate) struct Cheat {
 }
 
 impl Cheat {
-    /// `inner`, which goes wrong `since` then.
-    pub(crate) fn new(inner: Box<dyn Role>, conduct: Conduct, since: Since, sponsor: PeerId) -> Self {
+    /// `inner`, which goes wrong `since` then; it treats `sponsor` well.
+    pub fn new(inner: Box<dyn Role>, conduct: Conduct, since: Since, sponsor: PeerId) -> Self {
         Self {
             inner,
             conduct,
@@ -218,7 +217,7 @@ fn overloaded(frame: Bytes) -> Bytes {
 
 impl Machine for Cheat {
     fn handle(&mut self, now: Instant, input: Input, out: &mut Outbox) {
-        let cheats = self.since.get().is_some_and(|since| now >= since);
+        let cheats = self.since.get().is_some_and(|since| now >= *since);
         let input = self.hear(cheats, input, out);
         if cheats && !self.began {
             self.began = true;

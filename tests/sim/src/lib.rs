@@ -8,7 +8,7 @@ pub mod args;
 mod audience;
 pub mod case;
 pub mod chance;
-mod cheat;
+pub mod cheat;
 pub mod check;
 pub mod copies;
 pub mod keys;

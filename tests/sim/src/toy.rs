@@ -6,12 +6,11 @@ use banyan_protocol::io::{Input, Lane, LinkId, Machine, Outbox, Output};
 use banyan_protocol::media::TierId;
 use banyan_protocol::time::Instant;
 use bytes::Bytes;
-use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 /// What a toy was told, and when, in microseconds of its clock.
-pub(crate) type Log = Rc<RefCell<Vec<(u64, Input)>>>;
+pub(crate) type Log = Arc<Mutex<Vec<(u64, Input)>>>;
 
 /// A world of toys.
 pub(crate) type Toys = World<Silent, &'static str>;
@@ -50,7 +49,10 @@ impl Toy {
 impl Machine for Toy {
     fn handle(&mut self, now: Instant, input: Input, out: &mut Outbox) {
         if !matches!(input, Input::Wake | Input::Wire { .. } | Input::RoundTrip { .. }) {
-            self.log.borrow_mut().push((now.as_micros() - 1_000_000, input));
+            self.log
+                .lock()
+                .unwrap()
+                .push((now.as_micros() - 1_000_000, input));
         }
         while self.script.last().is_some_and(|(at, _)| *at <= now) {
             out.push(self.script.pop().unwrap().1);

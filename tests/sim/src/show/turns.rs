@@ -8,9 +8,8 @@ use crate::world::{NodeIndex, Role};
 use banyan_protocol::id::PeerId;
 use banyan_protocol::time::Duration;
 use banyan_protocol::wire::control::DetachReason;
-use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A relay that cheats does so to so many besides its sponsor: else there is nobody to notice.
 const WITNESSES: usize = 4;
@@ -46,7 +45,7 @@ impl Show {
         }
         let since = Duration::from_micros(self.slander_from().saturating_sub(self.world.now()));
         let from = self.world.instant() + since;
-        let since = Rc::new(Cell::new(Some(from)));
+        let since = Arc::new(from.into());
         Box::new(Cheat::new(machine, Conduct::Slanders, since, self.key.id()))
     }
 
@@ -82,7 +81,7 @@ impl Show {
         let (Some(node), sponsor) = (self.relays[relay].node, self.relays[relay].sponsor) else {
             return;
         };
-        self.turns[&relay].set(Some(self.world.instant()));
+        self.turns[&relay].get_or_init(|| self.world.instant());
         self.checks.disturbed();
         self.cheat = Some((node, sponsor));
         let (now, id) = (self.world.now(), self.world.node(node).id);

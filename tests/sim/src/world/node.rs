@@ -15,8 +15,8 @@ use std::net::SocketAddr;
 /// A node's place in the world's table; never used again.
 pub type NodeIndex = u32;
 
-/// A machine, and what the simulator may ask it beyond the boundary.
-pub trait Role: Machine + Any {
+/// A machine, and what the simulator may ask it beyond the boundary. A driver may run it on any thread.
+pub trait Role: Machine + Any + Send {
     /// Who sends it which stripe.
     fn parents(&self) -> Vec<(StripeId, PeerId)> {
         Vec::new()

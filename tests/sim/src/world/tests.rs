@@ -32,7 +32,7 @@ fn run_until(world: &mut Toys, at: Micros) {
 }
 
 fn frames(log: &Log) -> Vec<(Micros, usize, u8)> {
-    let log = log.borrow();
+    let log = log.lock().unwrap();
     let frame = |(at, input): &(u64, Input)| match input {
         Input::Frame { frame, .. } => Some((*at, frame.len(), frame[0])),
         _ => None,
@@ -41,7 +41,7 @@ fn frames(log: &Log) -> Vec<(Micros, usize, u8)> {
 }
 
 fn ends(log: &Log) -> Vec<(Micros, LinkEnd)> {
-    let log = log.borrow();
+    let log = log.lock().unwrap();
     let end = |(at, input): &(u64, Input)| match input {
         Input::Unlinked { why, .. } => Some((*at, *why)),
         _ => None,
@@ -50,7 +50,7 @@ fn ends(log: &Log) -> Vec<(Micros, LinkEnd)> {
 }
 
 fn linked(log: &Log) -> Vec<(Micros, LinkId)> {
-    let log = log.borrow();
+    let log = log.lock().unwrap();
     let link = |(at, input): &(u64, Input)| match input {
         Input::Linked { link, .. } => Some((*at, *link)),
         _ => None,
@@ -104,7 +104,8 @@ fn a_thin_uplink_holds_data_back_and_lets_control_pass() {
         "100 kB and headers at 800 kbit/s took {spent} us"
     );
     let drained: u64 = a
-        .borrow()
+        .lock()
+        .unwrap()
         .iter()
         .map(|(_, input)| {
             if let Input::Drained { bytes, .. } = input {
@@ -128,7 +129,8 @@ fn data_for_a_silent_peer_stops_at_the_window() {
     world.freeze(1);
     run_until(&mut world, 5 * SECOND);
     let taken = |log: &Log| -> u64 {
-        log.borrow()
+        log.lock()
+            .unwrap()
             .iter()
             .map(|(_, input)| {
                 if let Input::Drained { bytes, .. } = input {
@@ -285,7 +287,7 @@ fn a_probe_reaches_whom_strangers_reach() {
     add(&mut world, 2, FAST, false, vec![]);
     add(&mut world, 3, FAST, true, vec![(0, dial(0, 1))]);
     run_until(&mut world, 6 * SECOND);
-    let log = a.borrow();
+    let log = a.lock().unwrap();
     let reached = |n| {
         log.iter().find_map(|(_, input)| match input {
             Input::Probed { peer, reached } if *peer == id(n) => Some(reached.len()),
