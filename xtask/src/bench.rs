@@ -10,7 +10,8 @@ use std::process::Command;
 pub(crate) enum What {
     /// The end-to-end tests in their long form, an hour or so.
     E2e,
-    /// A relay's VM in QEMU, from the yes to its end, against moto's EC2: makes the image first. Some ten minutes.
+    /// A relay's VM in QEMU, from the yes to its end, against moto's EC2, and what a relay sends in ten minutes: makes the image first. Some
+    /// twenty minutes.
     Cloud,
     /// The app: opening, idling and playing, in the real window. `cargo xtask bench app 60` plays for an hour and looks at memory.
     App,
@@ -77,6 +78,8 @@ fn cloud(options: &[String]) -> Result<()> {
         "long",
         "--test",
         "vm",
+        "--test",
+        "bytes",
     ]);
     tests.args(options);
     shell::run(test::as_root(&mut tests)?)

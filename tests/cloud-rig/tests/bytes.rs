@@ -3,14 +3,14 @@
 use anyhow::Result;
 use banyan_protocol::media::schedule::wire::mean_of;
 use banyan_protocol::units::Bitrate;
-use cloud_rig::channel::{Channel, PATIENCE, Watch, in_own_network, number};
+use cloud_rig::channel::{Channel, PATIENCE, Sponsor, Watch, in_own_network, number};
 use cloud_rig::machine::{Body, net};
 use cloud_rig::program::Event;
 use cloud_rig::rig::{KEY_ID, REGION, SECRET_KEY};
 use std::time::Duration;
 
-/// How long children are held: a short form of ten minutes.
-const HELD: Duration = Duration::from_secs(60);
+/// How long children are held, in the long form and in the short one.
+const HELD: Duration = Duration::from_secs(if cfg!(feature = "long") { 600 } else { 60 });
 
 /// The stripes that a viewer gets from `relay`, as its next `stats` says, once it gets those of the full quality alone: for
 /// a moment after a change it gets the lower tier beside it.
@@ -26,7 +26,7 @@ async fn stripes_from(rider: &mut Watch, relay: &str) -> Result<u64> {
 
 /// Stripes from `relay` times seconds, for as long as children are held: viewers tell theirs each second, and a plan may
 /// move one meanwhile.
-async fn stripe_seconds(riders: &mut [Watch], relay: &str) -> Result<u64> {
+async fn stripe_seconds(riders: &mut [Watch], sponsor: &mut Sponsor, relay: &str) -> Result<u64> {
     let mut sum = 0;
     for rider in &mut *riders {
         stripes_from(rider, relay).await?;
@@ -36,6 +36,8 @@ async fn stripe_seconds(riders: &mut [Watch], relay: &str) -> Result<u64> {
         for rider in &mut *riders {
             sum += stripes_from(rider, relay).await?;
         }
+        // It would wait for whoever reads it.
+        sponsor.program.catch_up().await?;
     }
     Ok(sum)
 }
@@ -59,8 +61,7 @@ fn a_relay_sends_what_its_children_were_reckoned_at() -> Result<()> {
         }
         sponsor.program.catch_up().await?;
         let first = sponsor.state("serving", PATIENCE).await?;
-        let held = stripe_seconds(&mut riders, relay).await?;
-        sponsor.program.catch_up().await?;
+        let held = stripe_seconds(&mut riders, &mut sponsor, relay).await?;
         let last = sponsor.state("serving", PATIENCE).await?;
         let sent = number(&last, "bytes_sent") - number(&first, "bytes_sent");
         let seconds = (number(&last, "t") - number(&first, "t")) as f64 / 1000.0;
