@@ -368,6 +368,15 @@ impl Forwarder {
         all.map(|(slot, seat)| (self.children.get(seat.child).peer, stripe_at(slot)))
     }
 
+    /// The first block that a peer was given a stripe from, if it has a seat for it.
+    pub fn seated_from(&self, peer: &PeerId, stripe: StripeId) -> Option<u64> {
+        let seats = self.children.seats(stripe_slot(stripe)?);
+        let its = seats
+            .iter()
+            .find(|seat| self.children.get(seat.child).peer == *peer);
+        its.map(|seat| seat.from)
+    }
+
     /// How many peers are fed, or still sent what waited for them when they left.
     pub fn child_count(&self) -> usize {
         let fed = |index: &u32| self.children.get(*index).stripes != 0 || self.is_giver(*index);

@@ -320,6 +320,8 @@ pub enum Accusation {
     Late,
     /// It refused a valid ticket.
     Refused,
+    /// It sent late marks for this stripe while it sent another on.
+    Lacks(StripeId),
 }
 
 /// A change of parent that a child made.

@@ -206,7 +206,7 @@ const PROMISES: &[Promise] = &[
     promise("withholding", ANY, LiveAfter, 10.0, Gate),
     promise("withholding", ANY, Unnamed, 0.0, Gate),
     promise("withholding", ANY, WronglyNamed, 0.0, Gate),
-    promise("withholding", ANY, StallsByCheats, 0.0, Told),
+    promise("withholding", ANY, StallsByCheats, 0.0, Gate),
     promise("withholding", ANY, CheatsGain, 0.0, Gate),
     promise("withholding", ANY, Refused, 0.0, Gate),
     promise("overload", ANY, LiveAfter, 10.0, Gate),

@@ -3,6 +3,7 @@
 
 use super::Broadcaster;
 use crate::io::Outbox;
+use crate::overlay::forest::Place;
 use crate::overlay::member::{MemberIndex, State};
 use crate::overlay::stripes::StripeIndex;
 use crate::time::{Duration, Instant};
@@ -18,6 +19,9 @@ const EXCUSED: Duration = Duration::from_secs(5);
 /// A relay that says that its own parent failed is believed once in so long.
 const ORPHANED_AGAIN: Duration = Duration::from_secs(30);
 
+/// A relay should have what it was sent for so many blocks: it does not only just begin.
+const SENT_FOR: u64 = 20;
+
 impl Broadcaster {
     /// Whether a member's word against another counts: it was put below it, and has not slandered others.
     pub(super) fn may_accuse(&self, now: Instant, accused: MemberIndex, by: MemberIndex) -> bool {
@@ -27,6 +31,30 @@ impl Broadcaster {
             && accused != by
             && places.any(|place| names(place.parent) || names(place.spare))
             && overlay.standing().is_believed(now, by)
+    }
+
+    /// What an accusation comes to. That a parent lacks a stripe is nothing against it, unless it is a relay that we have sent it for long, with all
+    /// else that it passes on to who says so.
+    pub(super) fn proven(
+        &self,
+        accused: MemberIndex,
+        by: MemberIndex,
+        what: Accusation,
+    ) -> Option<Accusation> {
+        let Accusation::Lacks(stripe) = what else {
+            return Some(what);
+        };
+        let id = self.overlay.member(accused).id;
+        let newest = self.forwarder.store().newest(stripe)?;
+        let seated = self.forwarder.seated_from(&id, stripe);
+        let long = seated.is_some_and(|from| from + SENT_FOR <= newest);
+        let is_from = |place: &Place, parent| place.parent == Some(parent);
+        let mut passed_on = self.overlay.member(by).places_with_index();
+        let ours = passed_on.all(|(stripe, place)| {
+            let upper = self.overlay.member(accused).place(stripe);
+            !is_from(place, accused) || upper.is_some_and(|upper| is_from(upper, MemberIndex::SOURCE))
+        });
+        (long && ours && self.overlay.is_relay(accused)).then_some(Accusation::Late)
     }
 
     /// Keeps what a member holds against another; a relay against which enough is held loses its seats.
@@ -199,7 +227,7 @@ impl Broadcaster {
 pub(super) const fn sentence(what: Accusation) -> &'static str {
     match what {
         Accusation::Forged => "alters chunks",
-        Accusation::Late => "withholds what others have",
+        Accusation::Late | Accusation::Lacks(_) => "withholds what others have",
         Accusation::Silent => "does not forward",
         Accusation::Refused => "turns away those whom it is to serve",
     }

@@ -223,8 +223,10 @@ impl Broadcaster {
             }
         }
         for (peer, what) in &report.accusations {
-            if let Some(accused) = self.overlay.find(peer) {
-                self.accuse(now, accused, member, *what, out);
+            let accused = self.overlay.find(peer);
+            let what = accused.and_then(|accused| self.proven(accused, member, *what));
+            if let Some((accused, what)) = accused.zip(what) {
+                self.accuse(now, accused, member, what, out);
             }
         }
     }

@@ -166,6 +166,8 @@ pub(super) struct Feed {
     pub(super) elsewhere: u8,
     /// When whoever sends it sent a chunk last.
     pub(super) flowed: Option<Instant>,
+    /// The block beyond which it sends nothing though it sends another stripe on, and since when; no time once that was told.
+    pub(super) lacks: Option<(u64, Option<Instant>)>,
 }
 
 impl Feed {
@@ -185,6 +187,7 @@ impl Feed {
             newest: None,
             elsewhere: 0,
             flowed: None,
+            lacks: None,
         }
     }
 
@@ -281,6 +284,7 @@ impl Feed {
     pub(super) fn restart(&mut self, base: u64, now: Instant) {
         self.base = base;
         self.newest = None;
+        self.lacks = None;
         self.former = None;
         let heard = self.watch.heard();
         self.watch = Watch::new(if self.trouble.is_some() { heard } else { now });

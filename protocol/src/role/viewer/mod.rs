@@ -23,6 +23,7 @@ mod session;
 pub mod snapshot;
 mod sponsoring;
 mod watch;
+mod withheld;
 
 #[cfg(test)]
 mod tests;

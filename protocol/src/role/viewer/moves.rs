@@ -8,16 +8,10 @@ use crate::id::PeerId;
 use crate::io::{LinkId, Outbox};
 use crate::media::StripeId;
 use crate::media::store::BLOCKS_KEPT;
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 use crate::wire::control::{Accusation, Attach, DetachReason, Message, Moved};
 use crate::wire::ticket::Rank;
 use alloc::vec::Vec;
-
-/// A parent that says that nothing comes is believed for so long: repairs above it take half of that.
-const BELIEVED: Duration = Duration::from_millis(1_200);
-
-/// So many chunks that others had meanwhile are no accident.
-const WITHHELD: u8 = 3;
 
 impl Viewer {
     /// This peer is to send the stripe from now on.
@@ -216,32 +210,6 @@ impl Viewer {
             former.newest = former.newest.max(Some(block));
         } else {
             self.on_flow_elsewhere(at, block);
-        }
-    }
-
-    /// Somebody else had a chunk.
-    fn on_flow_elsewhere(&mut self, at: usize, block: u64) {
-        let feed = self.feeds.flowing(at);
-        let main = feed.main.as_ref().filter(|_| feed.trouble.is_none());
-        let lacks = |main: &&Source| main.newest.is_none_or(|newest| block > newest);
-        if main.filter(lacks).is_some() {
-            feed.elsewhere = feed.elsewhere.saturating_add(1);
-        }
-    }
-
-    /// A parent says that nothing comes. It is believed while whoever failed above it is replaced; after that it is left, and if others
-    /// had what it lacks, it is told of.
-    pub(super) fn on_nothing(&mut self, now: Instant, at: usize, out: &mut Outbox) {
-        let feed = &self.feeds[at];
-        let flowed = feed.flowed.filter(|_| feed.healthy().is_some());
-        if flowed.is_some_and(|flowed| now.since(flowed) >= BELIEVED) && self.edge.0 > feed.reached() {
-            let fault = if feed.elsewhere >= WITHHELD {
-                Fault::Withheld
-            } else {
-                Fault::Starved
-            };
-            self.feeds[at].elsewhere = 0;
-            self.fault(now, at, fault, out);
         }
     }
 

@@ -1,3 +1,5 @@
+mod withheld;
+
 use super::*;
 use crate::id::Sign;
 use crate::overlay::admission::PLEDGE_DEADLINE;
@@ -652,9 +654,10 @@ fn before_a_lease_ends_the_next_sponsor_is_asked_and_its_relay_carries_everythin
     assert_eq!(studio.left(), ["its lease ends"]);
 }
 
-#[test]
-fn a_relay_is_our_child_without_a_hello() {
+/// The relay takes the places at us that it was given, so many milliseconds later.
+fn seated(after: u64) -> (Studio, [LinkId; 3], LinkId) {
     let (mut studio, links) = sponsored(|round| offer(3, round));
+    studio.pass(after);
     let link = LinkId(99);
     studio.linked.insert(link, relay(3));
     studio.input(Input::Linked {
@@ -676,11 +679,17 @@ fn a_relay_is_our_child_without_a_hello() {
         stripes: ticket
             .grants
             .iter()
-            .map(|grant| (grant.stripe, assign.from_block))
+            .map(|grant| (grant.stripe, assign.from_block + after / 100))
             .collect(),
         ticket: Some(assign.ticket),
     };
     studio.say(link, &Message::Attach(attach));
+    (studio, links, link)
+}
+
+#[test]
+fn a_relay_is_our_child_without_a_hello() {
+    let (mut studio, links, link) = seated(0);
     studio.pass(12_000);
     let fed = studio
         .broadcaster

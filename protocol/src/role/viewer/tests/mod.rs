@@ -100,6 +100,8 @@ enum Mood {
     Silent,
     /// Sends late marks instead of chunks.
     Late,
+    /// Sends late marks instead of the chunks of each tier's first stripe.
+    Withholding,
     /// Passes over one block in ten.
     Skipping,
     /// Alters what it sends.
@@ -459,6 +461,10 @@ impl Stage {
 
     fn feed_stripe(&mut self, link: LinkId, from: PeerId, stripe: StripeId, next: u64, mood: Mood) {
         let lane = Lane::Data(stripe.tier);
+        let mood = match mood {
+            Mood::Withholding if stripe.index == 0 => Mood::Late,
+            mood => mood,
+        };
         if mood == Mood::Late && self.now.as_micros().is_multiple_of(100_000) {
             self.pending(link, lane, chunk::late_frame(stripe, next));
         }

@@ -89,6 +89,40 @@ fn late_marks_keep_the_parent_while_it_may_be_repaired_above() {
 }
 
 #[test]
+fn what_a_parent_lacks_that_sends_another_stripe_on_is_told_once_and_soon() {
+    let lacks = |mood| {
+        let mut stage = Stage::playing(Some(4));
+        let (held, other, third) = (stripe_of(1, 0), stripe_of(1, 1), stripe_of(1, 2));
+        stage.assign(
+            1,
+            &[
+                (held, 100, 1, Some(4)),
+                (other, 100, 1, Some(4)),
+                (third, 100, 3, Some(4)),
+            ],
+        );
+        stage.run(1500);
+        stage.told.clear();
+        stage.mood(1, mood);
+        stage.run(700);
+        let told = stage.told_to(CHANNEL).filter_map(|message| match message {
+            Message::Report(report) => Some(report.accusations.clone()),
+            _ => None,
+        });
+        told.flatten().collect::<Vec<_>>()
+    };
+    assert_eq!(
+        lacks(Mood::Withholding),
+        [(peer(1), Accusation::Lacks(stripe_of(1, 0)))]
+    );
+    assert_eq!(
+        lacks(Mood::Late),
+        [],
+        "whoever gets nothing at all keeps nothing back"
+    );
+}
+
+#[test]
 fn what_was_asked_for_by_number_is_no_seat() {
     let mut stage = Stage::playing(Some(4));
     stage.told.clear();
