@@ -40,21 +40,22 @@ impl Playout {
             return false;
         };
         shown.output.release(out);
-        let Some(plan) = switch.plan.or_else(|| self.plan(switch.to)) else {
+        let waits = |plan: &Plan| self.stall.is_some() && now < plan.due;
+        let former = switch.plan.filter(|plan| !waits(plan));
+        let Some(plan) = former.or_else(|| self.plan(now, switch.to)) else {
             return false;
         };
         self.switch = Some(Switch {
             plan: Some(plan),
             ..switch
         });
-        if switch.plan.is_none() {
+        if switch.plan.is_none_or(|former| former.pts != plan.pts) {
             self.cut_at(Some(plan.pts));
         }
         if now < plan.due {
             return false;
         }
-        let is_last = self.is_last_chance(switch.to, plan.block, now);
-        if !self.is_whole(switch.to, plan.block, now, is_last) {
+        if !self.may_show(switch.to, plan.block, now) {
             self.switch = Some(Switch { plan: None, ..switch });
             self.cut_at(None);
             return false;
@@ -104,15 +105,25 @@ impl Playout {
         }
     }
 
-    /// The first complete keyframe block of `tier` that is later than what was handed over.
-    fn plan(&mut self, tier: TierId) -> Option<Plan> {
+    /// The first complete keyframe block of `tier` that is later than what was handed over, and either is not due yet, or has all that
+    /// is due after it: one of which something does not come does not stand in the way of the next.
+    fn plan(&mut self, now: ChannelTime, tier: TierId) -> Option<Plan> {
         let (output, join) = (&self.shown.as_ref()?.output, self.join);
         let ring = self.runs.front_mut()?.ring_mut(tier)?;
-        (ring.first()..=ring.newest()?).find_map(|block| {
+        let starts = (ring.first()..=ring.newest()?).filter_map(|block| {
             let pts = ring.is_start(block).then(|| ring.keyframe_pts(block, join))??;
             let due = ring.captured(block)? + self.buffer;
             output.is_before(pts).then_some(Plan { block, pts, due })
-        })
+        });
+        let starts: Vec<Plan> = starts.collect();
+        let may_be = |plan: &Plan| now < plan.due || self.may_show(tier, plan.block, now);
+        starts.into_iter().find(may_be)
+    }
+
+    /// Whether `tier` may be shown at `now` from its block `start` on.
+    fn may_show(&self, tier: TierId, start: u64, now: ChannelTime) -> bool {
+        let is_last = self.is_last_chance(tier, start, now);
+        self.is_whole(tier, start, now, is_last)
     }
 
     /// Whether what is shown runs out soon, and before `tier` has another keyframe than the one at `start`, as far as is known.

@@ -5,9 +5,9 @@ use crate::media::playout::PlayoutEvent;
 use crate::wire::chunk::Chunk;
 use alloc::vec::Vec;
 
-/// A viewer of the better tier, which ends with block `last`, and a lower one from block 30 on, each chunk of which comes
-/// `late_ms` after it is due. It is told at 3.5 s, and watched for 8 s.
-fn taken_over(last: u64, late_ms: i64) -> Viewer {
+/// A viewer of the better tier, which ends with block `last`, and a lower one from block 30 on, each block of which comes
+/// so many milliseconds after it is due, if it does. It is told at 3.5 s, and watched for 8 s.
+fn taken_over(last: u64, late_ms: impl Fn(u64) -> Option<i64>) -> Viewer {
     let mut station = Station::new(1, 3);
     let mut viewer = Viewer::new(&station.layout, HIGH, 0);
     let arrives = |chunk: &Chunk| {
@@ -15,7 +15,9 @@ fn taken_over(last: u64, late_ms: i64) -> Viewer {
         let begins = block as i64 * 100;
         match tier {
             HIGH => (block <= last).then_some(begins + 150),
-            _ => (block >= 30).then_some(begins + 2_000 + late_ms),
+            _ => late_ms(block)
+                .filter(|_| block >= 30)
+                .map(|late| begins + 2_000 + late),
         }
     };
     let mut coming: Vec<(i64, Chunk)> = (1..=80)
@@ -62,8 +64,25 @@ fn what_comes_before_the_keyframe_that_takes_over_is_of_no_use() {
 
 #[test]
 fn what_comes_just_in_time_takes_over_from_what_runs_out() {
-    let viewer = taken_over(32, -230);
+    let viewer = taken_over(32, |_| Some(-230));
     let shown = PlayoutEvent::TierShown { tier: LOW, was: HIGH };
     let events: Vec<PlayoutEvent> = viewer.events.iter().map(|(_, event)| *event).collect();
     assert_eq!(events, [PlayoutEvent::Started, shown], "and nothing stands still");
+}
+
+#[test]
+fn a_keyframe_whose_rest_never_comes_does_not_stand_in_the_way_of_the_next() {
+    let late = |block| match block {
+        30 => Some(300),
+        31..33 => None,
+        _ => Some(-500),
+    };
+    let viewer = taken_over(29, late);
+    let shown = (PlayoutEvent::TierShown { tier: LOW, was: HIGH }, 6_000..6_200);
+    let changed = viewer.events.iter().find(|(_, event)| *event == shown.0);
+    assert!(
+        changed.is_some_and(|(ms, _)| shown.1.contains(ms)),
+        "{:?}",
+        viewer.events
+    );
 }
