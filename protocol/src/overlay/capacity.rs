@@ -126,7 +126,8 @@ impl Overlay {
         member.used > member.granted
     }
 
-    /// Slots of the full stream, as proven.
+    /// Slots of the full stream, as proven. Whoever is sent none of it has to be sent a stripe before it can pass one on: that takes one of
+    /// the slots that come with it.
     pub fn room(&self) -> Room {
         let slot = self.stripes.top_slot();
         let mut room = Room::default();
@@ -137,12 +138,23 @@ impl Overlay {
             }
             let total = member.granted.slots(slot);
             let free = self.free_for_full(index).slots(slot);
+            let enters = u64::from(!self.is_sent_top(index));
             room.total += total;
-            room.free += free.min(total);
+            room.used += total.saturating_sub(free);
+            room.free += free.min(total).saturating_sub(enters);
             room.unproven += member.cap.map_or(0, |cap| cap.slots(slot)).saturating_sub(total);
         }
-        room.used = room.total - room.free;
         room
+    }
+
+    /// Whether a member is sent any of the full stream, or makes it.
+    fn is_sent_top(&self, index: MemberIndex) -> bool {
+        let mut sent = self
+            .stripes
+            .all()
+            .filter(|stripe| self.has_parent(index, *stripe));
+        index == MemberIndex::SOURCE
+            || sent.any(|stripe| Some(self.stripes.id(stripe).tier) == self.stripes.top())
     }
 
     /// Whether a member's uplink counts: somebody can be fed by it.

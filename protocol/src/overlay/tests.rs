@@ -176,6 +176,19 @@ fn an_uplink_of_one_copy_has_room_for_one_viewer() {
 }
 
 #[test]
+fn a_slot_of_whoever_is_sent_nothing_is_no_room_for_it_costs_one_to_send_it_a_stripe() {
+    let mut overlay = overlay(11);
+    assert!(join(&mut overlay, 1, 0).1 && join(&mut overlay, 2, 0).1);
+    let before = overlay.room();
+    overlay.admit(newcomer(3, 1));
+    assert_eq!(overlay.room().free, before.free);
+    overlay.admit(newcomer(4, 3));
+    let room = overlay.room();
+    assert_eq!((room.free, room.total), (before.free + 2, before.total + 4));
+    assert_eq!(room.used, before.used, "they give nothing yet");
+}
+
+#[test]
 fn where_there_is_room_every_orphan_finds_a_seat_whatever_hangs_below_it() {
     let mut rng = Rng::new(3);
     let mut overlay = overlay(8);
