@@ -61,6 +61,13 @@ fn when_most_leave_at_once_those_who_stay_keep_all() {
 }
 
 #[test]
+fn whoever_watches_is_not_refused_while_others_come_down_to_less() {
+    for seed in [11, 20] {
+        is_fine("overload", seed);
+    }
+}
+
+#[test]
 fn what_liars_alter_is_neither_played_nor_passed_on() {
     is_fine("liars", 1);
     is_fine("liars", 2);

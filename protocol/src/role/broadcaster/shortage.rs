@@ -22,6 +22,9 @@ const JOINERS_A_PREFIX: usize = 2;
 /// When there are many of one network, people are asked for their sake once in so long: as often as anybody is asked at all.
 const ASKED_FOR_AGAIN: Duration = Duration::from_secs(600);
 
+/// Seats of those who come down to less are free after so long: as long as they keep what they had until the other comes.
+const INHERITS: Duration = Duration::from_secs(2);
+
 /// Who is one of many of its network finds a place within so long, or is refused.
 const CROWD_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -258,7 +261,8 @@ impl Broadcaster {
         let waiting: Vec<_> = waiting.map(|(member, cause)| (*member, *cause)).collect();
         for (member, cause) in waiting {
             let refuse = self.config.when_full == WhenFull::Refuse && cause == Cause::Joined;
-            if refuse || !(self.degrade_for(now, member) || self.may_sit_here_soon(member)) {
+            let waits = |ours: &Self| ours.may_sit_here_soon(member) || ours.may_inherit(now, cause);
+            if refuse || !(self.degrade_for(now, member) || waits(self)) {
                 self.refuse(now, member, RefuseReason::Capacity, out);
             }
         }
@@ -273,6 +277,13 @@ impl Broadcaster {
     fn may_sit_here_soon(&self, member: MemberIndex) -> bool {
         let source = MemberIndex::SOURCE;
         self.overlay.link_between(member, source).is_none()
+    }
+
+    /// Whether somebody who was served lacks everything while others come down to less: their seats come free in a moment, and are asked
+    /// for again a quarter of a second later.
+    fn may_inherit(&self, now: Instant, cause: Cause) -> bool {
+        let lately = |(_, last): (Instant, Instant)| now.since(last) < INHERITS;
+        cause == Cause::Lost && self.degraded.is_some_and(lately)
     }
 
     /// Makes the best of it for one who waits: the full stream if others are to be served after it, else a lower tier.
