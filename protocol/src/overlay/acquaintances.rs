@@ -66,14 +66,15 @@ impl Overlay {
         self.acquaintances.named.insert(member, named);
     }
 
+    /// Whom the newest ticket of `member` names, once for each stripe and part, but for those about whom something was wrong since.
+    pub(super) fn named(&self, member: MemberIndex) -> &[MemberIndex] {
+        let named = self.acquaintances.named.get(&member);
+        named.map_or(&[][..], Vec::as_slice)
+    }
+
     /// For how many stripes the newest ticket of `member` names `peer`; 0 if something about that was wrong since.
     pub(crate) fn times_named(&self, member: MemberIndex, peer: MemberIndex) -> usize {
-        let named = self
-            .acquaintances
-            .named
-            .get(&member)
-            .map_or(&[][..], Vec::as_slice);
-        named.iter().filter(|other| **other == peer).count()
+        self.named(member).iter().filter(|other| **other == peer).count()
     }
 
     /// `member` is to be told of `peer` once more: something about it was wrong.

@@ -126,8 +126,8 @@ impl Overlay {
         member.used > member.granted
     }
 
-    /// Slots of the full stream, as proven. Whoever is sent none of it has to be sent a stripe before it can pass one on: that takes one of
-    /// the slots that come with it.
+    /// Slots of the full stream, as proven. Whoever shows less than that, and is sent none of it, has to be sent a stripe before it can pass
+    /// one on: that takes one of the slots that come with it.
     pub fn room(&self) -> Room {
         let slot = self.stripes.top_slot();
         let mut room = Room::default();
@@ -138,7 +138,7 @@ impl Overlay {
             }
             let total = member.granted.slots(slot);
             let free = self.free_for_full(index).slots(slot);
-            let enters = u64::from(!self.is_sent_top(index));
+            let enters = u64::from(self.shows_less(index) && !self.is_sent_top(index));
             room.total += total;
             room.used += total.saturating_sub(free);
             room.free += free.min(total).saturating_sub(enters);
@@ -147,14 +147,18 @@ impl Overlay {
         room
     }
 
-    /// Whether a member is sent any of the full stream, or makes it.
+    fn shows_less(&self, index: MemberIndex) -> bool {
+        let tier = self.member(index).tier;
+        tier.is_some() && tier != self.stripes.top()
+    }
+
     fn is_sent_top(&self, index: MemberIndex) -> bool {
+        let top = self.stripes.top();
         let mut sent = self
             .stripes
             .all()
             .filter(|stripe| self.has_parent(index, *stripe));
-        index == MemberIndex::SOURCE
-            || sent.any(|stripe| Some(self.stripes.id(stripe).tier) == self.stripes.top())
+        sent.any(|stripe| Some(self.stripes.id(stripe).tier) == top)
     }
 
     /// Whether a member's uplink counts: somebody can be fed by it.

@@ -317,14 +317,15 @@ impl Overlay {
     /// link to it, need not be told of it, and loses fewer neighbours the fewer it has. But one neighbour is not to send it all
     /// that a failure takes.
     pub fn best_spare(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
-        self.best_spare_among(child, stripe, |_| true)
+        self.best_spare_among(child, stripe, self.present(), |_| true)
     }
 
-    /// The same of those who are `allowed`.
+    /// The same of those of `some` who are `allowed`.
     pub(super) fn best_spare_among(
         &self,
         child: MemberIndex,
         stripe: StripeIndex,
+        some: impl Iterator<Item = MemberIndex>,
         allowed: impl Fn(MemberIndex) -> bool,
     ) -> Option<MemberIndex> {
         let parent = self.member(child).place(stripe)?.parent?;
@@ -356,7 +357,7 @@ impl Overlay {
         };
         let receives = |spare: &MemberIndex| self.member(*spare).place(stripe).is_some();
         let fits = |spare: &MemberIndex| allowed(*spare) && self.may_be_spare(child, stripe, parent, *spare);
-        least_in_turn(self.present().filter(receives), first, then, fits)
+        least_in_turn(some.filter(receives), first, then, fits)
     }
 
     /// The neighbours of `child` that it does not ask already when that `parent` fails.

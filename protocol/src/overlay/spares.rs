@@ -63,17 +63,17 @@ impl Overlay {
     }
 
     /// Looks at every spare once more: those that cannot stand in any more are replaced, and those without room too where their members
-    /// may ask somebody else who has it; if that takes a greater rank, and so a ticket, only if `ranks_may_rise`. Call once a second.
-    pub fn review_spares(&mut self, ranks_may_rise: bool) {
+    /// may ask somebody else who has it. Call every few seconds: in a crowd what has room is seldom the same a second later.
+    pub fn review_spares(&mut self) {
         for member in self.others().collect::<Vec<_>>() {
             for stripe in self.stripes.all() {
-                self.review_spare(member, stripe, ranks_may_rise);
+                self.review_spare(member, stripe);
             }
         }
         self.settle_spares();
     }
 
-    fn review_spare(&mut self, member: MemberIndex, stripe: StripeIndex, may_rise: bool) {
+    fn review_spare(&mut self, member: MemberIndex, stripe: StripeIndex) {
         let Some(place) = self.member(member).place(stripe) else {
             return;
         };
@@ -95,26 +95,18 @@ impl Overlay {
         }
         let spare = spare.expect("it stands");
         if self.spare_is_short(parent, spare, stripe, 0) {
-            self.find_roomier(member, stripe, parent, may_rise);
+            self.find_roomier(member, stripe, parent);
         }
     }
 
     /// Replaces a spare without room by somebody who has room and whom the member's ticket names for another stripe. It is done at once, so
     /// that the next one does not count on the same room; and nobody gets a ticket for that: where uplinks are full, room is now here and
     /// now there, and a ticket, or an introduction with its handshake, costs more than such a spare is worth.
-    fn find_roomier(
-        &mut self,
-        member: MemberIndex,
-        stripe: StripeIndex,
-        parent: MemberIndex,
-        may_rise: bool,
-    ) {
-        let roomy = |better: MemberIndex| {
-            self.times_named(member, better) > 0
-                && (may_rise || !self.needs_rise(member, stripe, better))
-                && !self.spare_is_short(parent, better, stripe, 1)
-        };
-        if let Some(better) = self.best_spare_among(member, stripe, roomy) {
+    fn find_roomier(&mut self, member: MemberIndex, stripe: StripeIndex, parent: MemberIndex) {
+        let named = self.named(member).iter().copied();
+        let present = named.filter(|peer| self.member(*peer).is_present());
+        let roomy = |better: MemberIndex| !self.spare_is_short(parent, better, stripe, 1);
+        if let Some(better) = self.best_spare_among(member, stripe, present, roomy) {
             self.name_spare(member, stripe, better);
         }
     }

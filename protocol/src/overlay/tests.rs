@@ -129,7 +129,7 @@ fn after_a_crash_the_orphans_find_seats_where_there_is_room() {
             let orphans = overlay.evacuate(NOW, gone, false);
             overlay.forget(gone);
             overlay.reseat(NOW, orphans);
-            overlay.review_spares(true);
+            overlay.review_spares();
             overlay.check_invariants();
         }
     }
@@ -176,16 +176,19 @@ fn an_uplink_of_one_copy_has_room_for_one_viewer() {
 }
 
 #[test]
-fn a_slot_of_whoever_is_sent_nothing_is_no_room_for_it_costs_one_to_send_it_a_stripe() {
+fn a_slot_of_whoever_shows_less_is_no_room_for_it_costs_one_to_send_it_a_stripe() {
     let mut overlay = overlay(11);
     assert!(join(&mut overlay, 1, 0).1 && join(&mut overlay, 2, 0).1);
     let before = overlay.room();
-    overlay.admit(newcomer(3, 1));
-    assert_eq!(overlay.room().free, before.free);
-    overlay.admit(newcomer(4, 3));
+    for n in [3, 4] {
+        let low = overlay.admit(newcomer(n, u64::from(n) - 2));
+        overlay.member_mut(low).tier = Some(TierId(0));
+    }
     let room = overlay.room();
-    assert_eq!((room.free, room.total), (before.free + 2, before.total + 4));
+    assert_eq!((room.free, room.total), (before.free + 1, before.total + 3));
     assert_eq!(room.used, before.used, "they give nothing yet");
+    overlay.admit(newcomer(5, 1));
+    assert_eq!(overlay.room().free, room.free + 1, "it is about to be sent all");
 }
 
 #[test]
@@ -214,7 +217,7 @@ fn where_there_is_room_every_orphan_finds_a_seat_whatever_hangs_below_it() {
                     "who found none has let its children go"
                 );
             }
-            overlay.review_spares(true);
+            overlay.review_spares();
             overlay.check_invariants();
         }
     }
@@ -226,7 +229,7 @@ fn children_of_a_failed_parent_are_planned_where_they_go_by_themselves_and_need_
     for n in 1..12 {
         join(&mut overlay, n, 10);
     }
-    overlay.review_spares(true);
+    overlay.review_spares();
     overlay.take_changed();
     let interior = |index: &MemberIndex| overlay.member(*index).is_interior();
     let failed = overlay.viewers().find(interior).expect("somebody carries others");
@@ -293,12 +296,12 @@ fn a_spare_without_room_gives_way_to_a_neighbour_that_has_it() {
     let present = |overlay: &Overlay| overlay.member(child).place(stripe).and_then(|place| place.spare);
     let full = overlay.member(spare).used;
     overlay.member_mut(spare).granted = full;
-    overlay.review_spares(true);
+    overlay.review_spares();
     assert_eq!(present(&overlay), Some(spare), "it knows nobody else");
     for other in overlay.others().collect::<Vec<_>>() {
         overlay.introduce(NOW, child, other);
     }
-    overlay.review_spares(true);
+    overlay.review_spares();
     assert_eq!(present(&overlay), Some(spare), "it may ask nobody else");
     let parent = overlay.member(child).place(stripe).and_then(|place| place.parent);
     let parent = parent.expect("it has a spare for that");
@@ -313,7 +316,7 @@ fn a_spare_without_room_gives_way_to_a_neighbour_that_has_it() {
     let elsewhere = elsewhere.expect("it has five places");
     overlay.set_spare(child, elsewhere, Some(roomy));
     overlay.note_ticket(child);
-    overlay.review_spares(true);
+    overlay.review_spares();
     let roomier = present(&overlay).expect("neighbours have room");
     assert!(overlay.times_named(child, roomier) > 0, "it may ask it");
     assert!(roomier != spare && overlay.member(roomier).free() >= SLOT);
@@ -332,7 +335,7 @@ fn a_spare_avoids_the_parent_it_stands_in_for() {
     for n in 1..12 {
         join(&mut overlay, n, 10);
     }
-    overlay.review_spares(true);
+    overlay.review_spares();
     for index in overlay.viewers() {
         for (stripe, place) in overlay.member(index).places_with_index() {
             let parent = place.parent.expect("everybody is served");

@@ -51,12 +51,11 @@ impl Broadcaster {
         }));
     }
 
-    /// Spares that cannot stand in, or have no room, are replaced; where that takes a new ticket it is told a little later.
+    /// Trees are made shorter, and spares that cannot stand in, or have no room, are replaced.
     fn review_trees(&mut self, now: Instant) {
         let second = now.since(self.started).as_secs();
-        let small_news = second.is_multiple_of(SMALL_NEWS_EVERY);
-        self.overlay.review_spares(small_news);
-        if small_news {
+        if second.is_multiple_of(SMALL_NEWS_EVERY) {
+            self.overlay.review_spares();
             if self.is_calm(now) {
                 self.shorten_trees(now);
             }
