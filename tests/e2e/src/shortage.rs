@@ -104,6 +104,17 @@ impl Short {
         Ok(())
     }
 
+    /// The same of a relay that was left, because it cheats: nobody is whole by what it sends.
+    pub fn whole_without(&mut self, cheat: &str, viewers: &[&Viewer], yes: Instant) -> Result<()> {
+        let mut last = Duration::ZERO;
+        for viewer in viewers {
+            last = last.max(full_without(viewer, cheat, yes)?.at - yes);
+        }
+        let took = last.as_millis() as u64;
+        self.verdict.wish_at_most("yes to all whole ms", took, WHOLE_MS);
+        Ok(())
+    }
+
     /// The coordinator says that a relay has come, or gone.
     pub fn coordinator_says(&self, name: &str) -> Result<Event> {
         self.scene.broadcast.program.wait(name, PATIENCE, |_| true)
@@ -145,16 +156,26 @@ fn last_full(viewers: &[&Viewer], yes: Instant) -> Result<u64> {
 
 /// The first `stats` after `since` with all stripes of the full quality.
 pub fn full_after(viewer: &Viewer, since: Instant) -> Result<Event> {
+    let full = first_full(viewer, since, |_| true);
+    full.with_context(|| format!("{} is not at full quality", viewer.name()))
+}
+
+/// The same, none of them by `parent`: what is shown for a while after it was left may still have come from there.
+fn full_without(viewer: &Viewer, parent: &str, since: Instant) -> Result<Event> {
+    let full = first_full(viewer, since, |stats| {
+        parents(stats).values().all(|by| by != parent)
+    });
+    full.with_context(|| format!("{} is not at full quality without {parent}", viewer.name()))
+}
+
+fn first_full(viewer: &Viewer, since: Instant, holds: impl Fn(&Event) -> bool) -> Result<Event> {
     let is_full = |stats: &Event| {
         stats.at > since
             && stats.fields["tier"] == TOP
             && stats.fields["stripes_receiving"].as_u64() >= Some(STRIPES)
+            && holds(stats)
     };
-    viewer
-        .watch
-        .program
-        .wait("stats", PATIENCE, is_full)
-        .with_context(|| format!("{} is not at full quality", viewer.name()))
+    viewer.watch.program.wait("stats", PATIENCE, is_full)
 }
 
 /// Waits until all that a viewer gets comes from `parent`.

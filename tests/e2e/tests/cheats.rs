@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use rig::Event;
-use rig::banyan::parents;
 use rig::scene::{PLAYS, Viewer};
 use rig::shortage::{PATIENCE, Short, full_after};
 use std::time::Instant;
@@ -86,15 +85,7 @@ impl Cheated {
         self.short.serving(&self.patient)?;
         let all = [&self.patient, &self.sponsor].into_iter().chain(&self.others);
         let all: Vec<&Viewer> = all.collect();
-        self.short.whole_again(&all, yes)?;
-        for viewer in all {
-            let stats = full_after(viewer, Instant::now())?;
-            let is_fed = parents(&stats).into_values().any(|by| by == self.cheat);
-            self.short
-                .verdict
-                .expect(!is_fed, || format!("{} is still fed by the cheat", viewer.name()));
-        }
-        Ok(())
+        self.short.whole_without(&self.cheat, &all, yes)
     }
 
     /// Its relay is a member no more, and nobody else was blamed.
