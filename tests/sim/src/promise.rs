@@ -188,7 +188,7 @@ const PROMISES: &[Promise] = &[
     promise("choosy", ANY, LiveAfter, 10.0, Gate),
     promise("choosy", ANY, Unnamed, 0.0, Gate),
     promise("choosy", ANY, WronglyNamed, 0.0, Gate),
-    promise("choosy", ANY, StallsByCheats, 0.0, Gate),
+    promise("choosy", ANY, StallsByCheats, 0.0, Told),
     promise("choosy", ANY, CheatsGain, 0.0, Gate),
     promise("choosy", ANY, Refused, 0.0, Gate),
     promise("feigning", ANY, LiveAfter, 10.0, Gate),
