@@ -157,6 +157,10 @@ impl Overlay {
     /// Takes `child` from its parent; it stays an orphan with its children. If it may still sit there for a while
     /// (`lingers`), the seat is handed over only by replacing it.
     pub(crate) fn detach(&mut self, child: MemberIndex, stripe: StripeIndex, lingers: Option<Instant>) {
+        self.detach_until(child, stripe, lingers.map(|now| now + LINGER));
+    }
+
+    fn detach_until(&mut self, child: MemberIndex, stripe: StripeIndex, until: Option<Instant>) {
         self.set_spare(child, stripe, None);
         let slot = self.stripes.slot(stripe);
         let id = self.member(child).id;
@@ -171,11 +175,11 @@ impl Overlay {
         let seats = above.place_mut(stripe).expect("a parent has a place");
         let position = seats.children.iter().position(|other| *other == child);
         seats.children.remove(position.expect("parent and child agree"));
-        if let Some(now) = lingers {
+        if let Some(until) = until {
             above.lingering.push(Lingering {
                 stripe: name,
                 child: id,
-                until: now + LINGER,
+                until,
             });
         }
         self.set_depth(child, stripe, UNROOTED);
@@ -185,6 +189,17 @@ impl Overlay {
     /// Gives up a place without children.
     pub(crate) fn vacate(&mut self, member: MemberIndex, stripe: StripeIndex, lingers: Option<Instant>) {
         self.detach(member, stripe, lingers);
+        self.give_up(member, stripe);
+    }
+
+    /// Gives up a place, without children, of somebody who has failed. Its parent keeps the seat until their link ends, and whoever is given
+    /// it takes it from the one that is gone, not from anybody else.
+    pub(crate) fn bury(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) {
+        self.detach_until(member, stripe, Some(now + DATA_IDLE));
+        self.give_up(member, stripe);
+    }
+
+    fn give_up(&mut self, member: MemberIndex, stripe: StripeIndex) {
         let place = self.member_mut(member).places[stripe.get()].take();
         assert!(
             place.is_none_or(|place| place.children.is_empty()),
@@ -193,19 +208,6 @@ impl Overlay {
         self.member_mut(member).homes.remove(&stripe);
         self.spareless.remove(&(member, stripe));
         self.touch(member);
-    }
-
-    /// Gives up a place, without children, of somebody who has failed. Its parent keeps the seat until their link ends, and whoever is given
-    /// it takes it from the one that is gone, not from anybody else.
-    pub(crate) fn bury(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) {
-        let (id, name) = (self.member(member).id, self.stripes.id(stripe));
-        let parent = self.member(member).place(stripe).and_then(|place| place.parent);
-        self.vacate(member, stripe, Some(now));
-        let Some(parent) = parent else { return };
-        let seats = self.member_mut(parent).lingering.iter_mut();
-        for seat in seats.filter(|seat| (seat.stripe, seat.child) == (name, id)) {
-            seat.until = now + DATA_IDLE;
-        }
     }
 
     /// Notes who takes over when the parent fails.

@@ -317,16 +317,15 @@ impl Overlay {
     /// link to it, need not be told of it, and loses fewer neighbours the fewer it has. But one neighbour is not to send it all
     /// that a failure takes.
     pub fn best_spare(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
-        self.best_spare_among(child, stripe, self.present(), |_| true)
+        self.best_spare_among(child, stripe, self.present())
     }
 
-    /// The same of those of `some` who are `allowed`.
+    /// The same of `some`.
     pub(super) fn best_spare_among(
         &self,
         child: MemberIndex,
         stripe: StripeIndex,
         some: impl Iterator<Item = MemberIndex>,
-        allowed: impl Fn(MemberIndex) -> bool,
     ) -> Option<MemberIndex> {
         let parent = self.member(child).place(stripe)?.parent?;
         let (handy, loads) = (self.handy(child, parent), self.spare_loads(parent));
@@ -356,7 +355,7 @@ impl Overlay {
             )
         };
         let receives = |spare: &MemberIndex| self.member(*spare).place(stripe).is_some();
-        let fits = |spare: &MemberIndex| allowed(*spare) && self.may_be_spare(child, stripe, parent, *spare);
+        let fits = |spare: &MemberIndex| self.may_be_spare(child, stripe, parent, *spare);
         least_in_turn(some.filter(receives), first, then, fits)
     }
 
@@ -416,7 +415,7 @@ impl Overlay {
     }
 
     /// Whether the child's rank would have to rise above this spare's: then it may be no spare to others any more.
-    pub(super) fn needs_rise(&self, child: MemberIndex, stripe: StripeIndex, spare: MemberIndex) -> bool {
+    fn needs_rise(&self, child: MemberIndex, stripe: StripeIndex, spare: MemberIndex) -> bool {
         let rank = |member| self.member(member).place(stripe).map(|place| place.rank);
         rank(spare) >= rank(child)
     }

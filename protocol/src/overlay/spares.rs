@@ -104,9 +104,10 @@ impl Overlay {
     /// now there, and a ticket, or an introduction with its handshake, costs more than such a spare is worth.
     fn find_roomier(&mut self, member: MemberIndex, stripe: StripeIndex, parent: MemberIndex) {
         let named = self.named(member).iter().copied();
-        let present = named.filter(|peer| self.member(*peer).is_present());
-        let roomy = |better: MemberIndex| !self.spare_is_short(parent, better, stripe, 1);
-        if let Some(better) = self.best_spare_among(member, stripe, present, roomy) {
+        let has_room = |peer: &MemberIndex| {
+            self.member(*peer).is_present() && !self.spare_is_short(parent, *peer, stripe, 1)
+        };
+        if let Some(better) = self.best_spare_among(member, stripe, named.filter(has_room)) {
             self.name_spare(member, stripe, better);
         }
     }
