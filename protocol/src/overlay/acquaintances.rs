@@ -64,6 +64,9 @@ impl Overlay {
         let named = places.flat_map(|place| [place.parent, place.spare]).flatten();
         let named = named.collect();
         self.acquaintances.named.insert(member, named);
+        for place in self.member_mut(member).places.iter_mut().flatten() {
+            place.told = place.parent.is_some();
+        }
     }
 
     /// Whom the newest ticket of `member` names, once for each stripe and part, but for those about whom something was wrong since.

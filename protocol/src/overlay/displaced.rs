@@ -20,6 +20,7 @@ pub(super) struct Displaced {
     rank: Rank,
     spare: Option<MemberIndex>,
     replaces: Option<(StripeId, PeerTag)>,
+    told: bool,
     /// How often it may still be moved, and when it was last.
     moves_left: u8,
     moved: Option<Instant>,
@@ -64,6 +65,7 @@ impl Overlay {
             rank: place.rank,
             spare: place.spare,
             replaces: place.replaces,
+            told: place.told,
             moves_left: self.member(seat.sitter).moves_left,
             moved: self.member(seat.sitter).moved,
         }
@@ -83,7 +85,7 @@ impl Overlay {
         self.attach(sitter, stripe, displaced.seat.parent);
         let place = self.member_mut(sitter).place_mut(stripe);
         let place = place.expect("a sitter has a place");
-        (place.rank, place.replaces) = (displaced.rank, displaced.replaces);
+        (place.rank, place.replaces, place.told) = (displaced.rank, displaced.replaces, displaced.told);
         let member = self.member_mut(sitter);
         (member.moves_left, member.moved) = (displaced.moves_left, displaced.moved);
         self.set_spare(sitter, stripe, displaced.spare);

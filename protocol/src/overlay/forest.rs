@@ -38,6 +38,8 @@ pub struct Place {
     pub children: Vec<MemberIndex>,
     /// Whose seat it takes at the parent.
     pub replaces: Option<(StripeId, PeerTag)>,
+    /// Whether it has been told of the parent, or went there itself; until then it cannot sit there.
+    pub told: bool,
 }
 
 impl Place {
@@ -51,6 +53,7 @@ impl Place {
             depth: 0,
             children,
             replaces: None,
+            told: false,
         }
     }
 
@@ -63,6 +66,7 @@ impl Place {
             depth: UNROOTED,
             children: Vec::new(),
             replaces: None,
+            told: false,
         }
     }
 
@@ -134,6 +138,7 @@ impl Overlay {
         place.parent = Some(parent);
         place.rank = rank;
         place.replaces = replaces;
+        place.told = false;
         self.set_depth(child, stripe, depth);
         self.spareless.insert((child, stripe));
         self.touch(child);
@@ -155,7 +160,7 @@ impl Overlay {
     }
 
     /// Takes `child` from its parent; it stays an orphan with its children. If it may still sit there for a while
-    /// (`lingers`), the seat is handed over only by replacing it.
+    /// (`lingers`, and it was told of that seat), the seat is handed over only by replacing it.
     pub(crate) fn detach(&mut self, child: MemberIndex, stripe: StripeIndex, lingers: Option<Instant>) {
         self.detach_until(child, stripe, lingers.map(|now| now + LINGER));
     }
@@ -169,6 +174,7 @@ impl Overlay {
         };
         let Some(parent) = place.parent.take() else { return };
         place.replaces = None;
+        let until = until.filter(|_| place.told);
         let name = self.stripes.id(stripe);
         let above = self.member_mut(parent);
         above.used -= slot;
@@ -208,6 +214,13 @@ impl Overlay {
         self.member_mut(member).homes.remove(&stripe);
         self.spareless.remove(&(member, stripe));
         self.touch(member);
+    }
+
+    /// The child knows of its parent.
+    pub(crate) fn note_told(&mut self, child: MemberIndex, stripe: StripeIndex) {
+        if let Some(place) = self.member_mut(child).place_mut(stripe) {
+            place.told = place.parent.is_some();
+        }
     }
 
     /// Notes who takes over when the parent fails.

@@ -291,6 +291,7 @@ impl Overlay {
         let news = self.changed.contains(&child);
         self.detach(child, stripe, None);
         self.attach(child, stripe, to);
+        self.note_told(child, stripe);
         if !news {
             // Its ticket names that parent already, as its spare; another spare can wait.
             self.changed.remove(&child);

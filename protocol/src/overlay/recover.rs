@@ -27,6 +27,7 @@ impl Overlay {
                 let orphan = Place::orphan(place.rank);
                 self.member_mut(member).places[stripe.get()].get_or_insert(orphan);
                 self.attach(member, stripe, parent);
+                self.note_told(member, stripe);
                 progress = true;
             }
         }
@@ -88,66 +89,72 @@ impl Overlay {
                 self.fail_over(child, stripe);
             }
         }
-        self.release_until(now, member, Bitrate::ZERO)
+        self.release_until(now, (member, Bitrate::ZERO), Whose::Ours)
     }
 
     /// Takes so many children from a member that the rest fit its grant: first those who have no children themselves, then those who
-    /// have, then those who have just been moved; from a relay those whose seats it takes back itself.
+    /// have, then those who have just been moved; from a relay the worst class first.
     pub fn shed_excess(&mut self, now: Instant, member: MemberIndex) -> Vec<(MemberIndex, StripeIndex)> {
         let granted = self.member(member).granted;
-        self.release_until(now, member, granted)
+        self.release_until(now, (member, granted), Whose::Ours)
+    }
+
+    /// Likewise for a member that has taken seats back itself, because it found its uplink to carry less than it was granted: the same
+    /// ones, as far as is known, and nobody sits on them any more.
+    pub fn note_shed(&mut self, now: Instant, member: MemberIndex) -> Vec<(MemberIndex, StripeIndex)> {
+        let granted = self.member(member).granted;
+        self.release_until(now, (member, granted), Whose::Its)
     }
 
     fn release_until(
         &mut self,
         now: Instant,
-        member: MemberIndex,
-        granted: Bitrate,
+        (member, granted): (MemberIndex, Bitrate),
+        whose: Whose,
     ) -> Vec<(MemberIndex, StripeIndex)> {
         let mut children: Vec<(MemberIndex, StripeIndex)> = Vec::new();
         for (stripe, place) in self.member(member).places_with_index() {
             children.extend(place.children.iter().map(|child| (*child, stripe)));
         }
+        let by_class = self.is_relay(member) || whose == Whose::Its;
         children.sort_by_key(|(child, stripe)| {
             let below = self
                 .member(*child)
                 .place(*stripe)
                 .map_or(0, |place| place.children.len());
             let restless = self.is_restless(now, *child);
-            (
-                self.relay_sheds(*child, *stripe, member),
-                restless,
-                below,
-                *child,
-                *stripe,
-            )
+            let turn = by_class.then(|| self.sheds(*child, *stripe, member));
+            (turn, restless, below, *child, *stripe)
         });
+        let lingers = (whose == Whose::Ours).then_some(now);
         let mut released = Vec::new();
         for (child, stripe) in children {
             if self.member(member).used <= granted {
                 break;
             }
-            self.detach(child, stripe, Some(now));
+            self.detach(child, stripe, lingers);
             self.rest(now, child);
             released.push((child, stripe));
         }
         released
     }
 
-    /// When it is a child's turn to go if a relay has too many, as the relay itself has it: its sponsor last, the worst class first, and
-    /// of that the highest tier, one child after the other.
-    fn relay_sheds(
-        &self,
-        child: MemberIndex,
-        stripe: StripeIndex,
-        parent: MemberIndex,
-    ) -> Option<RelaySheds> {
+    /// When it is a child's turn to go if a forwarder has too many, as it has it itself: the sponsor of a relay last, the worst class
+    /// first, and of that the highest tier, one child after the other.
+    fn sheds(&self, child: MemberIndex, stripe: StripeIndex, parent: MemberIndex) -> Sheds {
         let promised = self.is_promised(child, parent);
         let (tag, stripe) = (self.member(child).id.tag(), self.stripes.id(stripe));
         let turn = (self.class(child), stripe.tier, tag, stripe.index);
-        self.is_relay(parent).then_some((promised, Reverse(turn)))
+        (promised, Reverse(turn))
     }
 }
 
-/// See [`Overlay::relay_sheds`].
-type RelaySheds = (bool, Reverse<(Class, TierId, PeerTag, u8)>);
+/// Who decided that a child's seat is taken back: the coordinator, and the child sits there until it has moved; or its parent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Ours,
+    Its,
+}
+
+/// See [`Overlay::sheds`].
+type Sheds = (bool, Reverse<(Class, TierId, PeerTag, u8)>);

@@ -141,6 +141,7 @@ fn after_a_crash_the_orphans_find_seats_where_there_is_room() {
 fn whoever_is_given_the_seat_of_one_who_failed_takes_it_from_that_one() {
     let mut overlay = overlay(11);
     let (dead, _) = join(&mut overlay, 1, 0);
+    overlay.note_ticket(dead);
     join(&mut overlay, 2, 0);
     let orphans = overlay.evacuate(NOW, dead, false);
     assert!(orphans.is_empty(), "nobody hangs below it");
@@ -151,6 +152,7 @@ fn whoever_is_given_the_seat_of_one_who_failed_takes_it_from_that_one() {
     let name = overlay.stripes().id(stripe);
     let replaces = |of| overlay.member(of).place(stripe).and_then(|place| place.replaces);
     assert_eq!(replaces(heir), Some((name, peer(1).tag())));
+    overlay.note_ticket(heir);
     overlay.evacuate(NOW, heir, false);
     overlay.expire(NOW + Duration::from_secs(10));
     let (last, _) = join(&mut overlay, 4, 0);
@@ -479,6 +481,9 @@ fn edges(overlay: &Overlay) -> Vec<(MemberIndex, StripeIndex, MemberIndex)> {
 #[test]
 fn an_exchange_replaces_one_child_by_another_on_both_sides() {
     let mut overlay = scarce(3);
+    for viewer in overlay.viewers().collect::<Vec<_>>() {
+        overlay.note_ticket(viewer);
+    }
     let before = edges(&overlay);
     assert_eq!(overlay.exchange(later(1), 2), 2);
     let after = edges(&overlay);
@@ -619,4 +624,46 @@ fn the_source_is_left_each_stripe_once_however_late_it_is() {
     let source = overlay.member(MemberIndex::SOURCE);
     assert!(source.used <= source.granted && source.granted < SLOT * 20);
     assert!(source.granted >= SLOT * overlay.stripes.len() as u64);
+}
+
+/// Of an overlay whose source is full, the viewers it has, and whose seats those that come after them take of it.
+fn given_up(overlay: &mut Overlay, give_up: impl Fn(&mut Overlay, MemberIndex)) -> usize {
+    let viewers = [1, 2].map(|n| join(overlay, n, 0).0);
+    viewers.iter().for_each(|viewer| overlay.note_ticket(*viewer));
+    give_up(overlay, viewers[1]);
+    let (next, _) = join(overlay, 3, 0);
+    let places = overlay.member(next).places.iter().flatten();
+    places.filter(|place| place.replaces.is_some()).count()
+}
+
+#[test]
+fn only_seats_that_somebody_knew_of_and_was_left_are_there_to_be_taken() {
+    let give_up = |overlay: &mut Overlay, viewer| _ = overlay.degrade(NOW, viewer);
+    assert_ne!(
+        given_up(&mut overlay(11), give_up),
+        0,
+        "it sits there until it has moved"
+    );
+    // Who was planned there and elsewhere in one breath has never been.
+    let in_vain = |overlay: &mut Overlay, viewer: MemberIndex| {
+        let stripes: Vec<_> = overlay.stripes.of_tier(TOP).collect();
+        for stripe in stripes {
+            overlay.detach(viewer, stripe, None);
+            overlay.attach(viewer, stripe, MemberIndex::SOURCE);
+        }
+        overlay.degrade(NOW, viewer);
+    };
+    assert_eq!(given_up(&mut overlay(11), in_vain), 0);
+    let shed = |overlay: &mut Overlay, viewer: MemberIndex| {
+        let cap = overlay.member(MemberIndex::SOURCE).cap;
+        assert!(overlay.note_carries(MemberIndex::SOURCE, Some(SLOT * 5)));
+        overlay.note_shed(NOW, MemberIndex::SOURCE);
+        overlay.note_carries(MemberIndex::SOURCE, cap);
+        overlay.degrade(NOW, viewer);
+    };
+    assert_eq!(
+        given_up(&mut overlay(11), shed),
+        0,
+        "the source has taken them back itself"
+    );
 }

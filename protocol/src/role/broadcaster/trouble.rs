@@ -218,7 +218,7 @@ impl Broadcaster {
             }
             self.excuse(now, member);
             if self.overlay.note_carries(member, report.carries) {
-                let orphans = self.overlay.shed_excess(now, member);
+                let orphans = self.overlay.note_shed(now, member);
                 self.reseat(now, orphans);
             }
         }
