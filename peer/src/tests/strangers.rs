@@ -102,7 +102,10 @@ async fn ten_thousand_links_from_one_network_get_their_share_only() {
             for _ in &names {
                 match dialler.hear().await {
                     Input::Linked { link, .. } => linked.push(link),
-                    Input::Unlinked { link, why } if why == LinkEnd::TimedOut => again.push(link),
+                    Input::Unlinked {
+                        link,
+                        why: LinkEnd::TimedOut,
+                    } => again.push(link),
                     Input::Unlinked { why, .. } => assert_eq!(why, LinkEnd::Closed(CloseCode::Busy)),
                     other => panic!("{other:?}"),
                 }
