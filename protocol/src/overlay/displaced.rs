@@ -1,8 +1,6 @@
 //! Seats that were taken in vain: who finds no seat on all stripes of a tier gives back those that it took, and whoever had to make
 //! way for it sits where it sat.
 
-use crate::id::PeerTag;
-use crate::media::StripeId;
 use crate::overlay::Overlay;
 use crate::overlay::member::{Lingering, MemberIndex};
 use crate::overlay::placement::Takeover;
@@ -19,7 +17,7 @@ pub(super) struct Displaced {
     seat: Takeover,
     rank: Rank,
     spare: Option<MemberIndex>,
-    replaces: Option<(StripeId, PeerTag)>,
+    replaces: Option<Lingering>,
     told: bool,
     /// How often it may still be moved, and when it was last.
     moves_left: u8,

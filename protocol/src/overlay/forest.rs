@@ -1,6 +1,6 @@
 //! Edges: the only code that links and unlinks parent and child, keeps budgets, depths and ranks.
 
-use crate::id::{PeerId, PeerTag};
+use crate::id::PeerId;
 use crate::limits::DATA_IDLE;
 use crate::media::StripeId;
 use crate::overlay::Overlay;
@@ -37,7 +37,7 @@ pub struct Place {
     /// Whom it sends the stripe.
     pub children: Vec<MemberIndex>,
     /// Whose seat it takes at the parent.
-    pub replaces: Option<(StripeId, PeerTag)>,
+    pub replaces: Option<Lingering>,
     /// Whether it has been told of the parent, or went there itself; until then it cannot sit there.
     pub told: bool,
 }
@@ -160,7 +160,8 @@ impl Overlay {
     }
 
     /// Takes `child` from its parent; it stays an orphan with its children. If it may still sit there for a while
-    /// (`lingers`, and it was told of that seat), the seat is handed over only by replacing it.
+    /// (`lingers`, and it was told of that seat), the seat is handed over only by replacing it; if it was not told, whom it was to replace
+    /// sits there still.
     pub(crate) fn detach(&mut self, child: MemberIndex, stripe: StripeIndex, lingers: Option<Instant>) {
         self.detach_until(child, stripe, lingers.map(|now| now + LINGER));
     }
@@ -173,14 +174,15 @@ impl Overlay {
             return;
         };
         let Some(parent) = place.parent.take() else { return };
-        place.replaces = None;
         let until = until.filter(|_| place.told);
+        let not_replaced = place.replaces.take().filter(|_| !place.told);
         let name = self.stripes.id(stripe);
         let above = self.member_mut(parent);
         above.used -= slot;
         let seats = above.place_mut(stripe).expect("a parent has a place");
         let position = seats.children.iter().position(|other| *other == child);
         seats.children.remove(position.expect("parent and child agree"));
+        above.lingering.extend(not_replaced);
         if let Some(until) = until {
             above.lingering.push(Lingering {
                 stripe: name,
@@ -256,7 +258,7 @@ impl Overlay {
     }
 
     /// Sits down at a parent: where its uplink has no room beside those who linger, one of them is replaced.
-    fn take_seat(&mut self, parent: MemberIndex, stripe: StripeIndex) -> Option<(StripeId, PeerTag)> {
+    fn take_seat(&mut self, parent: MemberIndex, stripe: StripeIndex) -> Option<Lingering> {
         let slot = self.stripes.slot(stripe);
         let member = self.member(parent);
         let waiting = |seat: &Lingering| {
@@ -271,8 +273,7 @@ impl Overlay {
         let name = self.stripes.id(stripe);
         let same = member.lingering.iter().position(|seat| seat.stripe == name);
         let position = same.or_else(|| (!member.lingering.is_empty()).then_some(0))?;
-        let seat = self.member_mut(parent).lingering.remove(position);
-        Some((seat.stripe, seat.child.tag()))
+        Some(self.member_mut(parent).lingering.remove(position))
     }
 
     fn set_depth(&mut self, member: MemberIndex, stripe: StripeIndex, depth: u16) {

@@ -1,6 +1,6 @@
 //! A member as the coordinator knows it.
 
-use crate::id::PeerId;
+use crate::id::{PeerId, PeerTag};
 use crate::media::{StripeId, TierId};
 use crate::overlay::forest::Place;
 use crate::overlay::reach::{Prefix, Reach};
@@ -66,7 +66,7 @@ pub enum State {
 }
 
 /// A child that still sits on a seat which the plan has given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lingering {
     /// The stripe.
     pub stripe: StripeId,
@@ -74,6 +74,13 @@ pub struct Lingering {
     pub child: PeerId,
     /// When it is gone at the latest.
     pub until: Instant,
+}
+
+impl Lingering {
+    /// The seat, as a ticket names it ([`Grant::replaces`](crate::wire::ticket::Grant)).
+    pub fn seat(&self) -> (StripeId, PeerTag) {
+        (self.stripe, self.child.tag())
+    }
 }
 
 /// A member.

@@ -138,14 +138,18 @@ impl Overlay {
         self.member_mut(member).outgrows = None;
         let others = |stripe: &StripeIndex| self.stripes.id(*stripe).tier != tier;
         for stripe in self.stripes.all().filter(others).collect::<Vec<_>>() {
-            if self
-                .member(member)
-                .place(stripe)
-                .is_some_and(|place| place.children.is_empty())
-            {
+            let place = self.member(member).place(stripe);
+            if place.is_some_and(|place| place.children.is_empty()) && !self.is_sat_on(member, stripe) {
                 self.vacate(member, stripe, Some(now));
             }
         }
+    }
+
+    /// Whether somebody who was told to leave it may still be fed by this member.
+    fn is_sat_on(&self, member: MemberIndex, stripe: StripeIndex) -> bool {
+        let name = self.stripes.id(stripe);
+        let mut lingering = self.member(member).lingering.iter();
+        lingering.any(|seat| seat.stripe == name)
     }
 
     /// A member with uplink for several children is meant to be interior in the stripe that is served worst; one with

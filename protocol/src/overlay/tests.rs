@@ -151,7 +151,10 @@ fn whoever_is_given_the_seat_of_one_who_failed_takes_it_from_that_one() {
     assert!(full);
     let name = overlay.stripes().id(stripe);
     let replaces = |of| overlay.member(of).place(stripe).and_then(|place| place.replaces);
-    assert_eq!(replaces(heir), Some((name, peer(1).tag())));
+    assert_eq!(
+        replaces(heir).map(|seat| seat.seat()),
+        Some((name, peer(1).tag()))
+    );
     overlay.note_ticket(heir);
     overlay.evacuate(NOW, heir, false);
     overlay.expire(NOW + Duration::from_secs(10));
@@ -496,7 +499,8 @@ fn an_exchange_replaces_one_child_by_another_on_both_sides() {
         let place = overlay.member(*child).place(*stripe).unwrap();
         let given_up = (overlay.stripes.id(*on), overlay.member(*other).id.tag());
         assert_eq!(place.parent, Some(*to));
-        assert_eq!(place.replaces, Some(given_up), "it takes the other's seat");
+        let taken = place.replaces.map(|seat| seat.seat());
+        assert_eq!(taken, Some(given_up), "it takes the other's seat");
         assert!(left.contains(&&(*other, *on, *to)));
     }
 }
@@ -520,6 +524,28 @@ fn who_gets_a_better_tier_keeps_the_seats_of_the_lower_one_for_a_while() {
     overlay.expire(before + Duration::from_millis(1));
     assert!(overlay.member(second).place(lowest).is_none());
     assert!(rooted_on_all(&overlay, second));
+    overlay.check_invariants();
+}
+
+#[test]
+fn who_may_still_be_sat_on_keeps_what_it_passes_on() {
+    let mut overlay = overlay(6);
+    let (carrier, _) = join(&mut overlay, 1, 8);
+    let lowest = overlay.stripes.of_tier(TierId(0)).next().unwrap();
+    let (child, _) = join(&mut overlay, 2, 0);
+    for (member, parent) in [(carrier, MemberIndex::SOURCE), (child, carrier)] {
+        overlay.detach(member, lowest, None);
+        overlay.attach(member, lowest, parent);
+        overlay.note_ticket(member);
+    }
+    overlay.vacate(child, lowest, Some(NOW));
+    overlay.expire(NOW + Duration::from_millis(3_999));
+    assert!(
+        overlay.has_parent(carrier, lowest),
+        "the child shows it until it has something better"
+    );
+    (4..=5).for_each(|seconds| overlay.expire(NOW + Duration::from_secs(seconds)));
+    assert!(!overlay.has_parent(carrier, lowest), "nobody needs it any more");
     overlay.check_invariants();
 }
 
@@ -654,6 +680,14 @@ fn only_seats_that_somebody_knew_of_and_was_left_are_there_to_be_taken() {
         overlay.degrade(NOW, viewer);
     };
     assert_eq!(given_up(&mut overlay(11), in_vain), 0);
+    // Nor has it taken the seat of whoever sits there.
+    let taken_in_vain = |overlay: &mut Overlay, viewer: MemberIndex| {
+        overlay.degrade(NOW, viewer);
+        let (vain, full) = join(overlay, 9, 0);
+        assert!(full);
+        overlay.degrade(NOW, vain);
+    };
+    assert_ne!(given_up(&mut overlay(11), taken_in_vain), 0);
     let shed = |overlay: &mut Overlay, viewer: MemberIndex| {
         let cap = overlay.member(MemberIndex::SOURCE).cap;
         assert!(overlay.note_carries(MemberIndex::SOURCE, Some(SLOT * 5)));

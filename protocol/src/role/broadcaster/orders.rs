@@ -168,7 +168,7 @@ impl Broadcaster {
                 rank: place.rank,
                 parent: tag(place.parent?),
                 spare: place.spare.map(tag),
-                replaces: place.replaces,
+                replaces: place.replaces.map(|seat| seat.seat()),
             })
         });
         grant.collect()
