@@ -133,16 +133,26 @@ impl Overlay {
         }
     }
 
-    /// Lets go of the stripes of other tiers that nobody needs from this member.
+    /// Lets go of the stripes of other tiers that nobody needs from this member. In a crowd each slot is waited for: who was told to leave one
+    /// is not waited for then.
     fn give_up_other_tiers(&mut self, now: Instant, member: MemberIndex, tier: TierId) {
         self.member_mut(member).outgrows = None;
+        let crowd = self.is_crowd(now);
         let others = |stripe: &StripeIndex| self.stripes.id(*stripe).tier != tier;
         for stripe in self.stripes.all().filter(others).collect::<Vec<_>>() {
             let place = self.member(member).place(stripe);
-            if place.is_some_and(|place| place.children.is_empty()) && !self.is_sat_on(member, stripe) {
+            let is_childless = place.is_some_and(|place| place.children.is_empty());
+            if is_childless && (crowd || !self.is_sat_on(member, stripe)) {
                 self.vacate(member, stripe, Some(now));
             }
         }
+    }
+
+    /// Whether a quarter of all viewers came a moment ago.
+    fn is_crowd(&self, now: Instant) -> bool {
+        const A_MOMENT: Duration = Duration::from_secs(10);
+        let recent = |index: &MemberIndex| now.since(self.member(*index).joined) < A_MOMENT;
+        4 * self.viewers().filter(recent).count() > self.viewer_count()
     }
 
     /// Whether somebody who was told to leave it may still be fed by this member.

@@ -538,13 +538,15 @@ fn who_may_still_be_sat_on_keeps_what_it_passes_on() {
         overlay.attach(member, lowest, parent);
         overlay.note_ticket(member);
     }
-    overlay.vacate(child, lowest, Some(NOW));
-    overlay.expire(NOW + Duration::from_millis(3_999));
+    // A moment ago all had come, and whoever still sits somewhere was not waited for.
+    let vacated = NOW + Duration::from_secs(10);
+    overlay.vacate(child, lowest, Some(vacated));
+    overlay.expire(vacated + Duration::from_millis(3_999));
     assert!(
         overlay.has_parent(carrier, lowest),
         "the child shows it until it has something better"
     );
-    (4..=5).for_each(|seconds| overlay.expire(NOW + Duration::from_secs(seconds)));
+    (4..=5).for_each(|seconds| overlay.expire(vacated + Duration::from_secs(seconds)));
     assert!(!overlay.has_parent(carrier, lowest), "nobody needs it any more");
     overlay.check_invariants();
 }
