@@ -133,8 +133,8 @@ impl Overlay {
         }
     }
 
-    /// Lets go of the stripes of other tiers that nobody needs from this member. In a crowd each slot is waited for: who was told to leave one
-    /// is not waited for then.
+    /// Lets go of the stripes of other tiers that nobody needs from this member; of those of a lower one, only when those have left who were
+    /// told to, for they may show it until they have something better. In a crowd each slot is waited for, and nobody has that time.
     fn give_up_other_tiers(&mut self, now: Instant, member: MemberIndex, tier: TierId) {
         self.member_mut(member).outgrows = None;
         let crowd = self.is_crowd(now);
@@ -142,7 +142,8 @@ impl Overlay {
         for stripe in self.stripes.all().filter(others).collect::<Vec<_>>() {
             let place = self.member(member).place(stripe);
             let is_childless = place.is_some_and(|place| place.children.is_empty());
-            if is_childless && (crowd || !self.is_sat_on(member, stripe)) {
+            let is_lower = self.stripes.id(stripe).tier < tier;
+            if is_childless && (crowd || !is_lower || !self.is_sat_on(member, stripe)) {
                 self.vacate(member, stripe, Some(now));
             }
         }
