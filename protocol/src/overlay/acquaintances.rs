@@ -2,6 +2,7 @@
 
 use crate::limits::NEW_ADDRESSES_A_MINUTE;
 use crate::overlay::Overlay;
+use crate::overlay::forest::Place;
 use crate::overlay::member::MemberIndex;
 use crate::overlay::reach::Dials;
 use crate::time::{Duration, Instant};
@@ -64,9 +65,8 @@ impl Overlay {
         let named = places.flat_map(|place| [place.parent, place.spare]).flatten();
         let named = named.collect();
         self.acquaintances.named.insert(member, named);
-        for place in self.member_mut(member).places.iter_mut().flatten() {
-            place.told = place.parent.is_some();
-        }
+        let places = self.member_mut(member).places.iter_mut();
+        places.flatten().for_each(Place::note_told);
     }
 
     /// Whom the newest ticket of `member` names, once for each stripe and part, but for those about whom something was wrong since.

@@ -74,6 +74,11 @@ impl Place {
     pub fn is_rooted(&self) -> bool {
         self.depth != UNROOTED
     }
+
+    /// Whoever has the place knows of its parent.
+    pub(super) fn note_told(&mut self) {
+        self.told = self.parent.is_some();
+    }
 }
 
 /// A rank for a child of a parent with rank `above` whose own children have ranks of at least `below`, if there is one.
@@ -166,6 +171,7 @@ impl Overlay {
         self.detach_until(child, stripe, lingers.map(|now| now + LINGER));
     }
 
+    /// The same; it sits there for so long at most.
     fn detach_until(&mut self, child: MemberIndex, stripe: StripeIndex, until: Option<Instant>) {
         self.set_spare(child, stripe, None);
         let slot = self.stripes.slot(stripe);
@@ -216,13 +222,6 @@ impl Overlay {
         self.member_mut(member).homes.remove(&stripe);
         self.spareless.remove(&(member, stripe));
         self.touch(member);
-    }
-
-    /// The child knows of its parent.
-    pub(crate) fn note_told(&mut self, child: MemberIndex, stripe: StripeIndex) {
-        if let Some(place) = self.member_mut(child).place_mut(stripe) {
-            place.told = place.parent.is_some();
-        }
     }
 
     /// Notes who takes over when the parent fails.

@@ -137,20 +137,20 @@ impl Overlay {
     /// told to, for they may show it until they have something better. In a crowd each slot is waited for, and nobody has that time.
     fn give_up_other_tiers(&mut self, now: Instant, member: MemberIndex, tier: TierId) {
         self.member_mut(member).outgrows = None;
-        let crowd = self.is_crowd(now);
         let others = |stripe: &StripeIndex| self.stripes.id(*stripe).tier != tier;
         for stripe in self.stripes.all().filter(others).collect::<Vec<_>>() {
             let place = self.member(member).place(stripe);
             let is_childless = place.is_some_and(|place| place.children.is_empty());
             let is_lower = self.stripes.id(stripe).tier < tier;
-            if is_childless && (crowd || !is_lower || !self.is_sat_on(member, stripe)) {
+            let waits = is_lower && self.is_sat_on(member, stripe) && !self.is_filling(now);
+            if is_childless && !waits {
                 self.vacate(member, stripe, Some(now));
             }
         }
     }
 
     /// Whether a quarter of all viewers came a moment ago.
-    fn is_crowd(&self, now: Instant) -> bool {
+    fn is_filling(&self, now: Instant) -> bool {
         const A_MOMENT: Duration = Duration::from_secs(10);
         let recent = |index: &MemberIndex| now.since(self.member(*index).joined) < A_MOMENT;
         4 * self.viewers().filter(recent).count() > self.viewer_count()
@@ -306,7 +306,10 @@ impl Overlay {
         let news = self.changed.contains(&child);
         self.detach(child, stripe, None);
         self.attach(child, stripe, to);
-        self.note_told(child, stripe);
+        self.member_mut(child)
+            .place_mut(stripe)
+            .expect("just attached")
+            .note_told();
         if !news {
             // Its ticket names that parent already, as its spare; another spare can wait.
             self.changed.remove(&child);

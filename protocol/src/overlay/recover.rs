@@ -27,7 +27,10 @@ impl Overlay {
                 let orphan = Place::orphan(place.rank);
                 self.member_mut(member).places[stripe.get()].get_or_insert(orphan);
                 self.attach(member, stripe, parent);
-                self.note_told(member, stripe);
+                self.member_mut(member)
+                    .place_mut(stripe)
+                    .expect("just attached")
+                    .note_told();
                 progress = true;
             }
         }
@@ -89,34 +92,35 @@ impl Overlay {
                 self.fail_over(child, stripe);
             }
         }
-        self.release_until(now, (member, Bitrate::ZERO), Whose::Ours)
+        self.release_until(now, (member, Bitrate::ZERO), Some(now))
     }
 
     /// Takes so many children from a member that the rest fit its grant: first those who have no children themselves, then those who
     /// have, then those who have just been moved; from a relay the worst class first.
     pub fn shed_excess(&mut self, now: Instant, member: MemberIndex) -> Vec<(MemberIndex, StripeIndex)> {
         let granted = self.member(member).granted;
-        self.release_until(now, (member, granted), Whose::Ours)
+        self.release_until(now, (member, granted), Some(now))
     }
 
     /// Likewise for a member that has taken seats back itself, because it found its uplink to carry less than it was granted: the same
     /// ones, as far as is known, and nobody sits on them any more.
     pub fn note_shed(&mut self, now: Instant, member: MemberIndex) -> Vec<(MemberIndex, StripeIndex)> {
         let granted = self.member(member).granted;
-        self.release_until(now, (member, granted), Whose::Its)
+        self.release_until(now, (member, granted), None)
     }
 
+    /// Whose children do not linger has taken their seats back itself.
     fn release_until(
         &mut self,
         now: Instant,
         (member, granted): (MemberIndex, Bitrate),
-        whose: Whose,
+        lingers: Option<Instant>,
     ) -> Vec<(MemberIndex, StripeIndex)> {
         let mut children: Vec<(MemberIndex, StripeIndex)> = Vec::new();
         for (stripe, place) in self.member(member).places_with_index() {
             children.extend(place.children.iter().map(|child| (*child, stripe)));
         }
-        let by_class = self.is_relay(member) || whose == Whose::Its;
+        let by_class = self.is_relay(member) || lingers.is_none();
         children.sort_by_key(|(child, stripe)| {
             let below = self
                 .member(*child)
@@ -126,7 +130,6 @@ impl Overlay {
             let turn = by_class.then(|| self.sheds(*child, *stripe, member));
             (turn, restless, below, *child, *stripe)
         });
-        let lingers = (whose == Whose::Ours).then_some(now);
         let mut released = Vec::new();
         for (child, stripe) in children {
             if self.member(member).used <= granted {
@@ -147,13 +150,6 @@ impl Overlay {
         let turn = (self.class(child), stripe.tier, tag, stripe.index);
         (promised, Reverse(turn))
     }
-}
-
-/// Who decided that a child's seat is taken back: the coordinator, and the child sits there until it has moved; or its parent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    Ours,
-    Its,
 }
 
 /// See [`Overlay::sheds`].
