@@ -21,6 +21,10 @@ const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 /// itself is what there is for its children.
 const SIGN_OF_LIFE_AGREED: Duration = Duration::from_millis(200);
 
+/// A relay whose sponsor is content with it has so long. Its uplink is too small for all, and a word of it waits in the same queue as what it sends;
+/// who calls it silent has gone elsewhere.
+const SIGN_OF_LIFE_CONTENT: Duration = Duration::from_millis(1500);
+
 /// A member that two children of different networks accused is given no children for so long.
 const SHUNNED: Duration = Duration::from_secs(30);
 
@@ -318,11 +322,11 @@ impl Broadcaster {
     fn judge_suspect(&mut self, now: Instant, member: MemberIndex, since: Instant, out: &mut Outbox) {
         let lives = self.contacts[&member].heard > since;
         let (is_relay, agreed) = (self.overlay.is_relay(member), self.agreed_by(member));
-        let is_sure = is_relay && agreed.is_some();
-        let patience = if is_sure {
-            SIGN_OF_LIFE_AGREED
-        } else {
-            SIGN_OF_LIFE
+        let contents = self.contents_its_sponsor(member);
+        let patience = match agreed {
+            _ if contents => SIGN_OF_LIFE_CONTENT,
+            Some(_) if is_relay => SIGN_OF_LIFE_AGREED,
+            _ => SIGN_OF_LIFE,
         };
         if !lives && now.since(since) >= patience {
             self.missed_at = Some(now);
@@ -334,6 +338,9 @@ impl Broadcaster {
             }
             self.relieve_sponsor(now, member, out);
             self.reseat(now, orphans);
+        } else if lives && contents && agreed.is_some() {
+            self.overlay.note_full(now, member, SHUNNED);
+            self.overlay.set_state(member, State::Active);
         } else if let Some(by) = agreed.filter(|_| lives || !is_relay) {
             if self.overlay.member(member).is_interior() {
                 let what = self.overlay.standing().verdict(now, member, usize::MAX);
@@ -348,6 +355,20 @@ impl Broadcaster {
             }
             self.reseat(now, orphans);
         }
+    }
+
+    /// Whether a suspect is a relay that serves its sponsor as before: it serves it first, and has too little for all others.
+    fn contents_its_sponsor(&self, member: MemberIndex) -> bool {
+        let State::Suspect { accusers, .. } = &self.overlay.member(member).state else {
+            return false;
+        };
+        let sponsor = self.overlay.member(member).sponsor();
+        let sponsor = sponsor.and_then(|id| self.overlay.find(&id));
+        let sits_there = |sponsor: &MemberIndex| {
+            let mut places = self.overlay.member(*sponsor).places.iter().flatten();
+            places.any(|place| place.parent == Some(member)) && !accusers.contains(sponsor)
+        };
+        sponsor.is_some_and(|sponsor| sits_there(&sponsor))
     }
 
     /// Whether accusers of different networks agree about a suspect: one of them.

@@ -446,8 +446,9 @@ fn after_a_relay_that_was_killed_the_next_sponsor_is_asked_in_time() {
     assert_eq!(studio.left(), ["gives no sign of life"]);
 }
 
-/// Both others say at once that the relay is silent; says what has become of it a third of a second later. Meanwhile it gives a sign of life, or none.
-fn accused(lives: bool) -> State {
+/// What has become of a relay that both others call silent at once, and its sponsor with them or not, so many milliseconds later. Meanwhile it gives
+/// a sign of life, or none. With how many seats there are still below it.
+fn accused(by_sponsor: bool, lives: bool, later: u64) -> (State, usize) {
     let (mut studio, [first, second, sponsor]) = sponsored(|round| offer(3, round));
     studio.pass(5_000);
     let accusations = vec![(relay(3), Accusation::Silent)];
@@ -458,21 +459,45 @@ fn accused(lives: bool) -> State {
     studio.say(first, &report);
     studio.pass(20);
     studio.say(second, &report);
+    if by_sponsor {
+        studio.say(sponsor, &report);
+    }
     if lives {
         studio.pass_on(sponsor, 3, &Message::Report(Report::default()));
     }
-    studio.pass(330);
+    studio.pass(later);
     let index = studio.broadcaster.overlay.find(&relay(3)).expect("it is known");
-    studio.broadcaster.overlay.member(index).state.clone()
+    let relay = studio.broadcaster.overlay.member(index);
+    let children = relay.places.iter().flatten().map(|place| place.children.len());
+    (relay.state.clone(), children.sum())
 }
 
 #[test]
 fn a_relay_that_several_call_silent_and_that_says_nothing_is_given_up_in_a_third_of_a_second() {
-    assert_eq!(accused(false), State::Absent, "its own seats are others'");
-    assert!(
-        matches!(accused(true), State::Shunned { .. }),
-        "it lives, and keeps them"
+    assert_eq!(
+        accused(true, false, 330),
+        (State::Absent, 0),
+        "its own seats are others'"
     );
+    let (state, children) = accused(true, true, 330);
+    assert!(
+        matches!(state, State::Shunned { .. }),
+        "it lives, and keeps them: {state:?}"
+    );
+    assert_eq!(children, 0, "they have others");
+}
+
+#[test]
+fn a_relay_whose_sponsor_is_content_has_too_little_for_all_and_keeps_those_who_do_not_complain() {
+    let (state, children) = accused(false, true, 330);
+    assert_eq!(state, State::Active);
+    assert!(children > 0, "its sponsor, first of all");
+    let (state, _) = accused(false, false, 1_300);
+    assert!(
+        matches!(state, State::Suspect { .. }),
+        "what it says waits in its own queue: {state:?}"
+    );
+    assert_eq!(accused(false, false, 2_000), (State::Absent, 0));
 }
 
 #[test]
