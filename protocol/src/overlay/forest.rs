@@ -256,7 +256,8 @@ impl Overlay {
         lingering.retain(|seat| seat.stripe != stripe || seat.child != child);
     }
 
-    /// Sits down at a parent: where its uplink has no room beside those who linger, one of them is replaced.
+    /// Sits down at a parent: where its uplink has no room beside those who linger, one of them is replaced. A relay's sponsor is not, whose
+    /// seat there is its own again.
     fn take_seat(&mut self, parent: MemberIndex, stripe: StripeIndex) -> Option<Lingering> {
         let slot = self.stripes.slot(stripe);
         let member = self.member(parent);
@@ -270,9 +271,26 @@ impl Overlay {
             return None;
         }
         let name = self.stripes.id(stripe);
-        let same = member.lingering.iter().position(|seat| seat.stripe == name);
-        let position = same.or_else(|| (!member.lingering.is_empty()).then_some(0))?;
+        let seats = member.lingering.iter().enumerate();
+        let mut others = seats
+            .filter(|(_, seat)| !self.is_promised_again(parent, seat))
+            .peekable();
+        let first = others.peek().map(|(position, _)| *position);
+        let same = others.find(|(_, seat)| seat.stripe == name);
+        let position = same.map(|(position, _)| position).or(first)?;
         Some(self.member_mut(parent).lingering.remove(position))
+    }
+
+    /// Whether a relay's sponsor has been given the seat again that it was to leave. A relay that loses a parent loses its children by the plan,
+    /// until both have been seated anew: they hear of nothing.
+    fn is_promised_again(&self, relay: MemberIndex, seat: &Lingering) -> bool {
+        let sponsor = self
+            .find(&seat.child)
+            .filter(|child| self.is_promised(*child, relay));
+        let place = sponsor
+            .zip(self.stripes.find(seat.stripe))
+            .and_then(|(sponsor, stripe)| self.member(sponsor).place(stripe));
+        place.is_some_and(|place| place.parent == Some(relay))
     }
 
     fn set_depth(&mut self, member: MemberIndex, stripe: StripeIndex, depth: u16) {

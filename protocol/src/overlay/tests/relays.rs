@@ -72,6 +72,25 @@ fn a_relay_is_near_the_source_and_its_sponsor_below_it_wherever_that_sat() {
 }
 
 #[test]
+fn nobody_takes_the_seat_of_a_sponsor_that_has_been_given_it_back() {
+    let mut overlay = overlay(20);
+    let (sponsor, _) = join(&mut overlay, 1, 0);
+    let relay = lend(&mut overlay, sponsor, 1_000, 20);
+    let (other, _) = join(&mut overlay, 2, 0);
+    overlay.note_ticket(sponsor);
+    let [stripe, next] = [0, 1].map(|n| overlay.stripes.of_tier(TOP).nth(n).unwrap());
+    overlay.detach(sponsor, stripe, Some(NOW));
+    overlay.attach(sponsor, stripe, relay);
+    overlay.detach(other, next, None);
+    let slot = overlay.stripes.slot(next);
+    overlay.member_mut(relay).granted = overlay.member(relay).used + slot;
+    overlay.attach(other, next, relay);
+    let place = overlay.member(other).place(next).unwrap();
+    assert_eq!((place.parent, place.replaces), (Some(relay), None));
+    overlay.check_invariants();
+}
+
+#[test]
 fn a_sponsor_stays_below_its_relay_whatever_else_is_moved() {
     let mut overlay = scarce(5);
     let sponsor = overlay.viewers().nth(17).unwrap();
