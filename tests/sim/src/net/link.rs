@@ -28,53 +28,69 @@ pub enum EndState {
     Closed,
 }
 
-/// One end of a link, and what it sends.
+/// One end of a link, and what it sends. A run waits for memory most of its time, and there are thousands of ends: so one is two
+/// cache lines, of which what comes touches the first only.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct End {
     /// The node.
     pub node: u32,
-    /// That node's name for the link.
+    /// The node at the other end.
+    pub peer: u32,
+    /// This node's name for the link.
     pub id: LinkId,
     /// Whether the node uses it.
     pub state: EndState,
-    /// Frames of data lanes that the transport has not taken yet, oldest first.
-    pub held: VecDeque<(Lane, Bytes)>,
-    /// Their bytes.
-    pub held_bytes: u64,
     /// Whether it waits for its node's uplink or for acknowledgements.
     pub waiting: bool,
     /// Bytes taken that the machine has not been told of.
-    pub drained: u64,
+    pub drained: u32,
+    window: u32,
+    unacknowledged_bytes: u32,
+    unacknowledged: VecDeque<(Micros, u32)>,
+    /// How long a packet takes to the other end.
+    pub delay: Micros,
     /// The round-trip time that the machine was told last; zero before.
     pub round_trip: Micros,
     /// When the last frame of each lane arrives at the other end: order within a lane is kept.
     pub arrivals: [Micros; LANES],
-    /// The parcel being filled on each lane, by its place in the world's table.
-    pub open_parcels: [Option<u32>; LANES],
-    /// What may be under way, unacknowledged.
-    pub window: u64,
-    unacknowledged: VecDeque<(Micros, u64)>,
-    unacknowledged_bytes: u64,
+    /// In a box: most ends never hold anything back.
+    held: Option<Box<Held>>,
+}
+
+const _: () = assert!(size_of::<End>() == 128, "two cache lines");
+
+/// Frames of data lanes that the transport has not taken yet.
+#[derive(Debug, Default)]
+struct Held {
+    /// Oldest first.
+    frames: VecDeque<(Lane, Bytes)>,
+    bytes: u64,
 }
 
 impl End {
-    /// An end at `node`, which calls the link `id`.
-    pub fn new(node: u32, id: LinkId) -> Self {
+    /// An end at `node`, which calls the link `id`, `delay` from the one at `peer`.
+    pub fn new(node: u32, peer: u32, id: LinkId, delay: Micros) -> Self {
         Self {
             node,
+            peer,
             id,
             state: EndState::Opening,
-            held: VecDeque::new(),
-            held_bytes: 0,
             waiting: false,
             drained: 0,
+            window: LINK_BACKLOG_MAX as u32,
+            unacknowledged_bytes: 0,
+            unacknowledged: VecDeque::new(),
+            delay,
             round_trip: 0,
             arrivals: [0; LANES],
-            open_parcels: [None; LANES],
-            window: LINK_BACKLOG_MAX,
-            unacknowledged: VecDeque::new(),
-            unacknowledged_bytes: 0,
+            held: None,
         }
+    }
+
+    /// Bounds what may be under way, unacknowledged.
+    pub fn set_window(&mut self, bytes: u64) {
+        self.window = bytes.min(u64::from(u32::MAX)) as u32;
     }
 
     /// Whether the send window takes more.
@@ -97,7 +113,7 @@ impl End {
     }
 
     /// Notes that `bytes` are taken, and will be acknowledged at `at`.
-    pub fn take(&mut self, bytes: u64, at: Micros) {
+    pub fn take(&mut self, bytes: u32, at: Micros) {
         self.drained += bytes;
         self.unacknowledged.push_back((at, bytes));
         self.unacknowledged_bytes += bytes;
@@ -110,31 +126,46 @@ impl End {
         }
     }
 
+    /// Whether frames are held back.
+    pub fn holds(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| !held.frames.is_empty())
+    }
+
+    /// The bytes of frames that are held back.
+    pub fn held_bytes(&self) -> u64 {
+        self.held.as_ref().map_or(0, |held| held.bytes)
+    }
+
     /// Keeps a frame until it is taken.
     pub fn hold(&mut self, lane: Lane, frame: Bytes) {
-        self.held_bytes += frame.len() as u64;
-        self.held.push_back((lane, frame));
+        let held = self.held.get_or_insert_default();
+        held.bytes += frame.len() as u64;
+        held.frames.push_back((lane, frame));
     }
 
     /// The oldest frame held.
     pub fn release(&mut self) -> Option<(Lane, Bytes)> {
-        let (lane, frame) = self.held.pop_front()?;
-        self.held_bytes -= frame.len() as u64;
+        let held = self.held.as_mut()?;
+        let (lane, frame) = held.frames.pop_front()?;
+        held.bytes -= frame.len() as u64;
         Some((lane, frame))
     }
 
     /// Gives up what is held on `lane`.
     pub fn reset(&mut self, lane: Lane) {
-        let before = self.held_bytes;
-        self.held.retain(|(held, _)| *held != lane);
-        self.held_bytes = self.held.iter().map(|(_, frame)| frame.len() as u64).sum();
-        self.drained += before - self.held_bytes;
+        let Some(held) = &mut self.held else {
+            return;
+        };
+        let before = held.bytes;
+        held.frames.retain(|(held, _)| *held != lane);
+        held.bytes = held.frames.iter().map(|(_, frame)| frame.len() as u64).sum();
+        self.drained += (before - held.bytes) as u32;
     }
 
     /// Ends it, and frees what it keeps.
     pub fn close(&mut self) {
         let arrivals = self.arrivals;
-        *self = Self::new(self.node, self.id);
+        *self = Self::new(self.node, self.peer, self.id, self.delay);
         self.arrivals = arrivals;
         self.state = EndState::Closed;
     }
@@ -145,8 +176,6 @@ impl End {
 pub struct Link {
     /// Its ends, the dialler's first.
     pub ends: [End; 2],
-    /// How long a packet takes one way.
-    pub delay: Micros,
 }
 
 #[cfg(test)]
@@ -156,8 +185,8 @@ mod tests {
 
     #[test]
     fn the_window_opens_with_acknowledgements() {
-        let mut end = End::new(0, LinkId(0));
-        end.take(LINK_BACKLOG_MAX, 50);
+        let mut end = End::new(0, 1, LinkId(0), 10);
+        end.take(LINK_BACKLOG_MAX as u32, 50);
         end.take(1, 60);
         assert!(!end.has_window(49));
         assert_eq!(end.window_at(), Some(50));
@@ -166,11 +195,11 @@ mod tests {
 
     #[test]
     fn a_reset_gives_up_one_lane() {
-        let mut end = End::new(0, LinkId(0));
+        let mut end = End::new(0, 1, LinkId(0), 10);
         for (tier, bytes) in [(0, 10), (1, 20), (0, 30)] {
             end.hold(Lane::Data(TierId(tier)), vec![0; bytes].into());
         }
         end.reset(Lane::Data(TierId(0)));
-        assert_eq!((end.held_bytes, end.drained, end.held.len()), (20, 40, 1));
+        assert_eq!((end.held_bytes(), end.drained, end.holds()), (20, 40, true));
     }
 }

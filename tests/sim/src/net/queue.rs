@@ -14,10 +14,15 @@ const SEQUENCE: u32 = 58;
 pub struct Queue<E> {
     /// The time, then the sequence number, then the place, as one number: it is compared a dozen times an event.
     heap: BinaryHeap<Reverse<u128>>,
-    events: Vec<Option<E>>,
+    events: Vec<Slot<E>>,
     free: Vec<u32>,
     sequence: u64,
 }
+
+/// Where an event lies, from the start of a cache line on.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Slot<E>(Option<E>);
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
@@ -34,10 +39,10 @@ impl<E> Queue<E> {
     /// Adds an event.
     pub fn push(&mut self, at: Micros, event: E) {
         let place = self.free.pop().unwrap_or_else(|| {
-            self.events.push(None);
+            self.events.push(Slot(None));
             (self.events.len() - 1) as u32
         });
-        self.events[place as usize] = Some(event);
+        self.events[place as usize].0 = Some(event);
         assert!(
             at < 1 << (u128::BITS - SEQUENCE - PLACE),
             "no run lasts three days"
@@ -53,6 +58,7 @@ impl<E> Queue<E> {
         let (at, place) = ((key >> (SEQUENCE + PLACE)) as Micros, key as u32);
         self.free.push(place);
         let event = self.events[place as usize]
+            .0
             .take()
             .expect("a place in the heap holds an event");
         Some((at, event))

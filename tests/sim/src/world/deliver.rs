@@ -7,6 +7,7 @@ use crate::net::link::{End, EndState};
 use crate::net::{ROUND_TRIP_STEP, ROUND_TRIPS, WIRE_REPORTS, wire};
 use banyan_protocol::io::{Input, LinkId};
 use banyan_protocol::time::Duration;
+use std::iter;
 
 impl<W: Watch, A> World<W, A> {
     pub(super) fn happen(&mut self, happening: Happening<A>) {
@@ -31,38 +32,32 @@ impl<W: Watch, A> World<W, A> {
         }
     }
 
-    fn arrive(&mut self, mut parcel: Parcel) {
+    fn arrive(&mut self, parcel: Parcel) {
         let node = self.end(parcel.link, parcel.to).node;
         match self.node(node).life {
-            Life::Frozen(_) => return self.lay(node, Happening::Arrive(parcel)),
+            Life::Frozen(_) => self.lay(node, Happening::Arrive(parcel)),
             Life::Gone => {}
-            Life::Running => self.take_in(node, &mut parcel),
+            Life::Running => self.take_in(node, parcel),
         }
-        parcel.frames.clear();
-        self.frame_lists.push(parcel.frames);
     }
 
     /// Hands a parcel's frames to the machine, and acknowledges them.
-    fn take_in(&mut self, node: NodeIndex, parcel: &mut Parcel) {
-        let end = self.end(parcel.link, parcel.to);
+    fn take_in(&mut self, node: NodeIndex, parcel: Parcel) {
+        let Parcel { link, to, lane, .. } = parcel;
+        let end = self.end(link, to);
         if end.state != EndState::Open {
             return;
         }
-        let (id, from) = (end.id, self.end(parcel.link, 1 - parcel.to).node);
-        self.count_received(node, parcel.bytes);
-        for frame in parcel.frames.drain(..) {
-            if self.end(parcel.link, parcel.to).state != EndState::Open {
+        let (id, from) = (end.id, end.peer);
+        self.count_received(node, u64::from(parcel.bytes));
+        let more = parcel.more.into_iter().flat_map(|more| *more);
+        for frame in iter::once(parcel.first).chain(more) {
+            if self.end(link, to).state != EndState::Open {
                 break;
             }
-            self.watch.came(self.now, from, node, parcel.lane, &frame);
-            self.handle(
-                node,
-                Input::Frame {
-                    link: id,
-                    lane: parcel.lane,
-                    frame,
-                },
-            );
+            self.watch.came(self.now, from, node, lane, &frame);
+            let link = id;
+            self.handle(node, Input::Frame { link, lane, frame });
         }
         self.settle(node);
     }
@@ -108,8 +103,8 @@ impl<W: Watch, A> World<W, A> {
     /// Tells a node of a link's round-trip time, unless it is what it was: transports smooth theirs.
     pub(super) fn report_round_trip(&mut self, node: NodeIndex, id: LinkId, (link, side): Place) {
         let wait = self.node(node).uplink.wait(self.now);
-        let time = 2 * self.links[link as usize].delay + wait;
         let end = self.end_mut(link, side);
+        let time = 2 * end.delay + wait;
         if time.abs_diff(end.round_trip) < ROUND_TRIP_STEP {
             return;
         }

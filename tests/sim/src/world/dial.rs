@@ -105,8 +105,10 @@ impl<W: Watch, A> World<W, A> {
         let accepted = acceptor.next_accepted();
         let link = self.links.len() as u32;
         self.links.push(Link {
-            ends: [End::new(node, id), End::new(target, accepted)],
-            delay,
+            ends: [
+                End::new(node, target, id, delay),
+                End::new(target, node, accepted, delay),
+            ],
         });
         self.node_mut(node).ever_linked.push((link, DIALLER));
         self.node_mut(target).ever_linked.push((link, ACCEPTOR));
@@ -125,7 +127,7 @@ impl<W: Watch, A> World<W, A> {
 
     pub(super) fn link_up(&mut self, link: u32, side: SideIndex) {
         let end = self.end(link, side);
-        let (node, id) = (end.node, end.id);
+        let (node, id, peer) = (end.node, end.id, end.peer);
         if end.state != EndState::Opening {
             return;
         }
@@ -134,7 +136,7 @@ impl<W: Watch, A> World<W, A> {
         }
         self.end_mut(link, side).state = EndState::Open;
         self.node_mut(node).links.insert(id, (link, side));
-        let other = self.node(self.end(link, 1 - side).node);
+        let other = self.node(peer);
         let (peer, address) = (other.id, other.address);
         let role = if side == DIALLER {
             Side::Dialler
@@ -167,9 +169,9 @@ impl<W: Watch, A> World<W, A> {
     pub(super) fn close_end(&mut self, link: u32, side: SideIndex, why: LinkEnd) {
         // What the last calls sent leaves first.
         self.dispatch_parcels();
-        let (now, delay) = (self.now, self.links[link as usize].delay);
+        let now = self.now;
         let end = self.end_mut(link, side);
-        let (node, sent) = (end.node, end.arrivals[lane_index(Lane::Control)]);
+        let (node, delay, sent) = (end.node, end.delay, end.arrivals[lane_index(Lane::Control)]);
         end.close();
         let sender = self.node_mut(node);
         sender.sent += wire::CLOSE;

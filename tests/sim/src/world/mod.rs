@@ -17,7 +17,7 @@ mod transport;
 
 pub use node::{Life, Node, NodeIndex, NodeSetup, Role};
 
-use crate::net::link::{LANES, Link};
+use crate::net::link::{End, LANES, Link};
 use crate::net::queue::Queue;
 use crate::net::{Micros, SECOND};
 use banyan_protocol::event::Event;
@@ -28,7 +28,7 @@ use banyan_protocol::time::Instant;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use transport::Parcel;
+use transport::{Filling, Parcel};
 
 /// What differs between one seed's network and another's.
 #[derive(Clone, Copy, Debug)]
@@ -134,8 +134,7 @@ pub struct World<W, A> {
     nodes: Vec<Node>,
     at: BTreeMap<SocketAddr, NodeIndex>,
     links: Vec<Link>,
-    parcels: Vec<Parcel>,
-    frame_lists: Vec<Vec<Bytes>>,
+    parcels: Vec<Filling>,
     touched: Vec<(u32, SideIndex)>,
     lying: BTreeMap<NodeIndex, Vec<Happening<A>>>,
     changed: Vec<NodeIndex>,
@@ -159,7 +158,6 @@ impl<W: Watch, A> World<W, A> {
             at: BTreeMap::new(),
             links: Vec::new(),
             parcels: Vec::new(),
-            frame_lists: Vec::new(),
             touched: Vec::new(),
             lying: BTreeMap::new(),
             changed: Vec::new(),
@@ -235,8 +233,9 @@ impl<W: Watch, A> World<W, A> {
     /// Frames that a link's data lanes hold back, in bytes, the most of all links.
     pub fn most_held(&self) -> u64 {
         let ends = self.links.iter().flat_map(|link| &link.ends);
-        ends.map(|end| end.held_bytes).max().unwrap_or(0)
+        ends.map(End::held_bytes).max().unwrap_or(0)
     }
 }
 
 const _: () = assert!(LANES <= u8::MAX as usize, "lanes are numbered by bytes");
+const _: () = assert!(size_of::<Option<Happening<()>>>() <= 64, "a cache line each");

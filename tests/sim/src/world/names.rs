@@ -2,45 +2,39 @@
 
 use super::SideIndex;
 use banyan_protocol::io::LinkId;
+use std::num::NonZeroU32;
 
 /// Where a link is in the world's table, and which side of it is ours.
 pub(super) type Place = (u32, SideIndex);
 
-/// The links of a node by their names. Names are given out in order, even and odd ones apart, so that two rows of places
-/// do.
+/// The links of a node by their names. Names are given out in order, so that a row of places does.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    rows: [Vec<Option<Place>>; 2],
-    count: usize,
+    row: Vec<Option<Packed>>,
 }
 
 impl Names {
     /// How many there are.
-    pub(super) const fn len(&self) -> usize {
-        self.count
+    pub(super) fn len(&self) -> usize {
+        self.row.iter().flatten().count()
     }
 
     pub(super) fn get(&self, id: LinkId) -> Option<Place> {
-        let (row, at) = position(id);
-        self.rows[row].get(at).copied().flatten()
+        self.row.get(id.0 as usize).copied().flatten().map(Packed::place)
     }
 
     pub(super) fn insert(&mut self, id: LinkId, place: Place) {
-        let (row, at) = position(id);
-        let row = &mut self.rows[row];
-        if row.len() <= at {
-            row.resize(at + 1, None);
+        let at = id.0 as usize;
+        if self.row.len() <= at {
+            self.row.resize(at + 1, None);
         }
-        let former = row[at].replace(place);
+        let former = self.row[at].replace(Packed::of(place));
         assert!(former.is_none(), "no name is used twice");
-        self.count += 1;
     }
 
     pub(super) fn remove(&mut self, id: LinkId) -> Option<Place> {
-        let (row, at) = position(id);
-        let place = self.rows[row].get_mut(at)?.take()?;
-        self.count -= 1;
-        Some(place)
+        let packed = self.row.get_mut(id.0 as usize)?.take()?;
+        Some(packed.place())
     }
 
     pub(super) fn clear(&mut self) {
@@ -50,14 +44,26 @@ impl Names {
     /// All of them: the even ones in order, then the odd ones.
     pub(super) fn iter(&self) -> impl Iterator<Item = (LinkId, Place)> + '_ {
         [0, 1].into_iter().flat_map(|parity| {
-            let row = self.rows[parity].iter().enumerate();
-            row.filter_map(move |(at, place)| Some((LinkId((at * 2 + parity) as u64), (*place)?)))
+            let row = self.row.iter().enumerate().skip(parity).step_by(2);
+            row.filter_map(|(id, packed)| Some((LinkId(id as u64), (*packed)?.place())))
         })
     }
 }
 
-fn position(id: LinkId) -> (usize, usize) {
-    ((id.0 % 2) as usize, (id.0 / 2) as usize)
+/// A place in four bytes, which no place makes zero.
+#[derive(Clone, Copy, Debug)]
+struct Packed(NonZeroU32);
+
+impl Packed {
+    fn of((link, side): Place) -> Self {
+        let packed = (link << 1 | u32::from(side)) + 1;
+        Self(NonZeroU32::new(packed).expect("there are no two billion links"))
+    }
+
+    const fn place(self) -> Place {
+        let packed = self.0.get() - 1;
+        (packed >> 1, (packed & 1) as SideIndex)
+    }
 }
 
 #[cfg(test)]
@@ -68,13 +74,13 @@ mod tests {
     fn names_find_places_until_they_are_removed() {
         let mut names = Names::default();
         for id in [0, 1, 4, 7] {
-            names.insert(LinkId(id), (id as u32 * 10, 0));
+            names.insert(LinkId(id), (id as u32 * 10, id as u8 % 2));
         }
-        assert_eq!(names.get(LinkId(7)), Some((70, 0)));
+        assert_eq!(names.get(LinkId(7)), Some((70, 1)));
         assert_eq!((names.get(LinkId(2)), names.get(LinkId(99))), (None, None));
         assert_eq!(names.remove(LinkId(4)), Some((40, 0)));
         assert_eq!(names.remove(LinkId(4)), None);
         let left: Vec<u64> = names.iter().map(|(id, _)| id.0).collect();
-        assert_eq!((left, names.len()), (vec![0, 1, 7], 3));
+        assert_eq!((left, names.len()), (vec![0, 1, 7], 3), "even ones first");
     }
 }

@@ -57,7 +57,7 @@ impl<W: Watch, A> World<W, A> {
         for &(link, side) in &touched {
             let end = &mut self.links[link as usize].ends[usize::from(side)];
             debug_assert_eq!(end.node, node, "a step touches its own node's links only");
-            let (id, bytes) = (end.id, mem::take(&mut end.drained));
+            let (id, bytes) = (end.id, u64::from(mem::take(&mut end.drained)));
             if bytes > 0 && self.node(node).links.get(id).is_some() {
                 self.handle(node, Input::Drained { link: id, bytes });
             }

@@ -17,11 +17,41 @@ pub(super) struct Parcel {
     pub(super) to: SideIndex,
     /// On this lane.
     pub(super) lane: Lane,
-    /// In this order.
-    pub(super) frames: Vec<Bytes>,
     /// Their bytes.
-    pub(super) bytes: u64,
+    pub(super) bytes: u32,
+    /// The first, and the only one as a rule.
+    pub(super) first: Bytes,
+    /// Those after it, in this order. In a box, so that an event stays small.
+    #[expect(clippy::box_collection, reason = "three words less in each event")]
+    pub(super) more: Option<Box<Vec<Bytes>>>,
+}
+
+/// A parcel that is being filled.
+#[derive(Debug)]
+pub(super) struct Filling {
+    parcel: Parcel,
+    /// When the last of its frames leaves.
     departs: Micros,
+}
+
+impl Filling {
+    fn new((link, side, lane): Route, frame: Bytes, departs: Micros) -> Self {
+        let parcel = Parcel {
+            link,
+            to: 1 - side,
+            lane,
+            bytes: frame.len() as u32,
+            first: frame,
+            more: None,
+        };
+        Self { parcel, departs }
+    }
+
+    fn add(&mut self, frame: Bytes, departs: Micros) {
+        self.parcel.bytes += frame.len() as u32;
+        self.parcel.more.get_or_insert_default().push(frame);
+        self.departs = departs;
+    }
 }
 
 /// Where a frame is on its way out.
@@ -54,7 +84,7 @@ impl<W: Watch, A> World<W, A> {
     /// Bounds what may be under way on a link.
     pub(super) fn set_window(&mut self, node: NodeIndex, link: LinkId, bytes: u64) {
         if let Some((link, side)) = self.node(node).links.get(link) {
-            self.end_mut(link, side).window = bytes;
+            self.end_mut(link, side).set_window(bytes);
         }
     }
 
@@ -62,7 +92,7 @@ impl<W: Watch, A> World<W, A> {
     fn may_go(&mut self, link: u32, side: SideIndex) -> bool {
         let now = self.now;
         let end = self.end_mut(link, side);
-        if !end.held.is_empty() || !end.has_window(now) {
+        if end.holds() || !end.has_window(now) {
             return false;
         }
         let node = end.node;
@@ -73,84 +103,72 @@ impl<W: Watch, A> World<W, A> {
     fn take(&mut self, node: NodeIndex, route: Route, frame: Bytes) {
         let (link, side, lane) = route;
         let now = self.now;
-        let bytes = frame.len() as u64;
-        let to = self.links[link as usize].ends[usize::from(1 - side)].node;
+        let bytes = frame.len() as u32;
+        let to = self.end(link, side).peer;
         self.watch.sent(now, node, to, lane, &frame);
-        let place = self.parcel(route, frame.len());
-        let cost = wire::sent(bytes, self.parcels[place].frames.is_empty());
+        let open = self.open_parcel(route, bytes);
+        let cost = wire::sent(u64::from(bytes), open.is_none());
         let sender = self.node_mut(node);
         sender.sent += cost;
         let departs = sender.uplink.push(now, cost);
-        let parcel = &mut self.parcels[place];
-        parcel.frames.push(frame);
-        parcel.bytes += bytes;
-        parcel.departs = departs;
+        match open {
+            Some(place) => self.parcels[place].add(frame, departs),
+            None => self.parcels.push(Filling::new(route, frame, departs)),
+        }
         if lane != Lane::Control {
             self.occupy_window(link, side, bytes, departs);
         }
     }
 
-    fn occupy_window(&mut self, link: u32, side: SideIndex, bytes: u64, departs: Micros) {
-        let entry = &self.links[link as usize];
-        let receiver = entry.ends[usize::from(1 - side)].node;
-        let answers = self.nodes[receiver as usize].runs();
+    fn occupy_window(&mut self, link: u32, side: SideIndex, bytes: u32, departs: Micros) {
+        let receiver = self.end(link, side).peer;
+        let answers = self.node(receiver).runs();
+        let end = self.end_mut(link, side);
         let at = if answers {
-            departs + 2 * entry.delay
+            departs + 2 * end.delay
         } else {
             Micros::MAX
         };
-        self.end_mut(link, side).take(bytes, at);
+        end.take(bytes, at);
         self.touched.push((link, side));
     }
 
-    /// The parcel that is being filled for this route, if the frame still fits into it, else a new one.
-    fn parcel(&mut self, (link, side, lane): Route, frame: usize) -> usize {
-        let lane_at = lane_index(lane);
-        if let Some(place) = self.end_mut(link, side).open_parcels[lane_at] {
-            let open = &self.parcels[place as usize];
-            if open.bytes as usize + frame <= PARCEL_MAX {
-                return place as usize;
-            }
-        }
-        let place = self.parcels.len();
-        self.end_mut(link, side).open_parcels[lane_at] = Some(place as u32);
-        let frames = self.frame_lists.pop().unwrap_or_default();
-        self.parcels.push(Parcel {
-            link,
-            to: 1 - side,
-            lane,
-            frames,
-            bytes: 0,
-            departs: 0,
-        });
-        place
+    /// The parcel that is being filled for this route, if so many bytes still fit into it. A step fills few.
+    fn open_parcel(&self, (link, side, lane): Route, bytes: u32) -> Option<usize> {
+        let is_on_route = |filling: &Filling| {
+            let parcel = &filling.parcel;
+            (parcel.link, parcel.to, parcel.lane) == (link, 1 - side, lane)
+        };
+        let place = self.parcels.iter().rposition(is_on_route)?;
+        let fits = (self.parcels[place].parcel.bytes + bytes) as usize <= PARCEL_MAX;
+        fits.then_some(place)
     }
 
     /// Puts all parcels that were filled on their way.
     pub(super) fn dispatch_parcels(&mut self) {
         let mut parcels = mem::take(&mut self.parcels);
-        for parcel in parcels.drain(..) {
-            let at = self.arrival(&parcel);
-            self.queue.push(at, Happening::Arrive(parcel));
+        for filling in parcels.drain(..) {
+            let at = self.arrival(&filling);
+            self.queue.push(at, Happening::Arrive(filling.parcel));
         }
         self.parcels = parcels;
     }
 
     /// When a parcel arrives, after delay, jitter and the repair of what is lost; never before what left earlier.
-    fn arrival(&mut self, parcel: &Parcel) -> Micros {
-        let delay = self.links[parcel.link as usize].delay;
+    fn arrival(&mut self, filling: &Filling) -> Micros {
+        let parcel = &filling.parcel;
+        let delay = self.end(parcel.link, 1 - parcel.to).delay;
         let jitter = match self.weather.jitter {
             0 => 0,
             jitter => self.rng.below(jitter),
         };
-        let mut at = parcel.departs + delay + jitter;
-        let intact = (1.0 - self.weather.loss).powi(wire::packets(parcel.bytes) as i32);
+        let mut at = filling.departs + delay + jitter;
+        let intact = (1.0 - self.weather.loss).powi(wire::packets(u64::from(parcel.bytes)) as i32);
         if self.weather.loss > 0.0 && self.rng.happens(1.0 - intact) {
             at += 2 * delay + LOSS_EXTRA;
         }
         let lane = lane_index(parcel.lane);
         let end = self.end_mut(parcel.link, 1 - parcel.to);
-        end.open_parcels[lane] = None;
         at = at.max(end.arrivals[lane]);
         end.arrivals[lane] = at;
         at
@@ -208,7 +226,7 @@ impl<W: Watch, A> World<W, A> {
         }
         end.waiting = false;
         let node = end.node;
-        if !end.held.is_empty() && self.node(node).runs() {
+        if end.holds() && self.node(node).runs() {
             self.await_room(link, side);
         }
     }
@@ -224,7 +242,7 @@ impl<W: Watch, A> World<W, A> {
         {
             self.take(node, (link, side, lane), frame);
         }
-        if !self.end_mut(link, side).held.is_empty() {
+        if self.end_mut(link, side).holds() {
             self.await_room(link, side);
         }
     }
@@ -232,13 +250,13 @@ impl<W: Watch, A> World<W, A> {
     /// A node runs again: it acknowledges what lay there, and sends on.
     pub(super) fn resume(&mut self, node: NodeIndex) {
         for (link, side) in self.open_ends(node) {
-            let (now, delay) = (self.now, self.links[link as usize].delay);
+            let now = self.now;
             let other = self.end_mut(link, 1 - side);
-            other.acknowledge_all(now + delay);
+            other.acknowledge_all(now + other.delay);
             for side in [side, 1 - side] {
                 let end = self.end_mut(link, side);
                 end.waiting = false;
-                if !end.held.is_empty() {
+                if end.holds() {
                     self.await_room(link, side);
                 }
             }
