@@ -1,5 +1,6 @@
 //! Time, passed in: a monotonic instant that a driver supplies, and the channel's own clock.
 
+use core::num::NonZeroU64;
 use core::ops::{Add, AddAssign, Sub};
 use serde::{Deserialize, Serialize};
 
@@ -9,31 +10,39 @@ pub use core::time::Duration;
 pub const TICK: Duration = Duration::from_millis(100);
 
 /// A monotonic point in time, in microseconds since an origin that the driver chose when it started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(u64);
+///
+/// One more than that is kept, so that an `Option<Instant>` is no larger than an instant: state is full of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(NonZeroU64);
 
 impl Instant {
     /// The driver's origin.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self(NonZeroU64::MIN);
 
-    /// The instant `us` microseconds after the origin.
+    /// The instant `us` microseconds after the origin; for `u64::MAX`, the one before that.
     pub const fn from_micros(us: u64) -> Self {
-        Self(us)
+        Self(NonZeroU64::MIN.saturating_add(us))
     }
 
     /// Microseconds since the origin.
     pub const fn as_micros(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// How long after `earlier` this is; zero if it is not after it.
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_micros(self.0.saturating_sub(earlier.0))
+        Duration::from_micros(self.0.get().saturating_sub(earlier.0.get()))
     }
 
     /// This instant less `by`, not before the origin.
     pub const fn before(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(by.as_micros() as u64))
+        Self::from_micros(self.as_micros().saturating_sub(by.as_micros() as u64))
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Self {
+        Self::ZERO
     }
 }
 
@@ -129,24 +138,34 @@ impl ChannelClock {
     /// The clock in which `now` is the channel time `channel`.
     pub const fn new(now: Instant, channel: ChannelTime) -> Self {
         Self {
-            offset_us: channel.0 as i64 - now.0 as i64,
+            offset_us: channel.0 as i64 - now.as_micros() as i64,
         }
     }
 
     /// The channel time at `instant`.
     pub fn channel(&self, instant: Instant) -> ChannelTime {
-        ChannelTime((instant.0 as i64).saturating_add(self.offset_us).max(0) as u64)
+        ChannelTime((instant.as_micros() as i64).saturating_add(self.offset_us).max(0) as u64)
     }
 
     /// The instant at which it is `time` in the channel; the origin for anything before that.
     pub fn instant(&self, time: ChannelTime) -> Instant {
-        Instant((time.0 as i64).saturating_sub(self.offset_us).max(0) as u64)
+        Instant::from_micros((time.0 as i64).saturating_sub(self.offset_us).max(0) as u64)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_that_may_be_missing_takes_no_more_room() {
+        assert_eq!(size_of::<Option<Instant>>(), size_of::<u64>());
+        assert_eq!(Instant::default(), Instant::from_micros(0));
+        for us in [0, 1, u64::MAX - 1] {
+            assert_eq!(Instant::from_micros(us).as_micros(), us);
+        }
+        assert!(Some(Instant::ZERO) > None);
+    }
 
     #[test]
     fn clock_maps_there_and_back() {
