@@ -66,6 +66,13 @@ impl Sub for Instant {
     }
 }
 
+/// The first of some instants, as far as there are any. Asked so often that it does not branch.
+pub fn earliest<const N: usize>(instants: [Option<Instant>; N]) -> Option<Instant> {
+    let before = |at: Option<Instant>| at.map_or(0, |at| at.0.get()).wrapping_sub(1);
+    let first = instants.into_iter().map(before).fold(u64::MAX, u64::min);
+    NonZeroU64::new(first.wrapping_add(1)).map(Instant)
+}
+
 /// A point in channel time: the broadcaster's clock, in microseconds since the Unix epoch.
 ///
 /// It grows over restarts of the broadcaster, as far as that machine's clock does. Peers keep an offset to it, measured
@@ -165,6 +172,14 @@ mod tests {
             assert_eq!(Instant::from_micros(us).as_micros(), us);
         }
         assert!(Some(Instant::ZERO) > None);
+    }
+
+    #[test]
+    fn the_earliest_is_one_of_those_that_there_are() {
+        let at = |us| Some(Instant::from_micros(us));
+        assert_eq!(earliest([at(7), None, at(0), at(9)]), at(0));
+        assert_eq!(earliest([None, at(u64::MAX)]), at(u64::MAX));
+        assert_eq!(earliest([None, None]), None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::limits::SPREAD;
 use crate::media::StripeId;
 use crate::media::schedule::{Entry, Kind, Schedule};
 use crate::media::store::{STRIPES, Store, Stored, stripe_at, stripe_slot};
-use crate::time::{ChannelTime, Duration, Instant};
+use crate::time::{ChannelTime, Duration, Instant, earliest};
 use crate::units::Bitrate;
 use crate::wire::chunk::{Chunk, Flags, Header};
 use crate::wire::control::{DetachReason, Message};
@@ -339,15 +339,14 @@ impl Forwarder {
     /// When to call [`poll`](Self::poll) at the latest; never if there is nothing to do.
     pub fn wake_at(&self) -> Option<Instant> {
         let held = self.held.iter().map(|held| held.until).min();
-        let times = [
+        earliest([
             self.recheck.then_some(self.now),
             self.schedule.wake_at(),
             self.marks.wake_at(&self.children),
             held,
             self.grace,
             self.ends.map(|(_, when)| when),
-        ];
-        times.into_iter().flatten().min()
+        ])
     }
 
     /// We leave: children are told, and are fed until they have gone; no others are taken.

@@ -55,6 +55,8 @@ pub enum Stored {
 pub struct Store {
     epoch: u64,
     rings: [Ring; STRIPES],
+    /// The newest block of any stripe of each tier.
+    newest: [Option<u64>; limits::TIERS_MAX],
     keyframes: [VecDeque<u64>; limits::TIERS_MAX],
 }
 
@@ -71,6 +73,7 @@ impl Store {
         Self {
             epoch,
             rings: core::array::from_fn(|_| Ring::default()),
+            newest: [None; limits::TIERS_MAX],
             keyframes: core::array::from_fn(|_| VecDeque::new()),
         }
     }
@@ -87,8 +90,12 @@ impl Store {
             return Stored::Foreign;
         };
         let stored = self.rings[slot].insert(chunk);
-        if stored == Stored::New && header.flags.has(Flags::KEYFRAME) {
-            note_keyframe(&mut self.keyframes[slot / PER_TIER], header.block);
+        if stored == Stored::New {
+            let tier = slot / PER_TIER;
+            self.newest[tier] = self.newest[tier].max(Some(header.block));
+            if header.flags.has(Flags::KEYFRAME) {
+                note_keyframe(&mut self.keyframes[tier], header.block);
+            }
         }
         stored
     }
@@ -111,9 +118,7 @@ impl Store {
 
     /// The newest block kept of any stripe of a tier: as much of its live edge as has arrived.
     pub fn newest_of(&self, tier: TierId) -> Option<u64> {
-        (0..PER_TIER as u8)
-            .filter_map(|index| self.newest(StripeId { tier, index }))
-            .max()
+        *self.newest.get(usize::from(tier.0))?
     }
 
     /// What is kept of a stripe from block `from` on, in order; where a chunk is missing, it is passed over.

@@ -2,7 +2,7 @@
 
 use super::children::Children;
 use crate::media::store::STRIPES;
-use crate::time::{Duration, Instant, TICK};
+use crate::time::{Duration, Instant, TICK, earliest};
 
 /// How long after the last chunk or mark of a stripe a mark is due. A child gives its parent up after two ticks; half a
 /// tick of that is for the way and the chunk that comes a little late by itself needs no mark.
@@ -105,9 +105,6 @@ impl Marks {
         } else {
             self.first
         };
-        [first.map(|(first, _)| first), self.look_at]
-            .into_iter()
-            .flatten()
-            .min()
+        earliest([first.map(|(first, _)| first), self.look_at])
     }
 }

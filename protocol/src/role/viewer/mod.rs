@@ -34,7 +34,7 @@ use crate::media::forward::{self, Forwarder};
 use crate::media::join::Join;
 use crate::rng::Rng;
 use crate::role::config::{Part, ViewerConfig};
-use crate::time::{ChannelTime, Duration, Instant};
+use crate::time::{ChannelTime, Duration, Instant, earliest};
 use crate::wire::close::CloseCode;
 use crate::wire::layout::Layout;
 use crate::wire::ticket::Ticket;
@@ -323,7 +323,7 @@ impl Viewer {
         self.take(now, input, out);
         let at = self.at(now);
         self.forwarder.poll(now, at, out);
-        self.wake = [self.wake, self.forwarder.wake_at()].into_iter().flatten().min();
+        self.wake = earliest([self.wake, self.forwarder.wake_at()]);
     }
 
     fn next_wake(&self, now: Instant) -> Option<Instant> {
@@ -335,7 +335,7 @@ impl Viewer {
             Phase::Leaving(until) | Phase::Ending(until) => Some(until),
             _ => None,
         };
-        let times = [
+        earliest([
             Some(self.second),
             phase,
             self.session_due(),
@@ -344,8 +344,7 @@ impl Viewer {
             self.pulls_due().filter(|_| live),
             self.screen_due(now),
             self.forwarder.wake_at().filter(|_| self.epoch > 0),
-        ];
-        times.into_iter().flatten().min()
+        ])
     }
 }
 

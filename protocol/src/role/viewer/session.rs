@@ -4,7 +4,7 @@ use super::{Phase, Viewer};
 use crate::io::{Ended, LinkEnd, LinkId, Outbox};
 use crate::limits;
 use crate::role::config::Part;
-use crate::time::{Duration, Instant};
+use crate::time::{Duration, Instant, earliest};
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Hello, Message, Place, RefuseReason, Resume};
 use alloc::vec::Vec;
@@ -107,8 +107,7 @@ impl Viewer {
             State::Member(_) | State::Awaiting => None,
         };
         let ending = matches!(self.phase, Phase::Ending(_));
-        let times = [state.filter(|_| !ending), self.clock.due()];
-        times.into_iter().flatten().min()
+        earliest([state.filter(|_| !ending), self.clock.due()])
     }
 
     pub(super) fn run_session(&mut self, now: Instant, out: &mut Outbox) {
