@@ -74,32 +74,35 @@ fn together(stripes: u32) -> u32 {
 ///
 /// What comes by a seat and what was pulled wait apart, each earliest capture first: a child gets what is new on its slots' worth,
 /// whatever it lacks besides, so that those below it are never late for its sake.
+///
+/// Three cache lines: what waits, what each chunk and each acknowledgement changes, and what it is owed.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Line {
-    pub(super) class: Class,
     seated: VecDeque<Entry>,
     pulled: VecDeque<Entry>,
     /// When it is written to: not before others have had a chance to come along.
     due: Option<Instant>,
+    /// Since when it works off a backlog.
+    behind_since: Option<Instant>,
+    /// Since when it has not yet taken all that it was sent: since its first seat, or since a backlog came. Nothing once it has.
+    beginning: Option<Instant>,
+    /// Bytes of frames that the transport has not taken yet.
+    pub(super) outstanding: u64,
+    /// When it took some last.
+    took: Instant,
+    stripes: u32,
+    /// Live chunks that have come. Counted from the line's index on, so that children of the same stripes are not all
+    /// written to at the same chunk.
+    turn: u32,
+    pub(super) class: Class,
     /// Its credit is spent: it is due when the transport has taken half of it.
     blocked: bool,
     /// The same for pulled chunks, whose credit is less.
     pulled_blocked: bool,
     /// Its credit was spent since nothing new waited last: what waits in it says nothing of our uplink, but of the child's line.
     held_up: bool,
-    /// Since when it works off a backlog.
-    behind_since: Option<Instant>,
-    /// Since when it has not yet taken all that it was sent: since its first seat, or since a backlog came. Nothing once it has.
-    beginning: Option<Instant>,
-    stripes: u32,
-    /// Live chunks that have come. Counted from the line's index on, so that children of the same stripes are not all
-    /// written to at the same chunk.
-    turn: u32,
     owed: Tokens,
-    /// Bytes of frames that the transport has not taken yet.
-    pub(super) outstanding: u64,
-    /// When it took some last.
-    took: Instant,
     pub(super) round_trip: RoundTrip,
 }
 
@@ -228,7 +231,7 @@ impl Line {
     pub(super) fn drained(&mut self, now: Instant, bytes: u64) -> Option<Instant> {
         self.outstanding = self.outstanding.saturating_sub(bytes);
         self.took = now;
-        if self.behind_since.is_none() && !self.is_strained(now) {
+        if self.beginning.is_some() && self.behind_since.is_none() && !self.is_strained(now) {
             self.beginning = None;
         }
         if self.pulled_blocked && self.outstanding <= self.credit(Kind::Pulled) / 2 {

@@ -295,9 +295,7 @@ impl Viewer {
             let (id, stripe, _) = group[0];
             let blocks = group.iter().map(|(.., block)| *block).collect();
             self.show_ticket_to(id, out);
-            if let Some(link) = self.links.get_mut(id) {
-                link.ask(stripe);
-            }
+            self.links.ask(id, stripe);
             out.tell(id, &Message::Pull(Pull { stripe, blocks }));
         }
     }

@@ -29,7 +29,7 @@ impl Viewer {
         frame: Bytes,
         out: &mut Outbox,
     ) {
-        if self.on_proof(now, link, &frame, out) || self.links.get(link).is_none() {
+        if self.on_proof(now, link, &frame, out) || !self.links.has(link) {
             return;
         }
         let taken = match lane {

@@ -26,10 +26,12 @@ impl Viewer {
         frame: Bytes,
         out: &mut Outbox,
     ) -> Result<(), CloseCode> {
-        if !self.links.get(link).is_some_and(|link| link.was_asked_any()) {
+        let asked = self.links.asked(link);
+        if asked.is_nothing() {
             return Err(CloseCode::Unexpected);
         }
         match Data::parse(frame).map_err(|_| CloseCode::Malformed)? {
+            Data::Chunk(chunk) if !asked.covers(chunk.header.stripe) => Err(CloseCode::Unexpected),
             Data::Chunk(chunk) => self.on_chunk(now, link, &chunk, out),
             Data::Late { stripe, .. } => {
                 self.on_mark(now, link, stripe, out);
@@ -48,13 +50,6 @@ impl Viewer {
         out: &mut Outbox,
     ) -> Result<(), CloseCode> {
         let header = &chunk.header;
-        if !self
-            .links
-            .get(link)
-            .is_some_and(|link| link.was_asked(header.stripe))
-        {
-            return Err(CloseCode::Unexpected);
-        }
         if !self.is_of_use(now, header) {
             return Ok(());
         }

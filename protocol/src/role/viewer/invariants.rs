@@ -53,11 +53,11 @@ impl Viewer {
             .flatten()
             .filter_map(|source| source.link)
         {
-            let known = self.links.get(link);
-            let asked = known.is_none_or(|link| link.was_asked(stripe));
+            let is_known = self.links.has(link);
+            let asked = !is_known || self.links.asked(link).covers(stripe);
             assert!(asked, "{stripe} comes from nobody who was not asked");
             assert!(
-                known.is_some() || !self.is_live(),
+                is_known || !self.is_live(),
                 "{stripe} comes on a link that is there"
             );
         }

@@ -35,8 +35,6 @@ pub(super) struct Link {
     pub(super) shown_until: ChannelTime,
     /// Whether the peer is known to be a member: it showed a valid ticket, or the coordinator named it.
     pub(super) vouched: bool,
-    /// A bit for each stripe that the peer was ever asked for.
-    asked: u128,
     /// Since when nothing uses it.
     pub(super) unused: Option<Instant>,
 }
@@ -54,24 +52,8 @@ impl Link {
             shown: 0,
             shown_until: ChannelTime::default(),
             vouched: false,
-            asked: 0,
             unused: None,
         }
-    }
-
-    /// The peer is asked for this stripe.
-    pub(super) fn ask(&mut self, stripe: StripeId) {
-        self.asked |= stripe_slot(stripe).map_or(0, |slot| 1 << slot);
-    }
-
-    /// Whether the peer was ever asked for this stripe: only then may it send chunks of it.
-    pub(super) fn was_asked(&self, stripe: StripeId) -> bool {
-        stripe_slot(stripe).is_some_and(|slot| self.asked & (1 << slot) != 0)
-    }
-
-    /// Whether the peer was ever asked for anything.
-    pub(super) fn was_asked_any(&self) -> bool {
-        self.asked != 0
     }
 
     /// Whether it can be used: it is up and stays.
@@ -85,12 +67,35 @@ impl Link {
     }
 }
 
+/// What a peer was ever asked for: a bit for each stripe.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked(u128);
+
+impl Asked {
+    /// Whether it was asked for this stripe: only then may it send chunks of it.
+    pub(super) fn covers(self, stripe: StripeId) -> bool {
+        stripe_slot(stripe).is_some_and(|slot| self.0 & (1 << slot) != 0)
+    }
+
+    /// Whether it was asked for nothing.
+    pub(super) fn is_nothing(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// What is looked up of a link for every frame that comes.
+#[derive(Debug)]
+struct Head {
+    id: LinkId,
+    asked: Asked,
+}
+
 /// All links, ascending by id.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     links: Vec<Link>,
-    /// Their ids, close together: every frame that comes is looked up here.
-    ids: Vec<LinkId>,
+    /// Their heads, close together.
+    heads: Vec<Head>,
     dialled: u64,
 }
 
@@ -106,7 +111,8 @@ impl Links {
         match self.find(link.id) {
             Ok(_) => debug_assert!(false, "no link has two beginnings"),
             Err(at) => {
-                self.ids.insert(at, link.id);
+                let (id, asked) = (link.id, Asked::default());
+                self.heads.insert(at, Head { id, asked });
                 self.links.insert(at, link);
             }
         }
@@ -115,7 +121,7 @@ impl Links {
     /// Forgets a link.
     pub(super) fn remove(&mut self, id: LinkId) -> Option<Link> {
         let at = self.find(id).ok()?;
-        self.ids.remove(at);
+        self.heads.remove(at);
         Some(self.links.remove(at))
     }
 
@@ -125,6 +131,22 @@ impl Links {
 
     pub(super) fn get_mut(&mut self, id: LinkId) -> Option<&mut Link> {
         self.find(id).ok().map(|at| &mut self.links[at])
+    }
+
+    pub(super) fn has(&self, id: LinkId) -> bool {
+        self.find(id).is_ok()
+    }
+
+    /// The peer at the other end is asked for this stripe.
+    pub(super) fn ask(&mut self, id: LinkId, stripe: StripeId) {
+        if let Ok(at) = self.find(id) {
+            self.heads[at].asked.0 |= stripe_slot(stripe).map_or(0, |slot| 1 << slot);
+        }
+    }
+
+    /// What the peer at the other end was ever asked for.
+    pub(super) fn asked(&self, id: LinkId) -> Asked {
+        self.find(id).map_or(Asked::default(), |at| self.heads[at].asked)
     }
 
     /// The link to a peer that can be used.
@@ -181,14 +203,15 @@ impl Links {
     }
 
     fn find(&self, id: LinkId) -> Result<usize, usize> {
-        self.ids.binary_search(&id)
+        self.heads.binary_search_by_key(&id, |head| head.id)
     }
 
     pub(super) fn check_invariants(&self) {
-        assert!(self.ids.windows(2).all(|pair| pair[0] < pair[1]), "links ascend");
+        let ids = || self.heads.iter().map(|head| head.id);
+        assert!(ids().is_sorted_by(|one, next| one < next), "links ascend");
         assert!(
-            self.links.iter().map(|link| &link.id).eq(&self.ids),
-            "each link is where its id is"
+            self.links.iter().map(|link| link.id).eq(ids()),
+            "each link is where its head is"
         );
         for link in &self.links {
             let same = |other: &&Link| other.peer == link.peer && other.stage == link.stage;
@@ -244,10 +267,13 @@ mod tests {
             tier: crate::media::TierId(tier),
             index,
         };
-        let mut link = Link::up(LinkId(2), PeerId([1; 32]), Side::Dialler, Instant::ZERO);
-        assert!(!link.was_asked_any());
-        link.ask(stripe(1, 3));
-        assert!(link.was_asked(stripe(1, 3)) && link.was_asked_any());
-        assert!(!link.was_asked(stripe(0, 3)) && !link.was_asked(stripe(1, 4)));
+        let ends = [(1, Side::Acceptor), (2, Side::Dialler)];
+        let mut links = links(&ends, PeerId([1; 32]));
+        assert!(links.asked(LinkId(2)).is_nothing());
+        links.ask(LinkId(2), stripe(1, 3));
+        let asked = links.asked(LinkId(2));
+        assert!(asked.covers(stripe(1, 3)) && !asked.is_nothing());
+        assert!(!asked.covers(stripe(0, 3)) && !asked.covers(stripe(1, 4)));
+        assert!(links.asked(LinkId(1)).is_nothing() && links.asked(LinkId(4)).is_nothing());
     }
 }

@@ -114,14 +114,13 @@ impl Viewer {
             next.since = now;
             next.from = from;
         }
-        let Some(link) = self.links.get_mut(link) else {
+        self.links.ask(link, stripe);
+        let Some(peer) = self.peer_of(link) else {
             return;
         };
-        link.ask(stripe);
-        let (id, peer) = (link.id, link.peer);
         // Who becomes our parent is no longer our child, whichever message arrives first.
         if self.forwarder.children().any(|child| child == (peer, stripe)) {
-            let gone = self.forwarder.detach(now, id, stripe, 0, out);
+            let gone = self.forwarder.detach(now, link, stripe, 0, out);
             debug_assert!(gone.is_ok(), "a child may be detached");
         }
     }
@@ -368,9 +367,7 @@ impl Viewer {
         };
         source.link = Some(link);
         self.say_detach(Some(old), stripe, 0, out);
-        if let Some(link) = self.links.get_mut(link) {
-            link.ask(stripe);
-        }
+        self.links.ask(link, stripe);
         self.say_attach(link, alloc::vec![(stripe, from)], out);
     }
 }
