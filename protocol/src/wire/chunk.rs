@@ -114,6 +114,13 @@ impl Chunk {
         &self.frame
     }
 
+    /// Whether both are the same, byte for byte.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (one, other) = (&self.frame, &other.frame);
+        let same_place = (one.as_ptr(), one.len()) == (other.as_ptr(), other.len());
+        same_place || one == other
+    }
+
     /// Its part of the block.
     pub fn payload(&self) -> Bytes {
         self.frame

@@ -54,7 +54,7 @@ impl Viewer {
             return Ok(());
         }
         let is_new = match self.forwarder.store().get(header.stripe, header.block) {
-            Some(known) if known.frame() == chunk.frame() => false,
+            Some(known) if known.is_same(chunk) => false,
             _ if chunk.is_signed_by(&self.config.channel, &*self.config.verify) => true,
             _ => return Err(CloseCode::Forged),
         };

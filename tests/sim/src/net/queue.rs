@@ -1,8 +1,8 @@
 //! The event queue: by time, and among equals in the order of their making, so that a run can be repeated.
 
 use super::Micros;
+use dary_heap::QuaternaryHeap;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 /// Bits of a key that say where the event lies, and those above them that say when it was made. What is left counts microseconds: three
 /// days of them.
@@ -13,7 +13,7 @@ const SEQUENCE: u32 = 58;
 #[derive(Debug)]
 pub struct Queue<E> {
     /// The time, then the sequence number, then the place, as one number: it is compared a dozen times an event.
-    heap: BinaryHeap<Reverse<u128>>,
+    heap: QuaternaryHeap<Reverse<u128>>,
     events: Vec<Slot<E>>,
     free: Vec<u32>,
     sequence: u64,
@@ -27,7 +27,7 @@ struct Slot<E>(Option<E>);
 impl<E> Default for Queue<E> {
     fn default() -> Self {
         Self {
-            heap: BinaryHeap::new(),
+            heap: QuaternaryHeap::new(),
             events: Vec::new(),
             free: Vec::new(),
             sequence: 0,
