@@ -131,8 +131,10 @@ pub(super) struct Seat {
 pub(super) struct Children {
     slab: Vec<Option<Child>>,
     free: Vec<u32>,
-    /// Ascending by link, with their indices.
-    by_link: Vec<(LinkId, u32)>,
+    /// All links, ascending: every acknowledgement is looked up here.
+    links: Vec<LinkId>,
+    /// Their indices, in the same order.
+    indices: Vec<u32>,
     seats: [Vec<Seat>; STRIPES],
     /// A bit for each stripe that anybody has a seat for.
     interior: u128,
@@ -145,7 +147,8 @@ impl Children {
         Self {
             slab: Vec::new(),
             free: Vec::new(),
-            by_link: Vec::new(),
+            links: Vec::new(),
+            indices: Vec::new(),
             seats: core::array::from_fn(|_| Vec::new()),
             interior: 0,
             used: Bitrate::ZERO,
@@ -160,7 +163,8 @@ impl Children {
         }
         self.slab[index as usize] = Some(Child::new(link, peer));
         if let Err(at) = self.place(link) {
-            self.by_link.insert(at, (link, index));
+            self.links.insert(at, link);
+            self.indices.insert(at, index);
         }
         index
     }
@@ -172,17 +176,18 @@ impl Children {
         }
         let child = self.slab[index as usize].take().expect("the child is there");
         if let Ok(at) = self.place(child.link) {
-            self.by_link.remove(at);
+            self.links.remove(at);
+            self.indices.remove(at);
         }
         self.free.push(index);
     }
 
     pub(super) fn find(&self, link: LinkId) -> Option<u32> {
-        self.place(link).ok().map(|at| self.by_link[at].1)
+        self.place(link).ok().map(|at| self.indices[at])
     }
 
     fn place(&self, link: LinkId) -> Result<usize, usize> {
-        self.by_link.binary_search_by_key(&link, |(link, _)| *link)
+        self.links.binary_search(&link)
     }
 
     pub(super) fn get(&self, index: u32) -> &Child {
@@ -194,7 +199,7 @@ impl Children {
     }
 
     pub(super) fn indices(&self) -> impl Iterator<Item = u32> + '_ {
-        self.by_link.iter().map(|(_, index)| *index)
+        self.indices.iter().copied()
     }
 
     pub(super) fn seats(&self, slot: usize) -> &[Seat] {

@@ -83,19 +83,13 @@ impl Asked {
     }
 }
 
-/// What is looked up of a link for every frame that comes.
-#[derive(Debug)]
-struct Head {
-    id: LinkId,
-    asked: Asked,
-}
-
 /// All links, ascending by id.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     links: Vec<Link>,
-    /// Their heads, close together.
-    heads: Vec<Head>,
+    /// Their ids, close together, and what was asked for on each: every frame that comes is looked up here.
+    ids: Vec<LinkId>,
+    asked: Vec<Asked>,
     dialled: u64,
 }
 
@@ -111,8 +105,8 @@ impl Links {
         match self.find(link.id) {
             Ok(_) => debug_assert!(false, "no link has two beginnings"),
             Err(at) => {
-                let (id, asked) = (link.id, Asked::default());
-                self.heads.insert(at, Head { id, asked });
+                self.ids.insert(at, link.id);
+                self.asked.insert(at, Asked::default());
                 self.links.insert(at, link);
             }
         }
@@ -121,7 +115,8 @@ impl Links {
     /// Forgets a link.
     pub(super) fn remove(&mut self, id: LinkId) -> Option<Link> {
         let at = self.find(id).ok()?;
-        self.heads.remove(at);
+        self.ids.remove(at);
+        self.asked.remove(at);
         Some(self.links.remove(at))
     }
 
@@ -140,13 +135,13 @@ impl Links {
     /// The peer at the other end is asked for this stripe.
     pub(super) fn ask(&mut self, id: LinkId, stripe: StripeId) {
         if let Ok(at) = self.find(id) {
-            self.heads[at].asked.0 |= stripe_slot(stripe).map_or(0, |slot| 1 << slot);
+            self.asked[at].0 |= stripe_slot(stripe).map_or(0, |slot| 1 << slot);
         }
     }
 
     /// What the peer at the other end was ever asked for.
     pub(super) fn asked(&self, id: LinkId) -> Asked {
-        self.find(id).map_or(Asked::default(), |at| self.heads[at].asked)
+        self.find(id).map_or(Asked::default(), |at| self.asked[at])
     }
 
     /// The link to a peer that can be used.
@@ -203,16 +198,17 @@ impl Links {
     }
 
     fn find(&self, id: LinkId) -> Result<usize, usize> {
-        self.heads.binary_search_by_key(&id, |head| head.id)
+        self.ids.binary_search(&id)
     }
 
     pub(super) fn check_invariants(&self) {
-        let ids = || self.heads.iter().map(|head| head.id);
-        assert!(ids().is_sorted_by(|one, next| one < next), "links ascend");
+        let ids = &self.ids;
+        assert!(ids.is_sorted_by(|one, next| one < next), "links ascend");
         assert!(
-            self.links.iter().map(|link| link.id).eq(ids()),
-            "each link is where its head is"
+            self.links.iter().map(|link| &link.id).eq(ids),
+            "each link is where its id is"
         );
+        assert_eq!(self.asked.len(), ids.len(), "it is known of each what was asked for");
         for link in &self.links {
             let same = |other: &&Link| other.peer == link.peer && other.stage == link.stage;
             let is_dial = matches!(link.stage, Stage::Dialling(_));
