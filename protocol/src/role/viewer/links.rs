@@ -208,7 +208,11 @@ impl Links {
             self.links.iter().map(|link| &link.id).eq(ids),
             "each link is where its id is"
         );
-        assert_eq!(self.asked.len(), ids.len(), "it is known of each what was asked for");
+        assert_eq!(
+            self.asked.len(),
+            ids.len(),
+            "it is known of each what was asked for"
+        );
         for link in &self.links {
             let same = |other: &&Link| other.peer == link.peer && other.stage == link.stage;
             let is_dial = matches!(link.stage, Stage::Dialling(_));
