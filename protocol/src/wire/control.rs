@@ -187,6 +187,8 @@ pub enum Message {
     // The coordinator to a viewer.
     /// Other spares than the newest ticket names, and nothing else.
     Amend(Amendments),
+    /// An [`Assign`](Self::Assign) as what is new in its ticket against the one before it on this lane.
+    Reassign(Reassign),
 }
 
 impl Message {
@@ -226,6 +228,7 @@ impl Message {
         match self {
             Self::Hello(hello) => hello.is_sound(),
             Self::Assign(assign) => assign.is_sound(),
+            Self::Reassign(reassign) => reassign.peers.iter().all(Introduction::is_sound),
             Self::Dial(introduction) => introduction.is_sound(),
             Self::Attach(attach) => attach.stripes.len() <= stripes_max,
             Self::Pull(pull) => pull.blocks.len() <= Pull::BLOCKS_MAX,
@@ -399,6 +402,21 @@ impl Assign {
     pub(crate) fn is_sound(&self) -> bool {
         self.peers.iter().all(Introduction::is_sound)
     }
+}
+
+/// A member's places, all of them, after the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reassign {
+    /// See [`Assign::tier`].
+    pub tier: TierId,
+    /// See [`Assign::why`].
+    pub why: TierReason,
+    /// See [`Assign::from_block`].
+    pub from_block: u64,
+    /// What makes the ticket's body of the one before it, and its signature.
+    pub patch: Bytes,
+    /// See [`Assign::peers`].
+    pub peers: Vec<Introduction>,
 }
 
 /// Why a member shows the tier that it shows.

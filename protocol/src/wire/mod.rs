@@ -12,6 +12,7 @@ pub mod layout;
 pub mod lease;
 pub mod link;
 pub mod order;
+pub mod patch;
 pub mod region;
 pub mod signed;
 pub mod text;

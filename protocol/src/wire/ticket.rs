@@ -1,6 +1,7 @@
 //! Tickets: the broadcaster's signed permission to be a viewer (`docs/protocol.md` §7).
 
 mod form;
+mod lane;
 
 use crate::id::{Context, PeerId, PeerTag, Sign, Verify};
 use crate::media::StripeId;
@@ -9,6 +10,7 @@ use crate::wire::signed::{self, SignedError};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use form::Form;
+pub use lane::TicketLane;
 use serde::{Deserialize, Serialize};
 
 /// In what order peers are served when there is not enough for all; first is best.

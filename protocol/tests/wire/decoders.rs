@@ -11,12 +11,12 @@ use banyan_protocol::media::block::BodyHead;
 use banyan_protocol::media::record::Decoder;
 use banyan_protocol::rng::Rng;
 use banyan_protocol::wire::chunk::{Data, PAYLOAD_MAX};
-use banyan_protocol::wire::control::Message;
+use banyan_protocol::wire::control::{Message, Reassign};
 use banyan_protocol::wire::framing::{self, Deframer, PREFIX};
 use banyan_protocol::wire::layout::Layout;
 use banyan_protocol::wire::link::ChannelLink;
 use banyan_protocol::wire::order::{Delegation, Numbered};
-use banyan_protocol::wire::ticket::Ticket;
+use banyan_protocol::wire::ticket::{Ticket, TicketLane};
 use bytes::Bytes;
 
 /// The most memory that decoding one control frame may take. Lists grow as their entries are read, from at most a
@@ -82,6 +82,31 @@ fn control_messages() {
         assert!(peak <= CONTROL_MEMORY_MAX, "{peak} bytes for {frame:x}");
     });
     assert!(accepted > 1_000, "enough of them are well-formed: {accepted}");
+}
+
+#[test]
+fn tickets_on_a_lane() {
+    let [first, other] = specimens::lane();
+    let Ok(Message::Reassign(reassign)) = Message::parse(&other.frame()) else {
+        panic!("the second travels as what is new in it");
+    };
+    let (channel, child) = (specimens::channel(), specimens::child());
+    let sound = ("patch".to_string(), reassign.patch.clone());
+    let (mut whole, mut opened) = (0, 0);
+    provoke(core::slice::from_ref(&sound), 60_000, |patch| {
+        let mut lane = TicketLane::default();
+        lane.receive(first.clone()).unwrap();
+        let bent = Message::Reassign(Reassign {
+            patch,
+            ..reassign.clone()
+        });
+        let Ok(Message::Assign(assign)) = lane.receive(bent) else {
+            return;
+        };
+        whole += 1;
+        opened += usize::from(Ticket::open(&assign.ticket, &child, &channel.id(), &Trusting).is_ok());
+    });
+    assert!(whole > 1_000 && opened > 300, "{whole} and {opened}");
 }
 
 #[test]

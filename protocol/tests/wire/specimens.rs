@@ -17,7 +17,7 @@ use banyan_protocol::wire::lease::{Lease, LeaseId};
 use banyan_protocol::wire::link::{ChannelLink, JoinSecret};
 use banyan_protocol::wire::order::{Commanded, Delegation, Numbered, Offer, Order, Usage};
 use banyan_protocol::wire::region::RegionName;
-use banyan_protocol::wire::ticket::{Class, Grant, Rank, Ticket};
+use banyan_protocol::wire::ticket::{Class, Grant, Rank, Ticket, TicketLane};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
@@ -266,6 +266,21 @@ fn amendments() -> Amendments {
     }
 }
 
+/// Two tickets on one lane, as they travel: the other one with another spare.
+pub(crate) fn lane() -> [Message; 2] {
+    let first = assign(introduction());
+    let mut ticket = ticket();
+    ticket.serial += 1;
+    ticket.grants[0].spare = None;
+    let other = Assign {
+        ticket: ticket.seal(&channel()),
+        peers: vec![],
+        ..first.clone()
+    };
+    let mut lane = TicketLane::default();
+    [first, other].map(|assign| lane.send(assign))
+}
+
 fn from_coordinator() -> Vec<(&'static str, Message)> {
     let introduction = introduction();
     let welcome = Welcome {
@@ -285,6 +300,7 @@ fn from_coordinator() -> Vec<(&'static str, Message)> {
     };
     let why = WithdrawReason::Taken;
     let reason = RefuseReason::Capacity;
+    let [_, reassign] = lane();
     vec![
         ("welcome", Message::Welcome(welcome)),
         ("refused", Message::Refused { reason }),
@@ -294,6 +310,7 @@ fn from_coordinator() -> Vec<(&'static str, Message)> {
         ("withdraw", Message::Withdraw { round: 9, why }),
         ("end", Message::End),
         ("amend", Message::Amend(amendments())),
+        ("reassign", reassign),
     ]
 }
 

@@ -128,12 +128,12 @@ impl Spoil for Pointing {
         };
         match Message::parse(frame) {
             Ok(Message::Assign(mut assign)) => {
-                let target = SocketAddr::from((self.victim, NAMED));
-                assign
-                    .peers
-                    .iter_mut()
-                    .for_each(|peer| peer.addresses = vec![target]);
+                self.misname(&mut assign.peers);
                 out.tell(*link, &Message::Assign(assign));
+            }
+            Ok(Message::Reassign(mut reassign)) => {
+                self.misname(&mut reassign.peers);
+                out.tell(*link, &Message::Reassign(reassign));
             }
             Ok(Message::Echoed { .. }) => {
                 let link = *link;
@@ -149,6 +149,14 @@ impl Spoil for Pointing {
 }
 
 impl Pointing {
+    /// All of them are where the victim is.
+    fn misname(&self, peers: &mut [Introduction]) {
+        let target = SocketAddr::from((self.victim, NAMED));
+        for peer in peers {
+            peer.addresses = vec![target];
+        }
+    }
+
     /// The victim's first address many times, its others, and addresses that no viewer of this coordinator may dial.
     fn targets(&self) -> Vec<SocketAddr> {
         let same = std::iter::repeat_n((self.victim, NAMED), 20);

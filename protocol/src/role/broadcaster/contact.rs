@@ -8,7 +8,7 @@ use crate::overlay::stripes::StripeIndex;
 use crate::time::Instant;
 use crate::units::Bitrate;
 use crate::wire::control::TierReason;
-use crate::wire::ticket::{Class, Grant};
+use crate::wire::ticket::{Class, Grant, TicketLane};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -34,6 +34,8 @@ pub(super) struct Contact {
     /// Of its newest ticket.
     pub(super) serial: u32,
     pub(super) expires: Option<Instant>,
+    /// The tickets that it was sent on its link.
+    pub(super) lane: TicketLane,
     /// What it was told last, so that it isn't told twice.
     pub(super) order: Option<Order>,
     /// Who sends it which stripe, as it has said last.
@@ -55,6 +57,7 @@ impl Contact {
             // A key that comes back gets greater serials than it had: parents take no older ticket.
             serial: (heard.as_micros() / 100_000) as u32,
             expires: None,
+            lane: TicketLane::default(),
             order: None,
             sits: BTreeMap::new(),
             late_since: None,

@@ -11,6 +11,7 @@ use crate::overlay::reach::{Prefix, Reach};
 use crate::time::{Duration, Instant};
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Hello, Message, RefuseReason};
+use crate::wire::ticket::TicketLane;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -155,6 +156,7 @@ impl Broadcaster {
         contact.address = address;
         contact.heard = now;
         contact.order = None;
+        contact.lane = TicketLane::default();
         self.links.get_mut(&link).expect("it said hello").member = Some(member);
         if let Route::Link(former) = former {
             if let Some(stranger) = self.links.get_mut(&former) {

@@ -1,5 +1,6 @@
 //! What members are told: welcomes, and an `Assign` whenever their places changed.
 
+use super::routes::Route;
 use super::{Broadcaster, Contact, Order};
 use crate::io::{LinkId, Outbox};
 use crate::limits::TICKET_LIFE;
@@ -114,8 +115,13 @@ impl Broadcaster {
             peers,
         };
         contact.order = Some(order);
+        let message = match contact.route {
+            Route::Link(_) => contact.lane.send(assign),
+            // Whoever passes it on to a relay reads it.
+            Route::Sponsor(_) | Route::Delegated(_) => Message::Assign(assign),
+        };
         self.overlay.note_ticket(member);
-        self.tell(member, &Message::Assign(assign), out);
+        self.tell(member, &message, out);
     }
 
     /// Where a member begins with a tier that it does not receive yet. A relay begins at the live edge: a backlog would take uplink

@@ -17,7 +17,7 @@ use crate::wire::control::{
 use crate::wire::enrol::Binding;
 use crate::wire::layout::Layout;
 use crate::wire::link::JoinSecret;
-use crate::wire::ticket::Ticket;
+use crate::wire::ticket::{Ticket, TicketLane};
 use alloc::sync::Arc;
 use alloc::vec;
 use bytes::Bytes;
@@ -35,6 +35,7 @@ struct Studio {
     hidden: BTreeSet<PeerId>,
     dials: Vec<(LinkId, PeerId)>,
     linked: BTreeMap<LinkId, PeerId>,
+    lanes: BTreeMap<LinkId, TicketLane>,
 }
 
 fn key(n: u8) -> SecretKey {
@@ -84,6 +85,7 @@ impl Studio {
             hidden: BTreeSet::new(),
             dials: vec![],
             linked: BTreeMap::new(),
+            lanes: BTreeMap::new(),
         };
         let setup = |tier, kbps| TierSetup {
             tier: TierId(tier),
@@ -107,7 +109,9 @@ impl Studio {
                     lane: Lane::Control,
                     frame,
                 } => {
-                    self.heard.push((link, Message::parse(&frame).unwrap()));
+                    let message = Message::parse(&frame).unwrap();
+                    let message = self.lanes.entry(link).or_default().receive(message);
+                    self.heard.push((link, message.unwrap()));
                 }
                 Output::Event(event) => self.events.push(event),
                 Output::Close { link, code } => self.closed.push((link, code)),

@@ -51,6 +51,8 @@ impl Viewer {
         let message = Message::parse(frame).map_err(|_| CloseCode::Malformed)?;
         if self.session.link() == Some(link) {
             self.session.heard(now);
+            let message = self.session.lane.receive(message);
+            let message = message.map_err(|_| CloseCode::Malformed)?;
             self.on_coordinator(now, link, message, out)
         } else {
             self.on_peer(now, link, message, out)

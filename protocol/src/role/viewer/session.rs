@@ -7,6 +7,7 @@ use crate::role::config::Part;
 use crate::time::{Duration, Instant, earliest};
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Hello, Message, Place, RefuseReason, Resume};
+use crate::wire::ticket::TicketLane;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -46,6 +47,8 @@ pub(super) struct Session {
     give_up: Instant,
     pause: Duration,
     hello_sent: Instant,
+    /// The tickets that came on the link.
+    pub(super) lane: TicketLane,
 }
 
 impl Session {
@@ -59,6 +62,7 @@ impl Session {
             give_up: now + JOIN_PATIENCE,
             pause: PAUSE_MIN,
             hello_sent: now,
+            lane: TicketLane::default(),
         }
     }
 
@@ -145,6 +149,7 @@ impl Viewer {
     /// The coordinator answered.
     pub(super) fn on_coordinator_linked(&mut self, now: Instant, link: LinkId, out: &mut Outbox) {
         self.session.state = State::Asking(link, now);
+        self.session.lane = TicketLane::default();
         self.session.hello_sent = now;
         self.clock.restart(now);
         let hello = Message::Hello(self.hello());

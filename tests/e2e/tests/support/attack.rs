@@ -9,6 +9,7 @@ use banyan_protocol::time::Instant;
 use banyan_protocol::units::Bitrate;
 use banyan_protocol::wire::control::{Hello, Message};
 use banyan_protocol::wire::link::ChannelLink;
+use banyan_protocol::wire::ticket::TicketLane;
 use bytes::Bytes;
 use rig::Host;
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ pub(crate) enum Seen {
 pub(crate) struct Hostile {
     victim: Output,
     shots: Vec<Shot>,
+    lane: TicketLane,
     seen: SyncSender<Seen>,
 }
 
@@ -49,7 +51,8 @@ impl Machine for Hostile {
                 frame,
                 ..
             } => {
-                if let Ok(message) = Message::parse(&frame) {
+                let message = Message::parse(&frame);
+                if let Ok(message) = message.and_then(|message| self.lane.receive(message)) {
                     self.tell(Seen::Message(message));
                 }
             }
@@ -94,6 +97,7 @@ impl Attack {
         let machine = Hostile {
             victim,
             shots,
+            lane: TicketLane::default(),
             seen: tell,
         };
         let handle = start(runtime, host, key, 0, |_, _| machine)?;

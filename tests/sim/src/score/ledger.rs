@@ -5,7 +5,7 @@ use super::tickets::Tickets;
 use crate::world::NodeIndex;
 use banyan_protocol::media::schedule::wire::wire_bytes;
 use banyan_protocol::wire::control::{Assign, Message};
-use banyan_protocol::wire::ticket::{Grant, Ticket};
+use banyan_protocol::wire::ticket::{Grant, Ticket, TicketLane};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub(crate) struct Ledger {
     told: BTreeMap<NodeIndex, (Assign, Ticket)>,
+    lanes: BTreeMap<NodeIndex, TicketLane>,
     lines: BTreeMap<String, (u64, u64)>,
     /// Wire bytes, Ethernet to QUIC, if nothing shared a datagram.
     alone: u64,
@@ -21,7 +22,8 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// The broadcaster says something.
     pub(super) fn said(&mut self, to: NodeIndex, frame: &Bytes, tickets: &Tickets) {
-        let Ok(message) = Message::parse(frame) else {
+        let lane = self.lanes.entry(to).or_default();
+        let Ok(message) = Message::parse(frame).and_then(|message| lane.receive(message)) else {
             return;
         };
         let bytes = frame.len() as u64;

@@ -239,6 +239,13 @@ impl Watch for Score {
         let Ok(message) = Message::parse(frame) else {
             return self.breaks(now, format!("node {from} says to node {to} what cannot be read"));
         };
+        let message = match from == self.source {
+            true => self.tickets.hear(to, message),
+            false => Ok(message),
+        };
+        let Ok(message) = message else {
+            return self.breaks(now, format!("node {to} is told what is new in no ticket"));
+        };
         if let Message::Amend(amendments) = &message
             && let Err(what) = self.tickets.amend(now, to, amendments)
         {

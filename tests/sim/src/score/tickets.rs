@@ -5,8 +5,10 @@ use crate::world::NodeIndex;
 use banyan_protocol::id::{PeerId, Verify};
 use banyan_protocol::media::StripeId;
 use banyan_protocol::wire::amendments::Amendments;
+use banyan_protocol::wire::codec::CodecError;
+use banyan_protocol::wire::control::Message;
 use banyan_protocol::wire::order::{Commanded, Numbered, Order};
-use banyan_protocol::wire::ticket::{Class, Ticket};
+use banyan_protocol::wire::ticket::{Class, Ticket, TicketLane};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ pub(crate) struct Tickets {
     /// The newest of each viewer as it was signed: without the spares that it was told of since.
     signed: BTreeMap<NodeIndex, Ticket>,
     relays: BTreeSet<NodeIndex>,
+    /// What the broadcaster sent each.
+    lanes: BTreeMap<NodeIndex, TicketLane>,
 }
 
 impl Tickets {
@@ -36,6 +40,7 @@ impl Tickets {
             given: BTreeMap::new(),
             signed: BTreeMap::new(),
             relays: BTreeSet::new(),
+            lanes: BTreeMap::new(),
         }
     }
 
@@ -48,6 +53,11 @@ impl Tickets {
     pub(crate) fn expect_relay(&mut self, node: NodeIndex, relay: PeerId) {
         self.expect(node, relay);
         self.relays.insert(node);
+    }
+
+    /// What the broadcaster says to a node, with the whole ticket if it brings one.
+    pub(super) fn hear(&mut self, node: NodeIndex, message: Message) -> Result<Message, CodecError> {
+        self.lanes.entry(node).or_default().receive(message)
     }
 
     /// The key of a viewer or relay.

@@ -1,7 +1,8 @@
 //! Peers that do what they must not.
 
 use super::*;
-use crate::wire::control::{Accusation, Attach};
+use crate::id::Signature;
+use crate::wire::control::{Accusation, Attach, Reassign};
 use crate::wire::framing;
 
 fn closed_for(stage: &mut Stage, from: PeerId, lane: Lane, frame: Bytes) -> Option<CloseCode> {
@@ -151,6 +152,25 @@ fn a_coordinator_that_sends_a_forged_ticket_or_layout_is_left_and_tried_again() 
     };
     stage.say(CHANNEL, &Message::Assign(assign));
     assert_eq!(stage.closed, [(CHANNEL, CloseCode::Forged)]);
+    stage.run(500);
+    assert_eq!(stage.dials.len(), 1);
+    stage.assert_seamless();
+}
+
+#[test]
+fn a_coordinator_that_says_what_is_new_in_a_ticket_that_never_was_is_left_and_tried_again() {
+    let mut stage = Stage::playing(Some(4));
+    // It copies from beyond every ticket's end.
+    let patch = [&[0x7f, 0xff][..], &[0; Signature::LEN]].concat().into();
+    let reassign = Reassign {
+        tier: TierId(1),
+        why: TierReason::Full,
+        from_block: 0,
+        patch,
+        peers: vec![],
+    };
+    stage.say(CHANNEL, &Message::Reassign(reassign));
+    assert_eq!(stage.closed, [(CHANNEL, CloseCode::Malformed)]);
     stage.run(500);
     assert_eq!(stage.dials.len(), 1);
     stage.assert_seamless();
