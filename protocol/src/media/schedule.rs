@@ -15,7 +15,7 @@ pub mod wire;
 
 pub use bucket::Bucket;
 pub use lateness::Lateness;
-use line::STALE;
+use line::LAGGING;
 pub use line::{Entry, Kind, Line};
 pub use tokens::Tokens;
 
@@ -225,7 +225,7 @@ impl Schedule {
     /// Lines that have fallen so far behind that they had better skip to the live edge.
     pub fn stale(&self, now: Instant) -> impl Iterator<Item = u32> + '_ {
         let stale = move |index: &u32| self.line(*index).is_stale(now);
-        self.active_for(now, STALE).iter().copied().filter(stale)
+        self.active_for(now, LAGGING).iter().copied().filter(stale)
     }
 
     /// Lines in which something has waited for uplink for longer than `wait`.

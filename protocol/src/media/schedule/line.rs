@@ -25,6 +25,9 @@ const OWED: Duration = Duration::from_millis(200);
 /// would still be of use after another such time.
 pub(super) const STALE: Duration = Duration::from_secs(5);
 
+/// Where a backlog is not worked off for want of room, what waits no longer than that may still be of use.
+pub(super) const LAGGING: Duration = Duration::from_secs(2);
+
 /// A backlog of a second or two is worked off by then, if there is room for the child at all.
 const CATCH_UP: Duration = Duration::from_secs(5);
 
@@ -430,8 +433,9 @@ impl Line {
     }
 
     pub(super) fn is_stale(&self, now: Instant) -> bool {
-        let first = self.seated.front();
-        first.is_some_and(|entry| now.since(entry.queued) > STALE)
+        let waits = self.seated.front().map(|entry| now.since(entry.queued));
+        let lags = self.behind_since.is_some() && !self.catches_up(now);
+        waits.is_some_and(|waits| waits > if lags { LAGGING } else { STALE })
     }
 
     pub(super) fn check_invariants(&self) {

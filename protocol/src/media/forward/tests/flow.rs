@@ -190,6 +190,25 @@ fn a_child_that_takes_nothing_skips_to_the_newest_keyframe() {
     assert_eq!(rig.got(2, 0), (0..60).collect::<Vec<_>>(), "others do not notice");
 }
 
+#[test]
+fn a_child_for_whom_there_is_no_room_to_catch_up_skips_to_the_live_edge() {
+    let mut rig = Rig::new(Some(slot()));
+    let keyframe = |block| move |header: &mut Header| header.flags = flags_every_second(block);
+    for block in 0..160 {
+        rig.until(block * 100);
+        rig.chunk(&chunk_with(stripe(0), block, keyframe(block)));
+        if block == 50 {
+            rig.attach(&ticket(1, &[0]), &[(0, 10)]).unwrap();
+        }
+        rig.drain(1, FRAME);
+    }
+    let got = rig.got(1, 0);
+    let newest = got.last().copied().unwrap();
+    assert!(newest > 150, "it is at {newest} still");
+    let kept_up = got.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
+    assert_eq!(kept_up, 1, "it skipped once, and kept up from then on: {got:?}");
+}
+
 fn flags_every_second(block: u64) -> Flags {
     if block.is_multiple_of(10) {
         Flags::KEYFRAME
