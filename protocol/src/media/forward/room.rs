@@ -30,6 +30,8 @@ impl Forwarder {
         }
         let replaced = self.replaced(grant);
         let given = replaced.map_or(Bitrate::ZERO, |(_, seat)| seat.slot);
+        let is_replaced =
+            |slot, seat: &Seat| replaced.is_some_and(|(at, other)| at == slot && other.child == seat.child);
         if given == Bitrate::ZERO && self.layouts.is_parity(grant.stripe) {
             return false;
         }
@@ -40,7 +42,7 @@ impl Forwarder {
         } else {
             Class::WORST
         };
-        if !self.fits(slot, given + self.sheddable(class)) {
+        if !self.fits(slot, given + self.sheddable(class, is_replaced)) {
             return false;
         }
         if let Some((at, seat)) = replaced {
@@ -201,10 +203,10 @@ impl Forwarder {
         Some((slot, seat))
     }
 
-    /// What could be taken back for a child of `class`.
-    fn sheddable(&self, class: Class) -> Bitrate {
+    /// What could be taken back for a child of `class`, besides the seats that are given up anyway.
+    fn sheddable(&self, class: Class, is_given: impl Fn(usize, &Seat) -> bool) -> Bitrate {
         let all = self.children.all();
-        let sheddable = all.filter(|(slot, seat)| self.yields(*slot, seat, class));
+        let sheddable = all.filter(|(slot, seat)| self.yields(*slot, seat, class) && !is_given(*slot, seat));
         sheddable.map(|(_, seat)| seat.slot).sum()
     }
 

@@ -8,6 +8,28 @@ fn of_class(n: u8, class: Class, stripes: &[u8]) -> Ticket {
     ticket
 }
 
+/// The low tier, which costs less than a stripe of the top one.
+const LOW: StripeId = StripeId {
+    tier: TierId(0),
+    index: 0,
+};
+
+/// A child sits on the low tier.
+fn sits_on_low(rig: &mut Rig, ticket: &Ticket) {
+    rig.with(|engine, _, out| engine.set_rank(LOW, Some(Rank(10)), out));
+    let mut ticket = ticket.clone();
+    ticket.grants.push(Grant {
+        stripe: LOW,
+        ..grant(0)
+    });
+    rig.attach(&ticket, &[]).unwrap();
+    let attach = Attach {
+        ticket: None,
+        stripes: vec![(LOW, 0)],
+    };
+    rig.ask(ticket.child.0[0] - 100, attach).unwrap();
+}
+
 #[test]
 fn a_better_class_takes_parity_first_and_then_from_the_worst() {
     let mut rig = Rig::new(Some(slot() * 4));
@@ -56,33 +78,32 @@ fn parity_takes_nobodys_seat() {
 #[test]
 fn nobody_loses_a_seat_if_that_does_not_make_enough_room() {
     let mut rig = Rig::new(Some(slot() + Bitrate::from_kbps(1)));
-    let low = StripeId {
-        tier: TierId(0),
-        index: 0,
-    };
-    rig.with(|engine, _, out| engine.set_rank(low, Some(Rank(10)), out));
-    let mut thin = of_class(1, Class::FreeRider, &[]);
-    thin.grants.push(Grant {
-        stripe: low,
-        ..grant(0)
-    });
-    rig.attach(&thin, &[]).unwrap();
-    let stripes = vec![(low, 0)];
-    rig.ask(
-        1,
-        Attach {
-            ticket: None,
-            stripes,
-        },
-    )
-    .unwrap();
+    sits_on_low(&mut rig, &of_class(1, Class::FreeRider, &[]));
     rig.said(1);
     let mut wide = of_class(2, Class::Interior, &[0]);
-    wide.grants[0].replaces = Some((low, child_id(9).tag()));
+    wide.grants[0].replaces = Some((LOW, child_id(9).tag()));
     rig.engine.set_uplink(rig.now, Some(slot() - Bitrate(1)));
     rig.attach(&wide, &[(0, 0)]).unwrap();
     assert_eq!(rig.said(2), [detached(0, DetachReason::Full)]);
     assert_eq!(rig.said(1), []);
+}
+
+#[test]
+fn a_seat_that_is_replaced_makes_room_once() {
+    let mut rig = Rig::new(Some(slot() * 2 - Bitrate(1)));
+    rig.attach(&of_class(1, Class::Interior, &[1]), &[(1, 0)])
+        .unwrap();
+    sits_on_low(&mut rig, &of_class(2, Class::FreeRider, &[]));
+    rig.said(2);
+    let mut newcomer = of_class(3, Class::Interior, &[0]);
+    newcomer.grants[0].replaces = Some((LOW, child_id(2).tag()));
+    rig.attach(&newcomer, &[(0, 0)]).unwrap();
+    assert_eq!(
+        rig.said(3),
+        [detached(0, DetachReason::Full)],
+        "it is not shed besides, as one of a worse class"
+    );
+    assert_eq!(rig.said(2), []);
 }
 
 #[test]
