@@ -10,7 +10,8 @@ const SILENCE_MIN: Duration = Duration::from_millis(300);
 /// within 700 ms of the last chunk.
 const LATENESS_MAX: Duration = Duration::from_millis(400);
 
-/// What a chunk's measured lateness fades by until the next: half in 30 s of ticks.
+/// What a chunk's measured lateness fades by until the next: half in 30 s of ticks. Never so much that what came makes silence a failure
+/// earlier than it was.
 const FADING: u32 = 432;
 
 /// How fast the least transit time is forgotten, a chunk: when the path has become longer for good, it is the new normal
@@ -40,6 +41,7 @@ impl Watch {
 
     /// A chunk came.
     pub(super) fn chunk(&mut self, now: Instant, block: u64) {
+        let passed = now.since(self.heard);
         self.heard = self.heard.max(now);
         let transit = now.as_micros() as i64 - (block as i64).wrapping_mul(TICK.as_micros() as i64);
         let least = self
@@ -47,7 +49,8 @@ impl Watch {
             .map_or(transit, |least| (least + CREEP_US).min(transit));
         let late = Duration::from_micros((transit - least).max(0) as u64);
         self.transit = Some(least);
-        self.lateness = late.max(self.lateness - self.lateness / FADING);
+        let fades = (self.lateness / FADING).min(passed * 2 / 5);
+        self.lateness = late.max(self.lateness - fades);
     }
 
     /// A mark came.
@@ -123,6 +126,16 @@ mod tests {
             watch.deadline(Duration::ZERO) - watch.heard(),
             Duration::from_millis(500)
         );
+    }
+
+    #[test]
+    fn what_comes_never_brings_the_deadline_nearer() {
+        let mut watch = after(|block| block % 7 * 20, 200);
+        for block in 200..300 {
+            let deadline = watch.deadline(Duration::ZERO);
+            watch.chunk(Instant::from_micros(20_120_000 + block), block);
+            assert!(watch.deadline(Duration::ZERO) >= deadline, "at block {block}");
+        }
     }
 
     #[test]
