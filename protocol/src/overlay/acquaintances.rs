@@ -102,8 +102,25 @@ impl Overlay {
     /// Whether `child` and `parent` know each other, or whoever dials may still dial a new address: else the plan could not be
     /// followed.
     pub(crate) fn may_meet(&self, child: MemberIndex, parent: MemberIndex) -> bool {
-        let dials = |member| self.acquaintances.dials.get(&member).copied().unwrap_or(0);
-        self.has_met(child, parent) || dials(self.dialler(child, parent)) < PLANNED
+        self.has_met(child, parent) || self.dials_of(child, parent) < PLANNED
+    }
+
+    /// Likewise where all of a minute's dials may be planned.
+    pub(crate) fn may_yet_meet(&self, child: MemberIndex, parent: MemberIndex) -> bool {
+        self.has_met(child, parent) || self.dials_of(child, parent) < NEW_ADDRESSES_A_MINUTE as u32
+    }
+
+    /// How many new addresses a member may still be given to dial within this minute.
+    #[cfg(test)]
+    pub(super) fn dials_left(&self, member: MemberIndex) -> u32 {
+        let dials = self.acquaintances.dials.get(&member).copied().unwrap_or(0);
+        (NEW_ADDRESSES_A_MINUTE as u32).saturating_sub(dials)
+    }
+
+    /// How many new addresses whoever dials of the two was given within the last minute.
+    fn dials_of(&self, child: MemberIndex, parent: MemberIndex) -> u32 {
+        let dialler = self.dialler(child, parent);
+        self.acquaintances.dials.get(&dialler).copied().unwrap_or(0)
     }
 
     fn dialler(&self, child: MemberIndex, parent: MemberIndex) -> MemberIndex {

@@ -90,6 +90,11 @@ impl Overlay {
 
     /// Whether `parent` may take `child` on `stripe`, budgets aside.
     pub(crate) fn may_hang(&self, child: MemberIndex, stripe: StripeIndex, parent: MemberIndex) -> bool {
+        self.could_hang(child, stripe, parent) && self.may_meet(child, parent)
+    }
+
+    /// The same if whoever dials may dial one more.
+    fn could_hang(&self, child: MemberIndex, stripe: StripeIndex, parent: MemberIndex) -> bool {
         let above = self.member(parent);
         let Some(place) = above.place(stripe) else {
             return false;
@@ -100,7 +105,23 @@ impl Overlay {
             && self.rank_allows(child, stripe, place)
             && self.relay_admits(parent, child, stripe)
             && self.link_between(child, parent).is_some()
-            && self.may_meet(child, parent)
+    }
+
+    /// Whether it is no room that a member lacks on a stripe on which it has no parent: there is room for it, but only where it, or
+    /// who has it, would have to dial more new addresses within a minute than anybody may.
+    pub fn lacks_introductions(&self, member: MemberIndex) -> bool {
+        let shown = self.member(member).tier.or(self.stripes.top());
+        let stripes = self.stripes.all().filter(|stripe| {
+            let place = self.member(member).place(*stripe);
+            let is_wanted = place.is_some() || Some(self.stripes.id(*stripe).tier) == shown;
+            is_wanted && place.is_none_or(|place| place.parent.is_none())
+        });
+        stripes.into_iter().any(|stripe| {
+            let roomy = self.with_room(stripe);
+            let could_hang = |parent: &&MemberIndex| self.could_hang(member, stripe, **parent);
+            let mut hosts = roomy.iter().filter(could_hang).peekable();
+            hosts.peek().is_some() && hosts.all(|parent| !self.may_meet(member, *parent))
+        })
     }
 
     fn rank_allows(&self, child: MemberIndex, stripe: StripeIndex, above: &Place) -> bool {
@@ -140,6 +161,23 @@ impl Overlay {
         child: MemberIndex,
         stripe: StripeIndex,
     ) -> Option<MemberIndex> {
+        self.best_of(roomy, stripe, |parent| self.may_hang(child, stripe, *parent))
+    }
+
+    /// The best seat for an orphan to whom too many addresses were given within the last minute to be told of more in the ordinary way: the last
+    /// dials of a minute are kept for this.
+    pub(super) fn last_seat(&self, child: MemberIndex, stripe: StripeIndex) -> Option<MemberIndex> {
+        self.best_of(&self.with_room(stripe), stripe, |parent| {
+            self.could_hang(child, stripe, *parent) && self.may_yet_meet(child, *parent)
+        })
+    }
+
+    fn best_of(
+        &self,
+        roomy: &[MemberIndex],
+        stripe: StripeIndex,
+        fits: impl Fn(&MemberIndex) -> bool,
+    ) -> Option<MemberIndex> {
         let key = |parent: &MemberIndex| {
             let member = self.member(*parent);
             let depth = member.place(stripe).map_or(0, |place| place.depth);
@@ -148,7 +186,6 @@ impl Overlay {
             let paid = self.is_relay(*parent);
             (paid, opening == 2, cost, Reverse(member.free()), *parent)
         };
-        let fits = |parent: &MemberIndex| self.may_hang(child, stripe, *parent);
         let receives = |parent: &MemberIndex| self.member(*parent).place(stripe).is_some();
         least(roomy.iter().copied().filter(receives), key, fits)
     }

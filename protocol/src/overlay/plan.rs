@@ -208,7 +208,7 @@ impl Overlay {
     }
 
     /// Finds a parent for an orphan, or a newcomer, on one stripe: a sponsor's is its relay, and a relay's near the source; else a free seat, or else that of a failed parent, or that of a
-    /// leaf that finds another. Whether there was one.
+    /// leaf that finds another, or one that it hears of beyond what is planned for a minute. Whether there was one.
     pub fn seat(&mut self, now: Instant, member: MemberIndex, stripe: StripeIndex) -> bool {
         let is_relay = self.is_relay(member);
         if self.seat_at_own_relay(member, stripe) || (is_relay && self.seat_near_source(now, member, stripe))
@@ -225,8 +225,16 @@ impl Overlay {
             return true;
         }
         let way_out = self.leaf_seat(member, stripe);
-        way_out.is_some_and(|seat| self.take_over(now, member, stripe, seat))
+        if way_out.is_some_and(|seat| self.take_over(now, member, stripe, seat))
             || self.enlist(now, member, stripe)
+        {
+            return true;
+        }
+        let last = self.last_seat(member, stripe);
+        last.is_some_and(|parent| {
+            self.attach(member, stripe, parent);
+            true
+        })
     }
 
     /// Takes all places from a member that goes (`lingers`: it forwards until its children have moved) or has failed: then its

@@ -286,6 +286,57 @@ fn who_was_given_many_addresses_in_a_minute_is_seated_below_acquaintances_only()
     overlay.check_invariants();
 }
 
+/// An orphan that has been told of so many peers within a minute that it may be told of one more at most, none of which has room.
+fn worn_out(overlay: &mut Overlay) -> (MemberIndex, StripeIndex) {
+    let (child, _) = join(overlay, 1, 0);
+    (2..40).for_each(|n| _ = join(overlay, n, 30));
+    let strangers: Vec<_> = overlay.viewers().filter(|other| *other != child).collect();
+    for peer in strangers {
+        if !overlay.has_met(child, peer) && overlay.dials_left(child) > 1 {
+            overlay.introduce(NOW, child, peer);
+        }
+        if overlay.has_met(child, peer) {
+            let used = overlay.member(peer).used;
+            overlay.member_mut(peer).granted = used;
+        }
+    }
+    let stripe = overlay.stripes.of_tier(TOP).next().expect("there is a top tier");
+    overlay.detach(child, stripe, None);
+    let used = overlay.member(MemberIndex::SOURCE).used;
+    overlay.member_mut(MemberIndex::SOURCE).granted = used;
+    (child, stripe)
+}
+
+#[test]
+fn the_last_dials_of_a_minute_are_an_orphans() {
+    let mut overlay = overlay(16);
+    let (child, stripe) = worn_out(&mut overlay);
+    assert!(overlay.lacks_introductions(child));
+    assert_eq!(overlay.free_seat(child, stripe), None);
+    let parent = overlay.last_seat(child, stripe).expect("one dial is left");
+    assert!(overlay.introduce(NOW, child, parent));
+    assert_eq!(overlay.dials_left(child), 0);
+    let used = overlay.member(parent).used;
+    overlay.member_mut(parent).granted = used;
+    assert_eq!(overlay.last_seat(child, stripe), None);
+    assert!(overlay.lacks_introductions(child));
+    overlay.expire(NOW + Duration::from_secs(60));
+    assert!(!overlay.lacks_introductions(child));
+    assert!(overlay.free_seat(child, stripe).is_some());
+}
+
+#[test]
+fn who_lacks_room_does_not_lack_introductions() {
+    let mut overlay = overlay(16);
+    let (child, stripe) = worn_out(&mut overlay);
+    for other in overlay.viewers().collect::<Vec<_>>() {
+        overlay.member_mut(other).granted = Bitrate::ZERO;
+    }
+    overlay.member_mut(MemberIndex::SOURCE).granted = Bitrate::ZERO;
+    assert!(!overlay.seat(NOW, child, stripe));
+    assert!(!overlay.lacks_introductions(child));
+}
+
 #[test]
 fn a_spare_without_room_gives_way_to_a_neighbour_that_has_it() {
     let mut overlay = overlay(16);

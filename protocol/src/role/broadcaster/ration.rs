@@ -122,8 +122,13 @@ impl Broadcaster {
         self.serve_degraded(now, degraded.into_iter().map(|(victim, _)| victim).collect());
     }
 
-    /// Whether an orphan may wait a little longer for a seat that is about to be left.
+    /// Whether an orphan may wait a little longer for a seat that is about to be left, or for as long as it takes where nobody's giving up
+    /// anything would help it.
     fn may_wait(&mut self, now: Instant, member: MemberIndex) -> bool {
+        if self.overlay.lacks_introductions(member) {
+            self.awaiting.entry(member).or_insert(now);
+            return true;
+        }
         let since = self.awaiting.get(&member).copied();
         let patient = since.is_none_or(|since| now.since(since) < SEAT_PATIENCE);
         if patient && self.overlay.seat_is_due(now, member, SEAT_PATIENCE) {
@@ -222,7 +227,8 @@ impl Broadcaster {
         };
         // Many of one network may be one person with many keys: nobody gives anything up for them.
         let is_one_of_many = self.overlay.is_crowded(&self.overlay.member(member).prefix);
-        self.serve_at_the_cost_of(now, member, lowest, |_, _| !is_one_of_many);
+        let in_vain = self.overlay.lacks_introductions(member);
+        self.serve_at_the_cost_of(now, member, lowest, |_, _| !is_one_of_many && !in_vain);
         self.overlay.member(member).tier.is_some()
     }
 

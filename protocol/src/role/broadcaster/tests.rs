@@ -454,6 +454,46 @@ fn whom_children_of_two_networks_accuse_is_served_and_feeds_nobody_for_a_while()
 }
 
 #[test]
+fn an_orphan_that_may_dial_nobody_takes_quality_from_nobody() {
+    let mut studio = Studio::new(config());
+    (1..60).for_each(|n| _ = studio.join(n, hello(6_000)));
+    studio.pass(1_000);
+    let overlay = &mut studio.broadcaster.overlay;
+    let all: Vec<MemberIndex> = overlay.viewers().collect();
+    let (known, unknown) = all.split_at(50);
+    for (member, peer) in all
+        .iter()
+        .flat_map(|member| unknown.iter().map(move |peer| (member, peer)))
+    {
+        overlay.estrange(*member, *peer);
+    }
+    let orphan = all[58];
+    let stripe = overlay.stripes().of_tier(TierId(1)).last().unwrap();
+    overlay.detach(orphan, stripe, None);
+    // Whom anybody knows has no room, and nobody may dial those who have.
+    for member in &all {
+        for peer in known.iter().filter(|peer| *peer != member) {
+            if overlay.may_yet_meet(*member, *peer) {
+                overlay.introduce(studio.now, *member, *peer);
+            }
+        }
+    }
+    for full in known.iter().chain([&MemberIndex::SOURCE]) {
+        let used = overlay.member(*full).used;
+        overlay.member_mut(*full).granted = used;
+    }
+    studio.broadcaster.reseat(studio.now, vec![(orphan, stripe)]);
+    let overlay = &mut studio.broadcaster.overlay;
+    assert!(overlay.lacks_introductions(orphan) && !overlay.is_seated(orphan));
+    let full = |member: &MemberIndex| overlay.member(*member).tier == Some(TierId(1));
+    assert!(all.iter().all(full), "nobody lost anything");
+    let later = studio.now + Duration::from_secs(61);
+    overlay.expire(later);
+    studio.broadcaster.seat_awaiting(later);
+    assert!(studio.broadcaster.overlay.is_seated(orphan));
+}
+
+#[test]
 fn a_seat_at_the_source_that_the_plan_has_given_away_is_given_up() {
     let mut studio = Studio::new(config());
     let links = [1, 2].map(|n| studio.join(n, hello(20_000)));
