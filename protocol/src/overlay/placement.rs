@@ -2,6 +2,7 @@
 //!
 //! Every choice is the least of a key, so that what counts before what is written down in one tuple each.
 
+use crate::media::TierId;
 use crate::overlay::Overlay;
 use crate::overlay::forest::{Place, rank_between};
 use crate::overlay::member::{Member, MemberIndex};
@@ -121,6 +122,17 @@ impl Overlay {
             let could_hang = |parent: &&MemberIndex| self.could_hang(member, stripe, **parent);
             let mut hosts = roomy.iter().filter(could_hang).peekable();
             hosts.peek().is_some() && hosts.all(|parent| !self.may_meet(member, *parent))
+        })
+    }
+
+    /// Whether a tier reaches anybody besides the source, or could: else room that others have is of no use to it.
+    pub fn is_within_reach(&self, tier: TierId) -> bool {
+        let source = self.member(MemberIndex::SOURCE);
+        self.stripes.of_tier(tier).all(|stripe| {
+            let sent = source
+                .place(stripe)
+                .is_some_and(|place| !place.children.is_empty());
+            sent || self.free_for(MemberIndex::SOURCE, stripe) >= self.stripes.slot(stripe)
         })
     }
 

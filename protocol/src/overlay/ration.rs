@@ -59,6 +59,33 @@ impl Overlay {
         orphans
     }
 
+    /// Makes room at the source for a tier that nobody receives: of the viewers that it feeds, the one with the fewest children there
+    /// gives up what it shows, and they look for another parent. Returns it, and whom it leaves without one; `None` if the source feeds no
+    /// viewer.
+    pub fn free_the_source(
+        &mut self,
+        now: Instant,
+    ) -> Option<(MemberIndex, Vec<(MemberIndex, StripeIndex)>)> {
+        let source = self.member(MemberIndex::SOURCE);
+        let seats = source
+            .places_with_index()
+            .flat_map(|(stripe, place)| place.children.iter().map(move |child| (stripe, *child)));
+        let viewers = seats.filter(|(_, child)| self.member(*child).is_viewer());
+        let (stripe, member) = viewers.min_by_key(|(stripe, child)| {
+            let place = self.member(*child).place(*stripe);
+            (place.map_or(0, |place| place.children.len()), self.claim(*child))
+        })?;
+        let place = self.member(member).place(stripe);
+        let children = place.map(|place| place.children.clone()).unwrap_or_default();
+        let mut orphans = Vec::new();
+        for child in children {
+            self.detach(child, stripe, Some(now));
+            orphans.push((child, stripe));
+        }
+        orphans.extend(self.degrade(now, member));
+        Some((member, orphans))
+    }
+
     /// Whether all that an orphan waits for is a parent that has turned it away a moment ago, and that it may ask again within
     /// `time`: somebody is about to leave the seat that the plan has given to it.
     pub fn seat_is_due(&self, now: Instant, member: MemberIndex, time: Duration) -> bool {

@@ -426,6 +426,24 @@ fn degrading_frees_the_seats_of_free_riders_first() {
     overlay.check_invariants();
 }
 
+#[test]
+fn for_a_tier_that_nobody_receives_one_viewer_leaves_the_source_and_no_other_loses_anything() {
+    let mut overlay = overlay(11);
+    (1..9).for_each(|n| _ = join(&mut overlay, n, 12));
+    let used = overlay.member(MemberIndex::SOURCE).used;
+    assert!(overlay.is_within_reach(TierId(0)), "a slot is kept for it");
+    overlay.member_mut(MemberIndex::SOURCE).granted = used;
+    assert!(!overlay.is_within_reach(TierId(0)));
+    let (fed, orphans) = overlay.free_the_source(NOW).expect("it feeds somebody");
+    assert!(overlay.reseat(NOW, orphans).is_empty());
+    assert!(overlay.is_within_reach(TierId(0)));
+    let lost = overlay
+        .viewers()
+        .filter(|viewer| overlay.member(*viewer).tier.is_none());
+    assert_eq!(lost.collect::<Vec<_>>(), [fed]);
+    overlay.check_invariants();
+}
+
 fn later(round: u64) -> Instant {
     Instant::from_micros(round * 10_000_000)
 }

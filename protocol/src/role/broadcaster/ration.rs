@@ -150,6 +150,12 @@ impl Broadcaster {
 
     /// Takes what it shows from a member. Returns those who found no seat because of that.
     fn degrade(&mut self, now: Instant, member: MemberIndex) -> Vec<MemberIndex> {
+        self.note_degraded(now, member);
+        let orphans = self.overlay.degrade(now, member);
+        self.overlay.reseat(now, orphans)
+    }
+
+    fn note_degraded(&mut self, now: Instant, member: MemberIndex) {
         let first = self.degraded.map_or(
             now,
             |(first, last)| if now.since(last) < CALM { first } else { now },
@@ -157,8 +163,6 @@ impl Broadcaster {
         self.degraded = Some((first, now));
         self.falling.insert(member, now);
         self.short.entry(member).or_insert(Cause::Lost);
-        let orphans = self.overlay.degrade(now, member);
-        self.overlay.reseat(now, orphans)
     }
 
     /// Those who lost what they had see something else: the lowest tier, for more is given by claim.
@@ -249,7 +253,20 @@ impl Broadcaster {
             let content = self.overlay.member(member).tier.is_some_and(|has| has >= tier);
             let fits = |other: MemberIndex| other != member && yields(&self.overlay, other);
             let enough = content || degraded.len() == VICTIMS_MAX;
-            let Some(victim) = self.overlay.weakest_full(fits).filter(|_| !enough) else {
+            if enough {
+                break;
+            }
+            if !self.overlay.is_within_reach(tier) {
+                // Only what the source gives up is of use then.
+                let Some((victim, orphans)) = self.overlay.free_the_source(now) else {
+                    break;
+                };
+                self.note_degraded(now, victim);
+                left.extend(self.overlay.reseat(now, orphans));
+                degraded.push(victim);
+                continue;
+            }
+            let Some(victim) = self.overlay.weakest_full(fits) else {
                 break;
             };
             left.extend(self.degrade(now, victim));
