@@ -59,18 +59,21 @@ impl Overlay {
         orphans
     }
 
-    /// Makes room at the source for a tier that nobody receives: of the viewers that it feeds, the one with the fewest children there
-    /// gives up what it shows, and they look for another parent. Returns it, and whom it leaves without one; `None` if the source feeds no
-    /// viewer.
+    /// Makes room at the source for a tier that nobody receives: of the viewers that it feeds and that `fits` allows, the one with
+    /// the fewest children there gives up what it shows, and they look for another parent. Returns it, and whom it leaves without one; `None` if
+    /// there is nobody. Who has it of a relay that it pays for does not, as in [`weakest_full`](Self::weakest_full).
     pub fn free_the_source(
         &mut self,
         now: Instant,
+        fits: impl Fn(&Self, MemberIndex) -> bool,
     ) -> Option<(MemberIndex, Vec<(MemberIndex, StripeIndex)>)> {
         let source = self.member(MemberIndex::SOURCE);
         let seats = source
             .places_with_index()
             .flat_map(|(stripe, place)| place.children.iter().map(move |child| (stripe, *child)));
-        let viewers = seats.filter(|(_, child)| self.member(*child).is_viewer());
+        let viewers = seats.filter(|(_, child)| {
+            self.member(*child).is_viewer() && !self.feeds_itself(*child) && fits(self, *child)
+        });
         let (stripe, member) = viewers.min_by_key(|(stripe, child)| {
             let place = self.member(*child).place(*stripe);
             (place.map_or(0, |place| place.children.len()), self.claim(*child))

@@ -434,7 +434,14 @@ fn for_a_tier_that_nobody_receives_one_viewer_leaves_the_source_and_no_other_los
     assert!(overlay.is_within_reach(TierId(0)), "a slot is kept for it");
     overlay.member_mut(MemberIndex::SOURCE).granted = used;
     assert!(!overlay.is_within_reach(TierId(0)));
-    let (fed, orphans) = overlay.free_the_source(NOW).expect("it feeds somebody");
+    assert_eq!(
+        overlay.free_the_source(NOW, |_, _| false),
+        None,
+        "nobody has to for this one"
+    );
+    let (fed, orphans) = overlay
+        .free_the_source(NOW, |_, _| true)
+        .expect("it feeds somebody");
     assert!(overlay.reseat(NOW, orphans).is_empty());
     assert!(overlay.is_within_reach(TierId(0)));
     let lost = overlay

@@ -251,14 +251,14 @@ impl Broadcaster {
                 self.serve_up_to(now, member, tier);
             }
             let content = self.overlay.member(member).tier.is_some_and(|has| has >= tier);
-            let fits = |other: MemberIndex| other != member && yields(&self.overlay, other);
+            let fits = |overlay: &Overlay, other: MemberIndex| other != member && yields(overlay, other);
             let enough = content || degraded.len() == VICTIMS_MAX;
             if enough {
                 break;
             }
             if !self.overlay.is_within_reach(tier) {
                 // Only what the source gives up is of use then.
-                let Some((victim, orphans)) = self.overlay.free_the_source(now) else {
+                let Some((victim, orphans)) = self.overlay.free_the_source(now, fits) else {
                     break;
                 };
                 self.note_degraded(now, victim);
@@ -266,7 +266,8 @@ impl Broadcaster {
                 degraded.push(victim);
                 continue;
             }
-            let Some(victim) = self.overlay.weakest_full(fits) else {
+            let weakest = self.overlay.weakest_full(|other| fits(&self.overlay, other));
+            let Some(victim) = weakest else {
                 break;
             };
             left.extend(self.degrade(now, victim));
