@@ -153,10 +153,10 @@ mod tests {
         let folder = folder("keeps");
         let path = folder.join(KEY_FILE);
         let first = Channel::open(&path, true).unwrap();
-        let (id, epoch, secret) = (first.key.id(), first.epoch, first.secret);
+        let (id, epoch, secret) = (first.key.public(), first.epoch, first.secret);
         drop(first);
         let second = Channel::open(&path, true).unwrap();
-        assert_eq!(second.key.id(), id);
+        assert_eq!(second.key.public(), id);
         assert_eq!(second.secret, secret);
         assert!(secret.is_some() && second.epoch > epoch);
         for file in ["channel.key", "channel.key.secret"] {

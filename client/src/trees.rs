@@ -181,9 +181,9 @@ mod tests {
     use banyan_protocol::role::viewer::snapshot::{ParentView, ViewerPhase};
     use banyan_protocol::time::Duration;
 
-    const ME: PeerId = PeerId([1; 32]);
-    const RELAY: PeerId = PeerId([2; 32]);
-    const CHILD: PeerId = PeerId([3; 32]);
+    const ME: PeerId = PeerId([1; 16]);
+    const RELAY: PeerId = PeerId([2; 16]);
+    const CHILD: PeerId = PeerId([3; 16]);
 
     fn stripe(index: u8) -> StripeId {
         StripeId {
@@ -208,7 +208,7 @@ mod tests {
     fn sponsor() -> ViewerSnapshot {
         ViewerSnapshot {
             peer: ME,
-            channel: PeerId([0; 32]),
+            channel: PeerId([0; 16]),
             title: None,
             phase: ViewerPhase::Watching,
             epoch: 1,

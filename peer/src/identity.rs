@@ -117,7 +117,7 @@ fn parse(text: &str) -> Option<SecretKey> {
 /// nobody ever sees half a file.
 fn create(path: &Path) -> Result<SecretKey, KeyFileError> {
     let key = generate();
-    let new = path.with_extension(format!("new-{}", key.id()));
+    let new = path.with_extension(format!("new-{}", key.public()));
     let made = write_new(path, &new, &key);
     // Whatever became of it, the other name must go; that it may not exist is no second error.
     let _ = fs::remove_file(&new);
@@ -155,7 +155,7 @@ mod tests {
 
     impl Folder {
         fn new() -> Self {
-            let path = std::env::temp_dir().join(format!("banyan-key-{}", generate().id()));
+            let path = std::env::temp_dir().join(format!("banyan-key-{}", generate().public()));
             fs::create_dir(&path).unwrap();
             Self(path)
         }
@@ -172,7 +172,7 @@ mod tests {
         let folder = Folder::new();
         let path = folder.0.join("deep/peer.key");
         let made = load_or_create(&path).unwrap();
-        assert_eq!(load_or_create(&path).unwrap().id(), made.id());
+        assert_eq!(load_or_create(&path).unwrap().public(), made.public());
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }

@@ -1,7 +1,7 @@
 //! TLS with raw public keys (RFC 7250): both ends show an Ed25519 key and prove that they hold it. Any key will do; whose
 //! it is, and whether it is the expected one, is read from the connection afterwards.
 
-use banyan_protocol::id::{PeerId, SecretKey};
+use banyan_protocol::id::{PeerId, PublicKey, SecretKey};
 use banyan_protocol::limits::ALPN;
 use banyan_protocol::wire::enrol::{Binding, EXPORTER_LABEL};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
@@ -93,13 +93,13 @@ fn crypto() -> Arc<CryptoProvider> {
 fn certified(key: &SecretKey) -> Arc<CertifiedKey> {
     let private = PrivatePkcs8KeyDer::from([&PKCS8_PREFIX[..], &key.to_bytes()].concat());
     let signer = provider::sign::any_eddsa_type(&private).expect("an Ed25519 key in PKCS #8");
-    let public = [&SPKI_PREFIX[..], &key.id().0].concat();
+    let public = [&SPKI_PREFIX[..], &key.public().0].concat();
     Arc::new(CertifiedKey::new(vec![public.into()], signer))
 }
 
 fn raw_key(shown: &CertificateDer<'_>) -> Option<PeerId> {
     let key = shown.as_ref().strip_prefix(&SPKI_PREFIX)?;
-    key.try_into().ok().map(PeerId)
+    key.try_into().ok().map(|key| PublicKey(key).peer())
 }
 
 /// Accepts every Ed25519 raw public key whose holder signs the handshake with it.
@@ -222,13 +222,13 @@ mod tests {
 
     #[test]
     fn only_an_ed25519_key_is_a_peer() {
-        let id = SecretKey::from_bytes(&[3; 32]).id();
-        let shown = CertificateDer::from([&SPKI_PREFIX[..], &id.0].concat());
-        assert_eq!(raw_key(&shown), Some(id));
+        let key = SecretKey::from_bytes(&[3; 32]).public();
+        let shown = CertificateDer::from([&SPKI_PREFIX[..], &key.0].concat());
+        assert_eq!(raw_key(&shown), Some(key.peer()));
         assert!(AnyKey::check(&shown, &[]).is_ok());
         assert!(AnyKey::check(&shown, std::slice::from_ref(&shown)).is_err());
-        let short = CertificateDer::from([&SPKI_PREFIX[..], &id.0[1..]].concat());
-        let other = CertificateDer::from([&[0x30; 12][..], &id.0].concat());
+        let short = CertificateDer::from([&SPKI_PREFIX[..], &key.0[1..]].concat());
+        let other = CertificateDer::from([&[0x30; 12][..], &key.0].concat());
         assert_eq!((raw_key(&short), raw_key(&other)), (None, None));
     }
 

@@ -7,14 +7,72 @@ use ed25519_dalek::{Signature as DalekSignature, SigningKey, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha512};
 
-/// A peer: its Ed25519 public key, which is also its TLS identity. A channel is the `PeerId` of its broadcaster.
+/// An Ed25519 public key. A channel is the key of its broadcaster.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerId(pub [u8; 32]);
+pub struct PublicKey(pub [u8; PublicKey::LEN]);
+
+impl PublicKey {
+    /// Bytes of a key.
+    pub const LEN: usize = 32;
+
+    /// Whose key it is.
+    pub fn peer(&self) -> PeerId {
+        PeerId(
+            *self
+                .0
+                .first_chunk()
+                .expect("a key is longer than what names its peer"),
+        )
+    }
+}
+
+impl fmt::Display for PublicKey {
+    /// As its peer is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.peer(), f)
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for PublicKey {
+    /// Text for people (JSON), 32 bytes on the wire.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() {
+            to.collect_str(self)
+        } else {
+            self.0.serialize(to)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicKey {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        <[u8; Self::LEN]>::deserialize(from).map(Self)
+    }
+}
+
+/// A peer: the first 128 bits of the [`PublicKey`] that is its TLS identity. Nobody finds another key that begins so; whole keys travel only
+/// where a signature is checked by them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub [u8; PeerId::LEN]);
 
 impl PeerId {
+    /// Bytes on the wire.
+    pub const LEN: usize = 16;
+
     /// The first bytes, which stand for the peer where bytes are dear: in tickets.
     pub fn tag(&self) -> PeerTag {
-        PeerTag(*self.0.first_chunk().expect("a key is longer than a tag"))
+        PeerTag(
+            *self
+                .0
+                .first_chunk()
+                .expect("what names a peer is longer than its tag"),
+        )
     }
 }
 
@@ -32,7 +90,7 @@ impl fmt::Debug for PeerId {
 }
 
 impl Serialize for PeerId {
-    /// Text for people (JSON), 32 bytes on the wire.
+    /// Text for people (JSON), 16 bytes on the wire.
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         if to.is_human_readable() {
             to.collect_str(self)
@@ -44,12 +102,12 @@ impl Serialize for PeerId {
 
 impl<'de> Deserialize<'de> for PeerId {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        <[u8; 32]>::deserialize(from).map(Self)
+        <[u8; Self::LEN]>::deserialize(from).map(Self)
     }
 }
 
 /// The first 32 bits of a [`PeerId`]. The coordinator lets nobody in whose tag is a member's, so that a tag names one member;
-/// peers link up by whole keys.
+/// peers link up by [`PeerId`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PeerTag(pub [u8; PeerTag::LEN]);
 
@@ -110,7 +168,13 @@ impl Context {
 /// Signs with a private key that never leaves it.
 pub trait Sign: Send + Sync {
     /// The public half.
-    fn id(&self) -> PeerId;
+    fn public(&self) -> PublicKey;
+
+    /// Whose key it is.
+    fn id(&self) -> PeerId {
+        self.public().peer()
+    }
+
     /// Signs `message` in `context`.
     fn sign(&self, context: Context, message: &[u8]) -> Signature;
 }
@@ -119,7 +183,7 @@ pub trait Sign: Send + Sync {
 /// ask for it.
 pub trait Verify: Send + Sync {
     /// Whether `signature` is `signer`'s over `message` in `context`.
-    fn verify(&self, signer: &PeerId, context: Context, message: &[u8], signature: &Signature) -> bool;
+    fn verify(&self, signer: &PublicKey, context: Context, message: &[u8], signature: &Signature) -> bool;
 }
 
 /// A private key. Its bytes are wiped when it is dropped.
@@ -137,20 +201,25 @@ impl SecretKey {
     }
 
     /// The public half.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key().to_bytes())
+    }
+
+    /// Whose key it is.
     pub fn id(&self) -> PeerId {
-        PeerId(self.0.verifying_key().to_bytes())
+        self.public().peer()
     }
 }
 
 impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SecretKey({})", self.id())
+        write!(f, "SecretKey({})", self.public())
     }
 }
 
 impl Sign for SecretKey {
-    fn id(&self) -> PeerId {
-        Self::id(self)
+    fn public(&self) -> PublicKey {
+        Self::public(self)
     }
 
     fn sign(&self, context: Context, message: &[u8]) -> Signature {
@@ -168,7 +237,7 @@ impl Sign for SecretKey {
 pub struct Ed25519;
 
 impl Verify for Ed25519 {
-    fn verify(&self, signer: &PeerId, context: Context, message: &[u8], signature: &Signature) -> bool {
+    fn verify(&self, signer: &PublicKey, context: Context, message: &[u8], signature: &Signature) -> bool {
         let Ok(key) = VerifyingKey::from_bytes(&signer.0) else {
             return false;
         };
@@ -183,8 +252,8 @@ impl Verify for Ed25519 {
 }
 
 /// The text form of a whole key: 52 letters and digits.
-pub fn key_text(id: &PeerId) -> String {
-    text::base32(&id.0)
+pub fn key_text(key: &PublicKey) -> String {
+    text::base32(&key.0)
 }
 
 #[cfg(test)]
@@ -196,10 +265,10 @@ mod tests {
         let key = SecretKey::from_bytes(&[7; 32]);
         let other = SecretKey::from_bytes(&[8; 32]);
         let signature = key.sign(Context::Chunk, b"hello");
-        assert!(Ed25519.verify(&key.id(), Context::Chunk, b"hello", &signature));
-        assert!(!Ed25519.verify(&other.id(), Context::Chunk, b"hello", &signature));
-        assert!(!Ed25519.verify(&key.id(), Context::Ticket, b"hello", &signature));
-        assert!(!Ed25519.verify(&key.id(), Context::Chunk, b"hellp", &signature));
-        assert!(!Ed25519.verify(&PeerId([0; 32]), Context::Chunk, b"hello", &signature));
+        assert!(Ed25519.verify(&key.public(), Context::Chunk, b"hello", &signature));
+        assert!(!Ed25519.verify(&other.public(), Context::Chunk, b"hello", &signature));
+        assert!(!Ed25519.verify(&key.public(), Context::Ticket, b"hello", &signature));
+        assert!(!Ed25519.verify(&key.public(), Context::Chunk, b"hellp", &signature));
+        assert!(!Ed25519.verify(&PublicKey([0; 32]), Context::Chunk, b"hello", &signature));
     }
 }

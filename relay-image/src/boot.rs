@@ -55,7 +55,7 @@ pub fn parse(text: &[u8]) -> Result<Boot, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use banyan_protocol::id::PeerId;
+    use banyan_protocol::id::PublicKey;
 
     const SECRET: &str = "03030303030303030303030303030303";
 
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn what_a_sponsor_writes_is_understood() {
         let boot = parse(text().as_bytes()).unwrap();
-        assert_eq!(boot.sponsor.0, PeerId([2; 32]));
+        assert_eq!(boot.sponsor.0, PublicKey([2; 32]));
         assert_eq!((boot.lease.bytes, boot.uplink_bps), (11_000_000_000, None));
         assert_eq!(boot.listen.port(), 4600);
     }

@@ -1,5 +1,5 @@
 //! A lease made longer, as the relay leaves it for the timer that ends its machine: the timer believes the sponsor alone, so the
-//! note is the sponsor's own order. `relay key (32 bytes) ‖ sealed order`.
+//! note is the sponsor's own order. `relay (16 bytes) ‖ sealed order`.
 
 use banyan_protocol::id::{Ed25519, PeerId};
 use banyan_protocol::role::relay::boot::Boot;
@@ -97,12 +97,12 @@ fn open(boot: &Boot, note: &[u8]) -> Option<Lease> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use banyan_protocol::id::{SecretKey, Sign};
+    use banyan_protocol::id::{PublicKey, SecretKey, Sign};
     use banyan_protocol::role::relay::boot::{Enrol, EnrolSecret, Key, Version};
     use banyan_protocol::time::Utc;
     use banyan_protocol::wire::lease::LeaseId;
 
-    const RELAY: PeerId = PeerId([9; 32]);
+    const RELAY: PeerId = PeerId([9; PeerId::LEN]);
 
     fn lease(id: u8, ends_s: u64) -> Lease {
         Lease {
@@ -115,8 +115,8 @@ mod tests {
     fn boot(sponsor: &SecretKey) -> Boot {
         Boot {
             version: Version,
-            channel: Key(PeerId([1; 32])),
-            sponsor: Key(sponsor.id()),
+            channel: Key(PublicKey([1; 32])),
+            sponsor: Key(sponsor.public()),
             lease: lease(4, 1_000),
             enrol: Enrol {
                 secret: EnrolSecret([3; 16]),
@@ -162,7 +162,7 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let sponsor = SecretKey::from_bytes(&[1; 32]);
         let (boot, longer) = (boot(&sponsor), lease(4, 2_000));
-        let sealed = Bytes::from(note(&sponsor, 4, Order::Extend(longer)).split_off(32));
+        let sealed = Bytes::from(note(&sponsor, 4, Order::Extend(longer)).split_off(PeerId::LEN));
         let mut kept = Note {
             relay: RELAY,
             folder: Some(folder.clone()),

@@ -140,7 +140,7 @@ mod tests {
     fn ready() -> Own {
         Own::Ready {
             listen: "[::]:4600".parse().unwrap(),
-            relay: PeerId([1; 32]),
+            relay: PeerId([1; 16]),
         }
     }
 

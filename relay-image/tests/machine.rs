@@ -101,7 +101,7 @@ impl Machine {
 
     /// The relay's note of a longer lease.
     fn extended_by(&self, signer: &SecretKey, to: Lease) {
-        let relay = PeerId([9; 32]);
+        let relay = PeerId([9; 16]);
         let numbered = Numbered {
             lease: to.id,
             sequence: 1,

@@ -122,7 +122,7 @@ async fn a_delegate_may_drain_and_may_not_stop() {
     let line = sponsor.call(address).await;
     sponsor.message().await;
     let mut delegate = Caller::new(identity::generate());
-    let delegation = sponsor.delegation(&line, delegate.key.id(), lease(60));
+    let delegation = sponsor.delegation(&line, delegate.key.public(), lease(60));
     let theirs = delegate.call(address).await;
     let stop = delegate.order(&theirs, Order::Stop);
     let by_delegation = |commanded: Commanded| Commanded {
@@ -145,7 +145,7 @@ async fn a_delegation_that_was_widened_is_worth_nothing() {
     sponsor.message().await;
     let mut delegate = Caller::new(identity::generate());
     let theirs = delegate.call(address).await;
-    let wider = sponsor.delegation(&line, delegate.key.id(), lease(2 * HOUR_S));
+    let wider = sponsor.delegation(&line, delegate.key.public(), lease(2 * HOUR_S));
     let drain = delegate.order(&theirs, Order::Drain);
     let commanded = Commanded {
         delegation: Some(wider),

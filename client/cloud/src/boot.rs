@@ -24,7 +24,7 @@ pub fn text(boot: &Boot) -> Result<String, Failure> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use banyan_protocol::id::PeerId;
+    use banyan_protocol::id::PublicKey;
     use banyan_protocol::role::relay::boot::{Enrol, EnrolSecret, Key, Version};
     use banyan_protocol::time::Utc;
     use banyan_protocol::wire::lease::{Lease, LeaseId};
@@ -32,8 +32,8 @@ pub(crate) mod tests {
     pub(crate) fn boot() -> Boot {
         Boot {
             version: Version,
-            channel: Key(PeerId([1; 32])),
-            sponsor: Key(PeerId([2; 32])),
+            channel: Key(PublicKey([1; 32])),
+            sponsor: Key(PublicKey([2; 32])),
             lease: lease(),
             enrol: Enrol {
                 secret: EnrolSecret([3; 16]),

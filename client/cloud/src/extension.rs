@@ -100,11 +100,11 @@ mod tests {
     use crate::ledger::{Attempt, State, Token};
     use crate::process::Mark;
     use crate::provider::Kind;
-    use banyan_protocol::id::{Ed25519, SecretKey};
+    use banyan_protocol::id::{Ed25519, PublicKey, SecretKey};
     use banyan_protocol::role::relay::authority::{Authority, Commander, Disobeyed};
 
-    const RELAY: PeerId = PeerId([9; 32]);
-    const CHANNEL: PeerId = PeerId([8; 32]);
+    const RELAY: PeerId = PeerId([9; PeerId::LEN]);
+    const CHANNEL: PublicKey = PublicKey([8; 32]);
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn sponsor() -> SecretKey {
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(extension.machine, Usd::from_cents(3));
         assert_eq!(extension.lease.ends, lease().ends.after(HOUR));
         assert_eq!(extension.lease.bytes, lease().bytes + 1_000_000_000);
-        let mut relay = Authority::new(RELAY, sponsor().id(), CHANNEL, lease());
+        let mut relay = Authority::new(RELAY, sponsor().public(), CHANNEL, lease());
         let now = Utc::from_secs(now_us() / 1_000_000);
         let mut admit = |order| relay.admit(order, now, 0, &Ed25519);
         let obeyed = (Commander::Sponsor, Order::Extend(extension.lease));
@@ -170,7 +170,7 @@ mod tests {
         let account = account(alive(), Usd::from_cents(9));
         let stranger = SecretKey::from_bytes(&[2; 32]);
         let extension = extend(&account, more(12), &RELAY, &stranger, now_us()).unwrap();
-        let mut relay = Authority::new(RELAY, sponsor().id(), CHANNEL, lease());
+        let mut relay = Authority::new(RELAY, sponsor().public(), CHANNEL, lease());
         let now = Utc::from_secs(now_us() / 1_000_000);
         assert_eq!(
             relay.admit(&extension.order, now, 0, &Ed25519),

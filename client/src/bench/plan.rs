@@ -1,6 +1,6 @@
 //! The stream that the benchmark sends, by number and time, and the part of it that is measured.
 
-use banyan_protocol::id::{PeerId, Sign};
+use banyan_protocol::id::{PeerId, PublicKey, Sign};
 use banyan_protocol::io::{LinkId, Outbox, Output};
 use banyan_protocol::media::{StripeId, TierId};
 use banyan_protocol::time::{ChannelClock, ChannelTime, Instant, TICK};
@@ -28,7 +28,7 @@ const STAGGER_US: u64 = TICK_US / STRIPES as u64;
 #[derive(Debug)]
 pub(super) struct Plan {
     /// The channel.
-    pub(super) channel: PeerId,
+    pub(super) channel: PublicKey,
     /// The one clock of the load process.
     pub(super) clock: ChannelClock,
     /// When block 0 begins.
@@ -40,7 +40,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(channel: PeerId, clock: ChannelClock, begins: Instant, rate: Bitrate) -> Self {
+    pub(super) fn new(channel: PublicKey, clock: ChannelClock, begins: Instant, rate: Bitrate) -> Self {
         Self {
             channel,
             clock,
@@ -124,7 +124,7 @@ mod tests {
     fn each_stripe_has_its_turn_once_a_tick() {
         let clock = ChannelClock::default();
         let plan = Plan::new(
-            PeerId([0; 32]),
+            PublicKey([0; 32]),
             clock,
             Instant::from_micros(500),
             Bitrate(4_000_000),

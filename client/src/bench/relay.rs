@@ -37,18 +37,18 @@ const SETTLE: Duration = Duration::from_secs(2);
 pub async fn run(args: &BenchRelay) -> Result<BenchResult, Error> {
     check(args)?;
     let key = Arc::new(identity::generate());
-    let process = Process::start(args, &key_text(&key.id()))?;
+    let process = Process::start(args, &key_text(&key.public()))?;
     if let Some(core) = args.pin {
         process::keep_off(core)?;
     }
     let clock = Clock::start();
     let day = ChannelClock::new(clock.now(), clock.channel_now());
-    let plan = Arc::new(Plan::new(key.id(), day, clock.now(), args.rate));
+    let plan = Arc::new(Plan::new(key.public(), day, clock.now(), args.rate));
     let load = Load {
         plan,
         key,
         clock,
-        target: (process.target.key, process.target.listen),
+        target: (process.target.peer, process.target.listen),
     };
     let (_source, mut source_linked) = load.start_source(args).await?;
     // The store is full then, and no part of what a child costs.

@@ -15,7 +15,7 @@ use banyan_cloud::money::Usd;
 use banyan_cloud::plan::{Limits, Plan};
 use banyan_cloud::provider::{Kind, Order, Wish};
 use banyan_cloud::region::Region;
-use banyan_protocol::id::PeerId;
+use banyan_protocol::id::PublicKey;
 use banyan_protocol::role::relay::boot::{Boot, Enrol, Key, Version};
 use banyan_protocol::wire::lease::Lease;
 use serde_json::json;
@@ -99,7 +99,7 @@ async fn build(cloud: &CloudChild, wish: Wish, account: &Account, site: &file::C
 
 /// A machine that makes an image is told nothing of a channel, and serves nobody: all that counts of it is the lease, in its tags.
 fn builders(plan: &Plan) -> Boot {
-    let nobody = Key(PeerId([0; 32]));
+    let nobody = Key(PublicKey([0; 32]));
     let ends = banyan_cloud::clock::now().after(BUILDS_WITHIN);
     Boot {
         version: Version,

@@ -6,7 +6,6 @@ use crate::error::Error;
 use banyan_cloud::failure::{Failure, Why};
 use banyan_cloud::ledger::Book;
 use banyan_protocol::id::{PeerId, SecretKey};
-use banyan_protocol::role::relay::boot::Key;
 use banyan_protocol::wire::lease::LeaseId;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -21,7 +20,7 @@ const FOLDER: &str = "reins";
 pub(crate) struct Rein {
     /// Whose word it obeys.
     pub(crate) sponsor: SecretKey,
-    /// Its key.
+    /// Which one it is.
     pub(crate) relay: PeerId,
     /// Where it is.
     pub(crate) addresses: Vec<SocketAddr>,
@@ -31,7 +30,7 @@ pub(crate) struct Rein {
 #[serde(deny_unknown_fields)]
 struct Kept {
     sponsor: String,
-    relay: Key,
+    relay: String,
     addresses: Vec<SocketAddr>,
 }
 
@@ -43,7 +42,7 @@ impl Rein {
     pub(crate) fn keep(&self, data: &Path, lease: LeaseId) -> Result<(), Error> {
         let kept = Kept {
             sponsor: HEXLOWER.encode(&self.sponsor.to_bytes()),
-            relay: Key(self.relay),
+            relay: HEXLOWER.encode(&self.relay.0),
             addresses: self.addresses.clone(),
         };
         let path = path(data, lease);
@@ -59,11 +58,11 @@ impl Rein {
     pub(crate) fn of(data: &Path, lease: LeaseId) -> Result<Self, Failure> {
         let text = fs::read(path(data, lease)).map_err(|_| not_here(lease))?;
         let kept: Kept = serde_json::from_slice(&text).map_err(|_| not_here(lease))?;
-        let bytes = HEXLOWER.decode(kept.sponsor.as_bytes()).ok();
-        let bytes: Option<[u8; 32]> = bytes.and_then(|bytes| bytes.try_into().ok());
+        let parts = bytes(&kept.sponsor).zip(bytes(&kept.relay));
+        let (sponsor, relay) = parts.ok_or_else(|| not_here(lease))?;
         Ok(Self {
-            sponsor: SecretKey::from_bytes(&bytes.ok_or_else(|| not_here(lease))?),
-            relay: kept.relay.0,
+            sponsor: SecretKey::from_bytes(&sponsor),
+            relay: PeerId(relay),
             addresses: kept.addresses,
         })
     }
@@ -84,6 +83,10 @@ pub(crate) fn tidy(data: &Path, book: &Book) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+fn bytes<const LEN: usize>(text: &str) -> Option<[u8; LEN]> {
+    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
 }
 
 fn path(data: &Path, lease: LeaseId) -> PathBuf {
@@ -112,7 +115,7 @@ mod tests {
         let data = std::env::temp_dir().join(format!("banyan-rein-{}", std::process::id()));
         let rein = Rein {
             sponsor: SecretKey::from_bytes(&[1; 32]),
-            relay: PeerId([2; 32]),
+            relay: PeerId([2; 16]),
             addresses: vec!["203.0.113.2:4600".parse().unwrap()],
         };
         rein.keep(&data, LEASE).unwrap();

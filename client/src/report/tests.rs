@@ -6,8 +6,8 @@ use banyan_protocol::media::{StripeId, TierId};
 use banyan_protocol::wire::control::{RoundKind, WithdrawReason};
 use std::sync::{Arc, Mutex};
 
-const PEER: PeerId = PeerId([1; 32]);
-const OTHER: PeerId = PeerId([2; 32]);
+const PEER: PeerId = PeerId([1; 16]);
+const OTHER: PeerId = PeerId([2; 16]);
 
 fn line(notice: impl Into<Notice>) -> String {
     json(Duration::from_micros(12_900), &notice.into())

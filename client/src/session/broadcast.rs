@@ -93,7 +93,7 @@ fn machine_config(config: &config::Broadcast, channel: &Channel, clock: Clock) -
 
 /// The link, and where it leads.
 fn ready(config: &config::Broadcast, channel: &Channel, endpoint: &Endpoint) -> Own {
-    let id = channel.key.id();
+    let id = channel.key.public();
     let local = endpoint.local();
     let link = ChannelLink {
         channel: id,

@@ -74,7 +74,7 @@ fn bind(key: &SecretKey, watch: &config::Watch) -> Result<Endpoint, BindError> {
     let at = |address: SocketAddr| {
         let config = banyan_peer::Config {
             listen: Some(address),
-            coordinator: Some(watch.link.channel),
+            coordinator: Some(watch.link.channel.peer()),
             feeds: carries_a_stripe(watch.uplink),
             ..banyan_peer::Config::default()
         };

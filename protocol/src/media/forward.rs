@@ -15,7 +15,7 @@ mod send;
 mod tickets;
 mod window;
 
-use crate::id::{PeerId, PeerTag, Verify};
+use crate::id::{PeerId, PeerTag, PublicKey, Verify};
 use crate::io::{LinkId, Outbox};
 use crate::limits::SPREAD;
 use crate::media::StripeId;
@@ -27,7 +27,7 @@ use crate::wire::chunk::{Chunk, Flags, Header};
 use crate::wire::control::{DetachReason, Message};
 use crate::wire::layout::Layout;
 use crate::wire::ticket::Rank;
-use alloc::collections::BTreeSet;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -47,7 +47,7 @@ pub struct Config {
     /// Whose engine it is.
     pub me: PeerId,
     /// The channel: whose tickets count.
-    pub channel: PeerId,
+    pub channel: PublicKey,
     /// Checks tickets.
     pub verify: Arc<dyn Verify>,
     /// What may be sent, in wire bits; `None`: as much as the transport takes.
@@ -62,41 +62,44 @@ pub struct Config {
 /// [`Machine::handle`](crate::io::Machine::handle): only there is anything put on data lanes. Where a method returns
 /// `Err(code)`, the peer did what it must not: the closing of its link is in the outbox, the engine has forgotten the
 /// link, and the owner forgets it too.
+///
+/// What each event touches comes first, and close together. Calling it takes as long as that takes to come from memory.
+#[repr(C)]
 pub struct Forwarder {
-    me: PeerTag,
-    channel: PeerId,
-    verify: Arc<dyn Verify>,
-    uplink: Option<Bitrate>,
-    store: Store,
-    schedule: Schedule,
-    children: Children,
-    layouts: layouts::Layouts,
-    marks: marks::Marks,
-    serials: tickets::Serials,
-    held: Vec<admit::Held>,
-    awaited: awaited::Awaited,
-    handovers: handover::Handovers,
-    /// Our own rank on each stripe that we receive.
-    ranks: [Option<Rank>; STRIPES],
-    leaving: bool,
-    /// Who is served before everybody else, whatever its ticket says.
-    favourite: Option<PeerId>,
-    /// What the uplink carries in fact, if that is to be found out.
-    measure: Option<measure::Measure>,
-    /// The most peers fed at once.
-    children_max: usize,
     /// The latest time that we were told.
     now: Instant,
-    /// Until when tickets of the former epoch hold.
-    grace: Option<Instant>,
-    /// Not after the first ticket of a seat ends, and when that is.
-    ends: Option<(ChannelTime, Instant)>,
     /// Something changed that seats or held requests depend on.
     recheck: bool,
-    /// No stripe is shed for overload before this.
-    shed_after: Instant,
+    leaving: bool,
+    /// What the uplink carries in fact, if that is to be found out.
+    measure: Option<Box<measure::Measure>>,
     /// Nobody is looked for who has fallen behind before this.
     look_after: Instant,
+    /// No stripe is shed for overload before this.
+    shed_after: Instant,
+    /// Not after the first ticket of a seat ends, and when that is.
+    ends: Option<(ChannelTime, Instant)>,
+    /// Until when tickets of the former epoch hold.
+    grace: Option<Instant>,
+    held: Vec<admit::Held>,
+    handovers: handover::Handovers,
+    schedule: Schedule,
+    marks: marks::Marks,
+    children: Children,
+    store: Store,
+    me: PeerTag,
+    channel: PublicKey,
+    verify: Arc<dyn Verify>,
+    uplink: Option<Bitrate>,
+    layouts: layouts::Layouts,
+    serials: tickets::Serials,
+    awaited: awaited::Awaited,
+    /// Our own rank on each stripe that we receive.
+    ranks: [Option<Rank>; STRIPES],
+    /// Who is served before everybody else, whatever its ticket says.
+    favourite: Option<PeerId>,
+    /// The most peers fed at once.
+    children_max: usize,
 }
 
 impl Forwarder {
@@ -380,9 +383,10 @@ impl Forwarder {
     pub fn child_count(&self) -> usize {
         let fed = |index: &u32| self.children.get(*index).stripes != 0 || self.is_giver(*index);
         let fed = self.children.indices().filter(fed);
-        fed.map(|index| self.children.get(index).peer)
-            .collect::<BTreeSet<_>>()
-            .len()
+        let mut peers: Vec<PeerId> = fed.map(|index| self.children.get(index).peer).collect();
+        peers.sort_unstable();
+        peers.dedup();
+        peers.len()
     }
 
     /// Whether anybody is fed that stripe.

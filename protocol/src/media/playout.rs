@@ -47,23 +47,24 @@ const IN_TIME: u64 = 5;
 /// A viewer's output, driven by the channel's clock. Call [`poll`](Self::poll) after each [`insert`](Self::insert) and
 /// when [`next_wake`](Self::next_wake) has come.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Playout {
+    /// Whether the last chunk began or completed a block.
+    news: bool,
+    started: bool,
+    /// The epoch that is played, and behind it the one that comes next.
+    runs: VecDeque<Run>,
+    switch: Option<Switch>,
+    /// What is shown of the first run; nothing before the start.
+    shown: Option<Shown>,
+    /// How far behind time the screen is; nothing when it is [in time](Self::is_in_time).
+    lag: Duration,
     buffer: Duration,
     join: Join,
     /// What was asked for before any layout was known.
     asked: Option<(TierId, u64)>,
-    /// The epoch that is played, and behind it the one that comes next.
-    runs: VecDeque<Run>,
-    /// What is shown of the first run; nothing before the start.
-    shown: Option<Shown>,
-    switch: Option<Switch>,
     /// When the stall began.
     stall: Option<ChannelTime>,
-    /// How far behind time the screen is; nothing when it is [in time](Self::is_in_time).
-    lag: Duration,
-    started: bool,
-    /// Whether the last chunk began or completed a block.
-    news: bool,
     stats: PlayoutStats,
     events: Vec<PlayoutEvent>,
 }

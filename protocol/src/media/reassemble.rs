@@ -54,20 +54,21 @@ pub struct Reassembled {
 
 /// Collects the chunks of one tier of one epoch.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Reassembler {
     tier: TierId,
     /// The number of the first slot: everything before is done with.
     first: u64,
-    slots: VecDeque<Slot>,
     /// All blocks before it are complete, or done with.
     whole: u64,
-    window: u64,
+    slots: VecDeque<Slot>,
     bytes: usize,
-    /// The newest block seen, by stripe index.
-    seen: [Option<u64>; STRIPES_MAX as usize + 1],
     newest: Option<u64>,
+    window: u64,
     /// When the last block that is done with was captured, and its number.
     last: Option<(u64, ChannelTime)>,
+    /// The newest block seen, by stripe index.
+    seen: [Option<u64>; STRIPES_MAX as usize + 1],
 }
 
 impl Reassembler {

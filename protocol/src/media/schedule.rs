@@ -20,7 +20,7 @@ pub use line::{Entry, Kind, Line};
 pub use tokens::Tokens;
 
 use crate::media::store::{Store, stripe_at};
-use crate::time::{ChannelTime, Duration, Instant};
+use crate::time::{ChannelTime, Duration, Instant, earliest};
 use crate::units::Bitrate;
 use crate::wire::chunk::Chunk;
 use crate::wire::ticket::Class;
@@ -31,22 +31,23 @@ use alloc::vec::Vec;
 const OVERLOAD_WAIT: Duration = Duration::from_secs(1);
 
 /// What has waited no longer is not looked for by anybody: until then it need not be known which has waited longest.
-const YOUNG: Duration = Duration::from_millis(25);
+const YOUNG: Duration = Duration::from_millis(50);
 
 /// Shares out the uplink. Lines are named by small indices, which the owner gives.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Schedule {
-    bucket: Bucket,
-    lines: Vec<Option<Line>>,
-    /// The lines in which something waits: the others cost nothing.
-    active: Vec<u32>,
     wake: Option<Instant>,
     /// Nothing waits since before then; there may be nothing that waits so long.
     oldest: Option<Instant>,
-    lateness: Lateness,
+    /// The lines in which something waits: the others cost nothing.
+    active: Vec<u32>,
+    lines: Vec<Option<Line>>,
     starved: bool,
+    bucket: Bucket,
     /// Of [`poll`](Self::poll), kept for its memory: the lines that are due, best first.
     ready: Vec<Ready>,
+    lateness: Lateness,
 }
 
 /// A line that is due: its class, the deadline of what is first in it, and its index.
@@ -387,8 +388,12 @@ impl Schedule {
     fn rearm(&mut self, now: Instant, dry: Option<u64>) {
         let lines = &self.lines;
         let line = |index: &u32| lines[*index as usize].as_ref().expect("active lines are open");
-        self.active.retain(|index| !line(index).is_empty());
-        let next = self.active.iter().filter_map(|index| line(index).due()).min();
+        let mut next = None;
+        self.active.retain(|index| {
+            let line = line(index);
+            next = earliest([next, line.due()]);
+            !line.is_empty()
+        });
         if self.oldest.is_some_and(|oldest| now.since(oldest) > YOUNG) || self.active.is_empty() {
             self.oldest = self.active.iter().filter_map(|index| line(index).oldest()).min();
         }

@@ -52,11 +52,12 @@ pub enum Stored {
 /// At most [`BLOCKS_KEPT`] chunks of each stripe, so at most that many times [`limits::DATA_FRAME_MAX`] bytes a stripe;
 /// the broadcaster's smoothing keeps it to ten seconds of the stream.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Store {
     epoch: u64,
-    rings: [Ring; STRIPES],
     /// The newest block of any stripe of each tier.
     newest: [Option<u64>; limits::TIERS_MAX],
+    rings: [Ring; STRIPES],
     keyframes: [VecDeque<u64>; limits::TIERS_MAX],
 }
 

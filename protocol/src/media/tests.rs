@@ -1,7 +1,7 @@
 //! What the tests of this module share.
 
 use super::{Codec, Kind, TierId, Track};
-use crate::id::{Context, PeerId, Sign, Signature};
+use crate::id::{Context, PublicKey, Sign, Signature};
 use crate::time::ChannelTime;
 use crate::units::Bitrate;
 use crate::wire::chunk::{Chunk, Header};
@@ -14,8 +14,8 @@ use bytes::Bytes;
 pub(super) struct Quick;
 
 impl Sign for Quick {
-    fn id(&self) -> PeerId {
-        PeerId([1; 32])
+    fn public(&self) -> PublicKey {
+        PublicKey([1; 32])
     }
 
     fn sign(&self, _: Context, _: &[u8]) -> Signature {

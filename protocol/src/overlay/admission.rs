@@ -314,7 +314,7 @@ mod tests {
     use alloc::vec;
 
     fn member(n: u8) -> (MemberIndex, PeerId) {
-        (MemberIndex(u32::from(n)), PeerId([n; 32]))
+        (MemberIndex(u32::from(n)), PeerId([n; 16]))
     }
 
     fn at(s: u64) -> Instant {

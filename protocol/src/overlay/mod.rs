@@ -110,7 +110,7 @@ impl Overlay {
 
     /// Whether another member's tag is this key's.
     pub fn is_tag_taken(&self, id: &PeerId) -> bool {
-        let mut first = PeerId([0; 32]);
+        let mut first = PeerId([0; PeerId::LEN]);
         first.0[..PeerTag::LEN].copy_from_slice(&id.tag().0);
         let after = self.by_id.range(first..).map(|(other, _)| other);
         let mut namesakes = after.take_while(|other| other.tag() == id.tag());

@@ -1,6 +1,6 @@
 //! What a role must be told when it is made.
 
-use crate::id::{PeerId, Sign, Verify};
+use crate::id::{PeerId, PublicKey, Sign, Verify};
 use crate::time::{ChannelTime, Duration, Instant};
 use crate::units::Bitrate;
 use crate::wire::link::JoinSecret;
@@ -68,7 +68,7 @@ pub struct ViewerConfig {
     /// Checks what others signed.
     pub verify: Arc<dyn Verify>,
     /// The channel.
-    pub channel: PeerId,
+    pub channel: PublicKey,
     /// Where the broadcaster may be reached.
     pub addresses: Vec<SocketAddr>,
     /// The join secret of a private channel.

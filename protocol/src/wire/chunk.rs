@@ -9,11 +9,11 @@
 //! layout 2  a signed layout
 //! ```
 
-use crate::id::{Context, PeerId, Sign, Signature, Verify};
+use crate::id::{Context, PublicKey, Sign, Signature, Verify};
 use crate::limits::{self, DATA_FRAME_MAX, STRIPES_MAX};
 use crate::media::{StripeId, TierId};
 use crate::time::ChannelTime;
-use crate::wire::framing::PREFIX;
+use crate::wire::framing::{PREFIX, prefix};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -89,7 +89,7 @@ impl Chunk {
         assert!(payload.len() <= PAYLOAD_MAX, "a chunk of {} bytes", payload.len());
         let body_len = HEADER + payload.len() + Signature::LEN;
         let mut frame = Vec::with_capacity(PREFIX + body_len);
-        frame.extend_from_slice(&(body_len as u32).to_le_bytes());
+        frame.extend_from_slice(&prefix(body_len));
         header.write(payload.len() as u32, &mut frame);
         frame.extend_from_slice(payload);
         let signature = key.sign(Context::Chunk, &frame[PREFIX..]);
@@ -101,7 +101,7 @@ impl Chunk {
     }
 
     /// Whether `channel` signed it.
-    pub fn is_signed_by(&self, channel: &PeerId, verify: &dyn Verify) -> bool {
+    pub fn is_signed_by(&self, channel: &PublicKey, verify: &dyn Verify) -> bool {
         let body = &self.frame[PREFIX..];
         let (signed, signature) = body
             .split_last_chunk::<{ Signature::LEN }>()
@@ -289,7 +289,7 @@ mod tests {
         };
         assert_eq!(read, chunk);
         assert_eq!(&read.payload()[..], b"12345678");
-        assert!(read.is_signed_by(&key.id(), &Ed25519));
+        assert!(read.is_signed_by(&key.public(), &Ed25519));
     }
 
     #[test]
@@ -300,7 +300,7 @@ mod tests {
             let mut bent = chunk.frame().to_vec();
             bent[byte] ^= 1;
             let accepted = match Data::parse(bent.into()) {
-                Ok(Data::Chunk(chunk)) => chunk.is_signed_by(&key.id(), &Ed25519),
+                Ok(Data::Chunk(chunk)) => chunk.is_signed_by(&key.public(), &Ed25519),
                 _ => false,
             };
             assert!(!accepted, "byte {byte}");

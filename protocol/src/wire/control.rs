@@ -369,7 +369,7 @@ pub struct Welcome {
 /// Another peer, and where to find it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Introduction {
-    /// Its key.
+    /// Who it is.
     pub peer: PeerId,
     /// Its addresses, best first; none if it will dial itself.
     #[serde(deserialize_with = "bounded::list::<_, _, ADDRESSES_MAX>")]
@@ -411,8 +411,8 @@ pub struct Reassign {
     pub tier: TierId,
     /// See [`Assign::why`].
     pub why: TierReason,
-    /// See [`Assign::from_block`].
-    pub from_block: u64,
+    /// How far [`Assign::from_block`] is beyond the last one; modulo 2⁶⁴.
+    pub blocks_on: u64,
     /// What makes the ticket's body of the one before it, and its signature.
     pub patch: Bytes,
     /// See [`Assign::peers`].
@@ -574,7 +574,7 @@ mod tests {
         let address: SocketAddr = "192.0.2.1:4600".parse().unwrap();
         let dial = |n| {
             Message::Dial(Introduction {
-                peer: PeerId([5; 32]),
+                peer: PeerId([5; 16]),
                 addresses: vec![address; n],
             })
         };

@@ -76,12 +76,12 @@ mod tests {
 
     #[test]
     fn a_proof_is_good_for_its_secret_link_and_relay_only() {
-        let (secret, binding, relay) = (EnrolSecret([1; 16]), Binding([2; 32]), PeerId([3; 32]));
+        let (secret, binding, relay) = (EnrolSecret([1; 16]), Binding([2; 32]), PeerId([3; 16]));
         let proof = secret.proof(&binding, &relay);
         assert!(secret.is_proved(&binding, &relay, &proof));
         assert!(!EnrolSecret([9; 16]).is_proved(&binding, &relay, &proof));
         assert!(!secret.is_proved(&Binding([9; 32]), &relay, &proof));
-        assert!(!secret.is_proved(&binding, &PeerId([9; 32]), &proof));
+        assert!(!secret.is_proved(&binding, &PeerId([9; 16]), &proof));
         assert!(!secret.is_proved(&binding, &relay, &[0; 32]));
     }
 

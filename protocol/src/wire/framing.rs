@@ -1,16 +1,34 @@
-//! Frames on a lane: four bytes of length, little endian, then that many bytes. A received frame keeps its prefix, so
+//! Frames on a lane: three bytes of length, little endian, then that many bytes. A received frame keeps its prefix, so
 //! that a chunk is passed on as the very bytes that came.
 
+use crate::limits::{CONTROL_FRAME_MAX, DATA_FRAME_MAX};
 use alloc::vec::Vec;
 use bytes::{Buf, Bytes, BytesMut};
 
 /// Bytes before a frame's body.
-pub const PREFIX: usize = 4;
+pub const PREFIX: usize = 3;
+
+/// No frame's body is that long.
+const TOO_LONG: usize = 1 << (8 * PREFIX);
+const _: () = assert!(CONTROL_FRAME_MAX < TOO_LONG && DATA_FRAME_MAX < TOO_LONG);
+
+/// What goes before a body of `len` bytes.
+///
+/// # Panics
+/// If that is longer than any frame.
+pub(super) fn prefix(len: usize) -> [u8; PREFIX] {
+    assert!(len < TOO_LONG, "our own frames are within their limits");
+    let [a, b, c, ..] = (len as u32).to_le_bytes();
+    [a, b, c]
+}
 
 /// `body` as a frame.
+///
+/// # Panics
+/// If it is longer than any frame.
 pub fn frame(body: &[u8]) -> Bytes {
     let mut bytes = Vec::with_capacity(PREFIX + body.len());
-    bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&prefix(body.len()));
     bytes.extend_from_slice(body);
     bytes.into()
 }
@@ -54,7 +72,8 @@ impl Deframer {
         let Some(prefix) = self.buffer.first_chunk::<PREFIX>() else {
             return Ok(None);
         };
-        let len = u32::from_le_bytes(*prefix) as usize;
+        let [a, b, c] = *prefix;
+        let len = u32::from_le_bytes([a, b, c, 0]) as usize;
         if len > self.max {
             return Err(FrameTooLarge(len));
         }
@@ -89,7 +108,7 @@ mod tests {
     #[test]
     fn an_oversized_frame_is_refused_before_it_is_buffered() {
         let mut deframer = Deframer::new(4);
-        deframer.push(&5u32.to_le_bytes());
+        deframer.push(&prefix(5));
         assert_eq!(deframer.next_frame(), Err(FrameTooLarge(5)));
     }
 }

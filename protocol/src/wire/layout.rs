@@ -1,6 +1,6 @@
 //! The layout: the signed list of tiers, stripes, rates, parity and codec set-up (`docs/protocol.md` §4).
 
-use crate::id::{Context, PeerId, Sign, Verify};
+use crate::id::{Context, PublicKey, Sign, Verify};
 use crate::limits;
 use crate::media::{StripeId, TierId, Track};
 use crate::units::Bitrate;
@@ -73,7 +73,7 @@ impl Layout {
     }
 
     /// The layout in `bytes`, if `channel` signed it and it is within the limits.
-    pub fn open(bytes: &[u8], channel: &PeerId, verify: &dyn Verify) -> Result<Self, LayoutError> {
+    pub fn open(bytes: &[u8], channel: &PublicKey, verify: &dyn Verify) -> Result<Self, LayoutError> {
         let layout: Self = signed::open(verify, channel, Context::Layout, bytes)?;
         if !layout.is_sound() {
             return Err(LayoutError::Unsound);

@@ -1,6 +1,6 @@
 //! Channel links: `banyan://KEY?a=ADDRESS&a=ADDRESS&s=SECRET&t=TITLE` (`docs/protocol.md` §2).
 
-use crate::id::{PeerId, key_text};
+use crate::id::{PublicKey, key_text};
 use crate::limits::{ADDRESSES_MAX, TEXT_MAX};
 use crate::wire::text;
 use alloc::string::{String, ToString};
@@ -25,7 +25,7 @@ impl fmt::Debug for JoinSecret {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelLink {
     /// The channel: its broadcaster's key.
-    pub channel: PeerId,
+    pub channel: PublicKey,
     /// Where the broadcaster may be reached, best first, at least one.
     pub addresses: Vec<SocketAddr>,
     /// For a private channel.
@@ -70,7 +70,7 @@ impl FromStr for ChannelLink {
         let (key, query) = link[SCHEME.len()..].split_once('?').ok_or(LinkError::NoAddress)?;
         let key = text::from_base32(key.trim_end_matches('/')).and_then(|key| key.try_into().ok());
         let mut read = Self {
-            channel: PeerId(key.ok_or(LinkError::Key)?),
+            channel: PublicKey(key.ok_or(LinkError::Key)?),
             addresses: Vec::new(),
             secret: None,
             title: None,
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_link_comes_back() {
         let link = ChannelLink {
-            channel: PeerId([9; 32]),
+            channel: PublicKey([9; 32]),
             addresses: alloc::vec![
                 "192.0.2.7:4600".parse().unwrap(),
                 "[2001:db8::1]:4600".parse().unwrap()
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        let key = key_text(&PeerId([9; 32]));
+        let key = key_text(&PublicKey([9; 32]));
         let parse = |link: &str| link.parse::<ChannelLink>().unwrap_err();
         assert_eq!(parse("http://example.org"), LinkError::Scheme);
         assert_eq!(parse("banyän://"), LinkError::Scheme);

@@ -2,7 +2,7 @@
 //!
 //! An order counts by its signature, not by the link that brings it.
 
-use crate::id::{Context, PeerId, Sign, Verify};
+use crate::id::{Context, PeerId, PublicKey, Sign, Verify};
 use crate::limits::ADDRESSES_MAX;
 use crate::units::Bitrate;
 use crate::wire::bounded;
@@ -86,7 +86,7 @@ impl Numbered {
     /// If it is too short, signed by somebody else or for somebody else, or no order.
     pub fn open(
         bytes: &[u8],
-        signer: &PeerId,
+        signer: &PublicKey,
         relay: &PeerId,
         verify: &dyn Verify,
     ) -> Result<Self, SignedError> {
@@ -98,11 +98,11 @@ impl Numbered {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delegation {
     /// The channel that the relay may be used for.
-    pub channel: PeerId,
+    pub channel: PublicKey,
     /// The relay.
     pub relay: PeerId,
     /// Who may command it: the coordinator.
-    pub delegate: PeerId,
+    pub delegate: PublicKey,
     /// The lease, as far as it is the delegate's to use.
     pub lease: Lease,
     /// Void as soon as the sponsor has named a greater one.
@@ -119,9 +119,18 @@ impl Delegation {
     ///
     /// # Errors
     /// If it is too short, signed by somebody else, or no delegation.
-    pub fn open(bytes: &[u8], sponsor: &PeerId, verify: &dyn Verify) -> Result<Self, SignedError> {
+    pub fn open(bytes: &[u8], sponsor: &PublicKey, verify: &dyn Verify) -> Result<Self, SignedError> {
         signed::open(verify, sponsor, Context::Delegation, bytes)
     }
+}
+
+/// A delegation as it is handed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedDelegation {
+    /// Who signed it: a peer's key is no more known than its [`PeerId`].
+    pub sponsor: PublicKey,
+    /// The [`Delegation`] as [`Delegation::seal`] makes it.
+    pub sealed: Bytes,
 }
 
 /// A relay that its sponsor lends the channel.
@@ -129,7 +138,7 @@ impl Delegation {
 pub struct Offer {
     /// The round of the yes that it comes of; 0 if none.
     pub round: u64,
-    /// Its key.
+    /// The relay.
     pub relay: PeerId,
     /// Where viewers find it, best first.
     #[serde(deserialize_with = "bounded::list::<_, _, ADDRESSES_MAX>")]
@@ -138,8 +147,8 @@ pub struct Offer {
     pub uplink: Bitrate,
     /// How long it runs, and how much it may send.
     pub lease: Lease,
-    /// A sealed [`Delegation`] to the coordinator, unless the sponsor keeps the relay to itself.
-    pub delegation: Option<Bytes>,
+    /// A delegation to the coordinator, unless the sponsor keeps the relay to itself.
+    pub delegation: Option<SealedDelegation>,
 }
 
 /// What a relay has used of its lease.

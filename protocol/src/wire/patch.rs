@@ -1,32 +1,47 @@
 //! Patches: bytes as what is new in them against bytes that both ends have (`docs/protocol.md` §7).
 //!
-//! A patch is a row of steps, each a byte that says what comes and how much of it: `1ccccccc` and as many bytes and one more, which are
-//! put in; `0ccccccc`, for as many bytes and [`COPY_MIN`] more of the old ones, and a byte that says from where on.
+//! A patch is a row of steps, each a byte that says what comes and how much of it:
+//!
+//! - `1ccccccc` and as many bytes and one more, which are put in;
+//! - `00cccccc`: as many bytes and [`COPY_MIN`] more of the old ones, on from where the last step came to;
+//! - `01cccccc` and a byte: likewise, from where that says.
+//!
+//! A copy comes to the end of what it copied; bytes that are put in are taken to stand for as many old ones.
 
 use crate::wire::codec::CodecError;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 const PUT: u8 = 0x80;
+
+/// A copy from elsewhere than the last step came to.
+const FROM: u8 = 0x40;
 
 /// The most bytes that are put in by one step.
 const PUT_MAX: usize = 0x80;
 
-/// Fewer bytes are not worth the two that say where they are.
+/// Fewer bytes are not worth the step.
 const COPY_MIN: usize = 3;
 
 /// The most that are copied by one step.
-const COPY_MAX: usize = 0x7f + COPY_MIN;
+const COPY_MAX: usize = 0x3f + COPY_MIN;
 
 /// A patch that makes `new` of `old`. The longest row of old bytes is taken each time: takes time by the product of their lengths.
 pub fn between(old: &[u8], new: &[u8]) -> Vec<u8> {
-    let (mut patch, mut put, mut at) = (Vec::new(), 0, 0);
+    let (mut patch, mut put, mut at, mut came_to) = (Vec::new(), 0, 0, 0);
     while at < new.len() {
-        match longest(old, &new[at..]) {
+        let next = came_to + (at - put);
+        match longest(old, &new[at..], next) {
             Some((from, len)) => {
                 put_in(&new[put..at], &mut patch);
-                patch.extend([(len - COPY_MIN) as u8, from]);
+                let len_less = (len - COPY_MIN) as u8;
+                if usize::from(from) == next {
+                    patch.push(len_less);
+                } else {
+                    patch.extend([FROM | len_less, from]);
+                }
                 at += len;
-                put = at;
+                (put, came_to) = (at, usize::from(from) + len);
             }
             None => at += 1,
         }
@@ -42,16 +57,18 @@ fn put_in(bytes: &[u8], patch: &mut Vec<u8>) {
     }
 }
 
-/// Where the longest row of old bytes is that `new` begins with, and how long it is, if it is worth a step.
-fn longest(old: &[u8], new: &[u8]) -> Option<(u8, usize)> {
+/// Where the longest row of old bytes is that `new` begins with, and how long it is, if it is worth a step. Of several as long it is the one
+/// at `next`, or else the first.
+fn longest(old: &[u8], new: &[u8], next: usize) -> Option<(u8, usize)> {
+    let begins = new.first_chunk::<COPY_MIN>()?;
     let common = |from: u8| {
         let pairs = old[usize::from(from)..].iter().zip(new).take(COPY_MAX);
         pairs.take_while(|(one, other)| one == other).count()
     };
-    let places = (0..=u8::MAX).take(old.len());
-    let rows = places.map(|from| (from, common(from)));
-    let longest = rows.max_by_key(|(from, len)| (*len, u8::MAX - from));
-    longest.filter(|(_, len)| *len >= COPY_MIN)
+    let places = (0..=u8::MAX).zip(old.windows(COPY_MIN));
+    let places = places.filter(|(_, there)| there == begins);
+    let rows = places.map(|(from, _)| (from, common(from)));
+    rows.max_by_key(|(from, len)| (*len, usize::from(*from) == next, Reverse(*from)))
 }
 
 /// What `patch` makes of `old`.
@@ -59,19 +76,23 @@ fn longest(old: &[u8], new: &[u8]) -> Option<(u8, usize)> {
 /// # Errors
 /// If it copies what is not there, is cut off, or makes more than `most` bytes.
 pub fn apply(old: &[u8], mut patch: &[u8], most: usize) -> Result<Vec<u8>, CodecError> {
-    let mut new = Vec::new();
+    let (mut new, mut came_to) = (Vec::new(), 0);
     while let Some((step, rest)) = patch.split_first() {
         let row = if *step & PUT == 0 {
-            let (from, rest) = rest.split_first().ok_or(CodecError::Malformed)?;
             patch = rest;
-            let from = usize::from(*from);
-            old.get(from..from + usize::from(*step) + COPY_MIN)
+            if *step & FROM != 0 {
+                let (from, rest) = rest.split_first().ok_or(CodecError::Malformed)?;
+                (patch, came_to) = (rest, usize::from(*from));
+            }
+            old.get(came_to..came_to + usize::from(*step & !FROM) + COPY_MIN)
         } else {
             let row = rest.split_at_checked(usize::from(*step & !PUT) + 1);
             patch = row.map_or(&[][..], |(_, rest)| rest);
             row.map(|(row, _)| row)
         };
-        new.extend_from_slice(row.ok_or(CodecError::Malformed)?);
+        let row = row.ok_or(CodecError::Malformed)?;
+        new.extend_from_slice(row);
+        came_to += row.len();
         if new.len() > most {
             return Err(CodecError::Malformed);
         }
@@ -94,8 +115,8 @@ mod tests {
         new.splice(60..64, [1, 1, 1, 1, 1]);
         let patch = between(&old, &new);
         assert_eq!(apply(&old, &patch, MOST).as_deref(), Ok(&*new));
-        // Copy, put one in, copy, put five in, copy.
-        assert_eq!(patch.len(), 2 + 2 + 2 + 6 + 2);
+        // Copy, put one in, copy on, put five in, copy from elsewhere, and on.
+        assert_eq!(patch.len(), 1 + 2 + 1 + 6 + 2 + 1);
     }
 
     #[test]
@@ -118,23 +139,30 @@ mod tests {
     #[test]
     fn what_is_no_patch_of_these_bytes_is_refused() {
         let old = [1, 2, 3, 4];
-        let long = [0, 0].repeat(MOST);
+        let long = [FROM, 0].repeat(MOST);
         for patch in [
-            &[0][..],
-            &[0, 2],
-            &[2, 0],
-            &[0, 255],
+            &[2][..],
+            &[0, 0],
+            &[FROM],
+            &[FROM, 2],
+            &[FROM | 2, 0],
+            &[FROM, 255],
             &[PUT],
             &[PUT | 1, 5],
-            &[0, 0, 0],
+            &[PUT, 9, 1],
             &long,
         ] {
             assert_eq!(apply(&old, patch, MOST), Err(CodecError::Malformed), "{patch:?}");
         }
         assert_eq!(
-            apply(&old, &[0, 1, PUT, 9], MOST).as_deref(),
+            apply(&old, &[FROM, 1, PUT, 9], MOST).as_deref(),
             Ok(&[2, 3, 4, 9][..])
         );
-        assert_eq!(apply(&old, &[0, 1, PUT, 9], 3), Err(CodecError::Malformed));
+        assert_eq!(
+            apply(&old, &[PUT, 9, 0], MOST).as_deref(),
+            Ok(&[9, 2, 3, 4][..]),
+            "on from behind what the nine stands for"
+        );
+        assert_eq!(apply(&old, &[FROM, 1, PUT, 9], 3), Err(CodecError::Malformed));
     }
 }

@@ -1,6 +1,6 @@
 //! A message with its signature: the exact bytes that were signed travel, so that nobody encodes them again.
 
-use crate::id::{Context, PeerId, Sign, Signature, Verify};
+use crate::id::{Context, PublicKey, Sign, Signature, Verify};
 use crate::wire::codec::{self, CodecError};
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -38,7 +38,7 @@ pub fn seal_for<T: Serialize>(key: &dyn Sign, context: Context, whom: &[u8], mes
 /// The message in `bytes`, if `signer` signed it in `context`.
 pub fn open<T: DeserializeOwned>(
     verify: &dyn Verify,
-    signer: &PeerId,
+    signer: &PublicKey,
     context: Context,
     bytes: &[u8],
 ) -> Result<T, SignedError> {
@@ -48,7 +48,7 @@ pub fn open<T: DeserializeOwned>(
 /// The message in `bytes`, if `signer` signed it in `context` for `whom`.
 pub fn open_for<T: DeserializeOwned>(
     verify: &dyn Verify,
-    signer: &PeerId,
+    signer: &PublicKey,
     context: Context,
     whom: &[u8],
     bytes: &[u8],

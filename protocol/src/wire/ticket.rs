@@ -3,7 +3,7 @@
 mod form;
 mod lane;
 
-use crate::id::{Context, PeerId, PeerTag, Sign, Verify};
+use crate::id::{Context, PeerId, PeerTag, PublicKey, Sign, Verify};
 use crate::media::StripeId;
 use crate::time::ChannelTime;
 use crate::wire::signed::{self, SignedError};
@@ -78,7 +78,7 @@ pub struct Grant {
 
 /// Permission to be a viewer, for one key and ten minutes. Worthless under another TLS key.
 ///
-/// Tickets are most of what the coordinator sends, so what both ends know does not travel: the child's key is signed, and left out.
+/// Tickets are most of what the coordinator sends, so what both ends know does not travel: the child is signed, and left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     /// The run of the broadcaster that gave it.
@@ -109,7 +109,7 @@ impl Ticket {
     pub fn open(
         bytes: &[u8],
         child: &PeerId,
-        channel: &PeerId,
+        channel: &PublicKey,
         verify: &dyn Verify,
     ) -> Result<Self, SignedError> {
         let form: Form = signed::open_for(verify, channel, Context::Ticket, &child.0, bytes)?;

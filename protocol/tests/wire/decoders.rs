@@ -5,7 +5,7 @@
 use crate::meter::peak_of;
 use crate::mutate::mutate;
 use crate::specimens::{self, Specimen};
-use banyan_protocol::id::{Context, Ed25519, PeerId, Signature, Verify};
+use banyan_protocol::id::{Context, Ed25519, PublicKey, Signature, Verify};
 use banyan_protocol::limits::{CONTROL_FRAME_MAX, DATA_FRAME_MAX, RECORD_MAX};
 use banyan_protocol::media::block::BodyHead;
 use banyan_protocol::media::record::Decoder;
@@ -27,7 +27,7 @@ const CONTROL_MEMORY_MAX: usize = 2 * 1024 * 1024;
 struct Trusting;
 
 impl Verify for Trusting {
-    fn verify(&self, _: &PeerId, _: Context, _: &[u8], _: &Signature) -> bool {
+    fn verify(&self, _: &PublicKey, _: Context, _: &[u8], _: &Signature) -> bool {
         true
     }
 }
@@ -44,7 +44,7 @@ fn provoke(specimens: &[Specimen], rounds: u64, mut decode: impl FnMut(Bytes)) {
 
 #[test]
 fn data_frames() {
-    let channel = specimens::channel().id();
+    let channel = specimens::channel().public();
     let specimens = specimens::data_frames();
     let mut accepted = 0;
     provoke(&specimens, 60_000, |frame| {
@@ -104,7 +104,7 @@ fn tickets_on_a_lane() {
             return;
         };
         whole += 1;
-        opened += usize::from(Ticket::open(&assign.ticket, &child, &channel.id(), &Trusting).is_ok());
+        opened += usize::from(Ticket::open(&assign.ticket, &child, &channel.public(), &Trusting).is_ok());
     });
     assert!(whole > 1_000 && opened > 300, "{whole} and {opened}");
 }
@@ -121,11 +121,11 @@ fn layouts() {
     let sound = specimens::sealed().remove(0);
     let mut accepted = 0;
     provoke(core::slice::from_ref(&sound), 120_000, |bytes| {
-        if let Ok(layout) = Layout::open(&bytes, &channel.id(), &Trusting) {
+        if let Ok(layout) = Layout::open(&bytes, &channel.public(), &Trusting) {
             accepted += 1;
             assert!(!layout.tiers.is_empty() && layout.top().stripes >= 1);
             let again = layout.seal(&channel);
-            assert_eq!(Layout::open(&again, &channel.id(), &Trusting), Ok(layout));
+            assert_eq!(Layout::open(&again, &channel.public(), &Trusting), Ok(layout));
         }
     });
     assert!(accepted > 300, "{accepted}");
@@ -137,14 +137,17 @@ fn tickets() {
     let sound = specimens::sealed().remove(1);
     let mut accepted = 0;
     provoke(core::slice::from_ref(&sound), 120_000, |bytes| {
-        let Ok(ticket) = Ticket::open(&bytes, &child, &channel.id(), &Trusting) else {
+        let Ok(ticket) = Ticket::open(&bytes, &child, &channel.public(), &Trusting) else {
             return;
         };
         accepted += 1;
         let again = ticket.seal(&channel);
-        assert_eq!(Ticket::open(&again, &child, &channel.id(), &Trusting), Ok(ticket));
+        assert_eq!(
+            Ticket::open(&again, &child, &channel.public(), &Trusting),
+            Ok(ticket)
+        );
         if bytes != sound.1 && accepted % 100 == 0 {
-            let opened = Ticket::open(&bytes, &child, &channel.id(), &Ed25519);
+            let opened = Ticket::open(&bytes, &child, &channel.public(), &Ed25519);
             assert!(opened.is_err(), "an altered ticket");
         }
     });
@@ -158,23 +161,26 @@ fn orders_to_relays() {
     let delegation = sound.pop().unwrap();
     let mut accepted = 0;
     provoke(&sound, 12_000, |bytes| {
-        let Ok(order) = Numbered::open(&bytes, &sponsor.id(), &relay, &Trusting) else {
+        let Ok(order) = Numbered::open(&bytes, &sponsor.public(), &relay, &Trusting) else {
             return;
         };
         accepted += 1;
         let again = order.seal(&sponsor, &relay);
         assert_eq!(
-            Numbered::open(&again, &sponsor.id(), &relay, &Trusting),
+            Numbered::open(&again, &sponsor.public(), &relay, &Trusting),
             Ok(order)
         );
     });
     assert!(accepted > 1_000, "{accepted}");
     accepted = 0;
     provoke(&[delegation], 60_000, |bytes| {
-        if let Ok(delegation) = Delegation::open(&bytes, &sponsor.id(), &Trusting) {
+        if let Ok(delegation) = Delegation::open(&bytes, &sponsor.public(), &Trusting) {
             accepted += 1;
             let again = delegation.seal(&sponsor);
-            assert_eq!(Delegation::open(&again, &sponsor.id(), &Trusting), Ok(delegation));
+            assert_eq!(
+                Delegation::open(&again, &sponsor.public(), &Trusting),
+                Ok(delegation)
+            );
         }
     });
     assert!(accepted > 1_000, "{accepted}");

@@ -116,7 +116,7 @@ fn layout_bytes() -> Bytes {
 
 #[test]
 fn signed_documents() {
-    let channel = specimens::channel().id();
+    let channel = specimens::channel().public();
     let held = golden("signed.hex", &specimens::sealed());
     assert_eq!(
         Layout::open(&held[0].1, &channel, &Ed25519),
@@ -130,7 +130,7 @@ fn signed_documents() {
 
 #[test]
 fn orders_to_relays() {
-    let sponsor = specimens::sponsor().id();
+    let sponsor = specimens::sponsor().public();
     let mut held = golden("orders.hex", &specimens::commands());
     let (_, delegation) = held.pop().unwrap();
     assert_eq!(

@@ -15,7 +15,7 @@ use banyan_protocol::wire::control::{
 use banyan_protocol::wire::layout::{Layout, Tier};
 use banyan_protocol::wire::lease::{Lease, LeaseId};
 use banyan_protocol::wire::link::{ChannelLink, JoinSecret};
-use banyan_protocol::wire::order::{Commanded, Delegation, Numbered, Offer, Order, Usage};
+use banyan_protocol::wire::order::{Commanded, Delegation, Numbered, Offer, Order, SealedDelegation, Usage};
 use banyan_protocol::wire::region::RegionName;
 use banyan_protocol::wire::ticket::{Class, Grant, Rank, Ticket, TicketLane};
 use bytes::Bytes;
@@ -153,7 +153,7 @@ pub(crate) fn ticket() -> Ticket {
 /// A link with everything that a link may have.
 pub(crate) fn link() -> ChannelLink {
     ChannelLink {
-        channel: channel().id(),
+        channel: channel().public(),
         addresses: vec![address("192.0.2.7:4600"), address("[2001:db8::1]:4600")],
         secret: Some(JoinSecret([3; 16])),
         title: Some("Käse & Brot".to_string()),
@@ -406,9 +406,9 @@ pub(crate) fn orders() -> Vec<(&'static str, Numbered)> {
 /// What a sponsor gives away.
 pub(crate) fn delegation() -> Delegation {
     Delegation {
-        channel: channel().id(),
+        channel: channel().public(),
         relay: relay(),
-        delegate: channel().id(),
+        delegate: channel().public(),
         lease: lease(),
         generation: 2,
     }
@@ -429,7 +429,10 @@ fn of_relays() -> Vec<(&'static str, Message)> {
         addresses: vec![address("203.0.113.9:4600")],
         uplink: Bitrate::from_kbps(200_000),
         lease: lease(),
-        delegation: Some(sealed.clone()),
+        delegation: Some(SealedDelegation {
+            sponsor: sponsor().public(),
+            sealed: sealed.clone(),
+        }),
     };
     let commanded = Commanded {
         order: order.seal(&sponsor(), &relay()),

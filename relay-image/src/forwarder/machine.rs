@@ -1,7 +1,7 @@
 //! The machine of the forwarding process: the engine of viewers and relays, and nothing else.
 
 use super::RANK;
-use banyan_protocol::id::{Ed25519, PeerId};
+use banyan_protocol::id::{Ed25519, PeerId, PublicKey};
 use banyan_protocol::io::{Command, Ended, Input, Lane, LinkId, Machine, Outbox, Output};
 use banyan_protocol::media::forward::{Config, Forwarder};
 use banyan_protocol::time::{ChannelClock, ChannelTime, Instant};
@@ -15,12 +15,12 @@ use std::sync::Arc;
 /// A machine that does nothing but forward.
 pub(super) struct Forwarding {
     engine: Forwarder,
-    channel: PeerId,
+    channel: PublicKey,
     clock: ChannelClock,
 }
 
 impl Forwarding {
-    pub(super) fn new(me: PeerId, channel: PeerId, clock: ChannelClock) -> Self {
+    pub(super) fn new(me: PeerId, channel: PublicKey, clock: ChannelClock) -> Self {
         let config = Config {
             me,
             channel,

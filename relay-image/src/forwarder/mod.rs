@@ -7,9 +7,9 @@ mod bare;
 mod machine;
 
 use banyan_peer::{BindError, Clock, Endpoint, Inbound, identity};
-use banyan_protocol::id::{PeerId, key_text};
+use banyan_protocol::id::{PeerId, PublicKey};
 use banyan_protocol::time::ChannelClock;
-use banyan_protocol::wire::text::from_base32;
+use banyan_protocol::wire::text::{base32, from_base32};
 use banyan_protocol::wire::ticket::Rank;
 use machine::Forwarding;
 use std::fmt;
@@ -57,43 +57,43 @@ pub enum Error {
     System(#[from] io::Error),
 }
 
-/// What a forwarding process says first: `ADDRESS KEY`.
+/// What a forwarding process says first: `ADDRESS PEER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Announced {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Its key.
-    pub key: PeerId,
+    /// Who it is.
+    pub peer: PeerId,
 }
 
 impl fmt::Display for Announced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.listen, key_text(&self.key))
+        write!(f, "{} {}", self.listen, base32(&self.peer.0))
     }
 }
 
-/// The text is not `ADDRESS KEY`.
+/// The text is not `ADDRESS PEER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no address and key")]
+#[error("no address and peer")]
 pub struct NotAnnounced;
 
 impl FromStr for Announced {
     type Err = NotAnnounced;
 
     fn from_str(text: &str) -> Result<Self, NotAnnounced> {
-        let (listen, key) = text.trim().split_once(' ').ok_or(NotAnnounced)?;
+        let (listen, peer) = text.trim().split_once(' ').ok_or(NotAnnounced)?;
         Ok(Self {
             listen: listen.parse().map_err(|_| NotAnnounced)?,
-            key: parse_key(key).ok_or(NotAnnounced)?,
+            peer: PeerId(parse(peer).ok_or(NotAnnounced)?),
         })
     }
 }
 
-fn parse_key(text: &str) -> Option<PeerId> {
-    Some(PeerId(from_base32(text)?.try_into().ok()?))
+fn parse<const LEN: usize>(text: &str) -> Option<[u8; LEN]> {
+    from_base32(text)?.try_into().ok()
 }
 
-/// Forwards a channel, on one core if it is named, until its standard input ends. Prints where it listens, and its key.
+/// Forwards a channel, on one core if it is named, until its standard input ends. Prints where it listens, and who it is.
 ///
 /// # Errors
 /// If the channel is no key, or the system gives no core or port.
@@ -101,11 +101,11 @@ pub async fn run(args: &Args) -> Result<(), Error> {
     if let Some(core) = args.pin {
         affinity::pin_to(core)?;
     }
-    let channel = parse_key(&args.channel).ok_or(Error::NoKey)?;
+    let channel = PublicKey(parse(&args.channel).ok_or(Error::NoKey)?);
     let endpoint = bind()?;
     let announced = Announced {
         listen: endpoint.local(),
-        key: endpoint.id(),
+        peer: endpoint.id(),
     };
     let mut stdout = io::stdout();
     writeln!(stdout, "{announced}")?;
@@ -143,7 +143,7 @@ async fn input_ends() {
     let _ = ended.await;
 }
 
-async fn forward(endpoint: Endpoint, channel: PeerId) {
+async fn forward(endpoint: Endpoint, channel: PublicKey) {
     let clock = Clock::start();
     let day = ChannelClock::new(clock.now(), clock.channel_now());
     let machine = Forwarding::new(endpoint.id(), channel, day);
@@ -159,7 +159,7 @@ mod tests {
     fn a_forwarding_process_says_where_it_listens_and_who_it_is() {
         let announced = Announced {
             listen: "127.0.0.1:4711".parse().unwrap(),
-            key: PeerId([7; 32]),
+            peer: PeerId([7; PeerId::LEN]),
         };
         assert_eq!(format!("{announced}\n").parse(), Ok(announced));
         for other in ["banyan: error", "", "127.0.0.1:4711 x", "x y"] {

@@ -2,7 +2,7 @@
 
 use super::process::{CHANNEL, lease};
 use banyan_peer::{Clock, Config, Endpoint, Handle, spawn};
-use banyan_protocol::id::{PeerId, SecretKey};
+use banyan_protocol::id::{PeerId, PublicKey, SecretKey};
 use banyan_protocol::io::{Command, Input, Lane, LinkEnd, LinkId, Machine, Outbox, Output};
 use banyan_protocol::time::Instant;
 use banyan_protocol::wire::control::Message;
@@ -164,7 +164,7 @@ impl Caller {
     pub(crate) fn delegation(
         &self,
         line: &Line,
-        delegate: PeerId,
+        delegate: PublicKey,
         lease: banyan_protocol::wire::lease::Lease,
     ) -> bytes::Bytes {
         let delegation = Delegation {

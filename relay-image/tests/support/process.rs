@@ -1,6 +1,6 @@
 //! A relay's process, and what it is told at boot.
 
-use banyan_protocol::id::{PeerId, SecretKey, key_text};
+use banyan_protocol::id::{PublicKey, SecretKey, key_text};
 use banyan_protocol::time::Utc;
 use banyan_protocol::wire::lease::{Lease, LeaseId};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(crate) const SECRET: [u8; 16] = [0x5e; 16];
-pub(crate) const CHANNEL: PeerId = PeerId([8; 32]);
+pub(crate) const CHANNEL: PublicKey = PublicKey([8; 32]);
 const LEASE: LeaseId = LeaseId([4; 16]);
 
 /// Seconds since 1970.
@@ -34,7 +34,7 @@ pub(crate) fn boot(sponsor: &SecretKey, lease: &Lease, enrol_s: u64) -> Value {
     json!({
         "banyan": 1,
         "channel": key_text(&CHANNEL),
-        "sponsor": key_text(&sponsor.id()),
+        "sponsor": key_text(&sponsor.public()),
         "lease": lease,
         "enrol": { "secret": "5e".repeat(16), "until": now().after(Duration::from_secs(enrol_s)) },
         "listen": "127.0.0.1:0",

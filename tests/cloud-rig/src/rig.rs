@@ -12,7 +12,7 @@ use banyan_cloud::plan::Limits;
 use banyan_cloud::provider::{Kind, Order, Wish};
 use banyan_cloud::reaper::Verdict;
 use banyan_cloud::region::Region;
-use banyan_protocol::id::PeerId;
+use banyan_protocol::id::PublicKey;
 use banyan_protocol::role::relay::boot::{Boot, Enrol, Key, Version};
 use banyan_protocol::wire::lease::Lease;
 use std::ffi::OsString;
@@ -308,8 +308,8 @@ pub fn image() -> ImageWish {
 fn boot(lease: Lease) -> Boot {
     Boot {
         version: Version,
-        channel: Key(PeerId([1; 32])),
-        sponsor: Key(PeerId([2; 32])),
+        channel: Key(PublicKey([1; 32])),
+        sponsor: Key(PublicKey([2; 32])),
         lease,
         enrol: Enrol {
             secret: banyan_cloud::random::enrol_secret(),

@@ -30,7 +30,7 @@ fn main() -> Result<()> {
 
 async fn serve(conduct: Conduct, boot: Boot) -> Result<()> {
     let endpoint = bind(&identity::generate(), &boot)?;
-    let (clock, since, sponsor) = (Clock::start(), Since::default(), boot.sponsor.0);
+    let (clock, since, sponsor) = (Clock::start(), Since::default(), boot.sponsor.0.peer());
     let relay = Relay::new(machine_config(boot, &endpoint, clock, DayClock::start()));
     let cheat = Cheat::new(Box::new(relay), conduct, since.clone(), sponsor);
     let handle = banyan_peer::spawn(cheat, endpoint, clock);

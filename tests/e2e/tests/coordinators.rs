@@ -50,7 +50,7 @@ struct Crook<S> {
 impl<S: Spoil + Send + 'static> Crook<S> {
     fn open(runtime: &Runtime, net: &Net, spoil: S) -> Result<Self> {
         let (host, key) = (net.host("coordinator")?, identity::generate());
-        let channel = key.id();
+        let channel = key.public();
         let signer = Arc::new(banyan_protocol::id::SecretKey::from_bytes(&key.to_bytes()));
         let make = |_: &Endpoint, clock: Clock| Spoiled {
             machine: Broadcaster::new(config(signer, clock)),
@@ -178,10 +178,10 @@ impl Pointing {
     /// A new key at an address.
     fn point_at(&mut self, target: SocketAddr) -> Message {
         self.names += 1;
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&self.names.to_le_bytes());
+        let mut id = [0; PeerId::LEN];
+        id[..8].copy_from_slice(&self.names.to_le_bytes());
         Message::Dial(Introduction {
-            peer: PeerId(key),
+            peer: PeerId(id),
             addresses: vec![target],
         })
     }

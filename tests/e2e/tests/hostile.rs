@@ -27,7 +27,8 @@ fn garbage(seed: u64, length: usize) -> Vec<u8> {
 /// A prefix that promises more than the lane allows, and the beginning of it.
 fn oversized(max: usize) -> Bytes {
     let mut frame = framing::frame(&garbage(1, 64)).to_vec();
-    frame[..4].copy_from_slice(&(max as u32 + 1).to_le_bytes());
+    let promised = (max as u32 + 1).to_le_bytes();
+    frame[..framing::PREFIX].copy_from_slice(&promised[..framing::PREFIX]);
     frame.into()
 }
 
@@ -93,7 +94,7 @@ fn a_member_with_a_forged_ticket_gets_nothing() -> Result<()> {
         hello(VERSION, vec![(host.address(), 4000).into()]).frame(),
     )];
     let member = Attack::start(&runtime, &host, broadcaster(&scene.broadcast.link)?, joins)?;
-    let channel = scene.broadcast.link.parse::<ChannelLink>()?.channel;
+    let channel = scene.broadcast.link.parse::<ChannelLink>()?.channel.peer();
     let has_viewer = |assign: &Assign| {
         assign
             .peers

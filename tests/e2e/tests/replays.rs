@@ -39,7 +39,7 @@ fn channel_key(scene: &Scene) -> Result<SecretKey> {
     let file = scene.stage.path("broadcaster.data/banyan/channel.key");
     let key = identity::load_or_create(&file)?;
     let link: ChannelLink = scene.broadcast.link.parse()?;
-    ensure!(key.id() == link.channel, "{} is another key", file.display());
+    ensure!(key.public() == link.channel, "{} is another key", file.display());
     Ok(key)
 }
 
@@ -66,7 +66,7 @@ impl Insider {
         let (key, shots) = (identity::generate(), vec![(Lane::Control, joins)]);
         let member = Attack::start_as(&key, runtime, host, broadcaster(&scene.broadcast.link)?, shots)?;
         let viewer = |assign: &Assign| {
-            let mut others = assign.peers.iter().filter(|other| other.peer != channel);
+            let mut others = assign.peers.iter().filter(|other| other.peer != channel.peer());
             others.find(|other| !other.addresses.is_empty()).cloned()
         };
         let (assign, parent) = member.hear(|message| match message {

@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use trusting::Trusting;
 
 fuzz_target!(|bytes: &[u8]| {
-    let channel = PeerId([0; 32]);
+    let channel = PeerId([0; 16]);
     if let Ok(layout) = Layout::open(bytes, &channel, &Trusting) {
         let again = layout.seal(&SecretKey::from_bytes(&[1; 32]));
         assert_eq!(Layout::open(&again, &channel, &Trusting), Ok(layout));

@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use trusting::Trusting;
 
 fuzz_target!(|bytes: &[u8]| {
-    let (child, channel) = (PeerId([9; 32]), PeerId([0; 32]));
+    let (child, channel) = (PeerId([9; 16]), PeerId([0; 16]));
     if let Ok(ticket) = Ticket::open(bytes, &child, &channel, &Trusting) {
         let again = ticket.seal(&SecretKey::from_bytes(&[1; 32]));
         assert_eq!(Ticket::open(&again, &child, &channel, &Trusting), Ok(ticket));

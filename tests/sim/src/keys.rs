@@ -1,7 +1,7 @@
 //! Keys of simulated nodes, and a cheap stand-in for Ed25519.
 
 use crate::chance::mix;
-use banyan_protocol::id::{Context, Ed25519, PeerId, SecretKey, Sign, Signature, Verify};
+use banyan_protocol::id::{Context, Ed25519, PeerId, PublicKey, SecretKey, Sign, Signature, Verify};
 use std::sync::Arc;
 
 /// Which signatures a simulation uses.
@@ -20,8 +20,8 @@ impl Signatures {
     /// The key of the channel in this seed.
     pub fn channel_key(self, seed: u64) -> Arc<dyn Sign> {
         match self {
-            Self::Hash => Arc::new(HashKey(peer_id(seed, u64::MAX))),
-            Self::Ed25519 => Arc::new(SecretKey::from_bytes(&peer_id(seed, u64::MAX).0)),
+            Self::Hash => Arc::new(HashKey(random_key(seed, u64::MAX))),
+            Self::Ed25519 => Arc::new(SecretKey::from_bytes(&random_key(seed, u64::MAX).0)),
         }
     }
 
@@ -34,25 +34,36 @@ impl Signatures {
     }
 }
 
-/// The public key of node `index`.
-pub fn peer_id(seed: u64, index: u64) -> PeerId {
-    let mut id = [0; 32];
-    for (word, bytes) in id.chunks_exact_mut(8).enumerate() {
+fn random_key(seed: u64, index: u64) -> PublicKey {
+    let mut key = [0; PublicKey::LEN];
+    for (word, bytes) in key.chunks_exact_mut(8).enumerate() {
         let value = mix(mix(seed, index), word as u64);
         bytes.copy_from_slice(&value.to_le_bytes());
     }
-    PeerId(id)
+    PublicKey(key)
 }
 
-/// A key that signs for `id` by hashing.
-pub fn hash_key(id: PeerId) -> Arc<dyn Sign> {
-    Arc::new(HashKey(id))
+/// What names node `index`.
+pub fn peer_id(seed: u64, index: u64) -> PeerId {
+    random_key(seed, index).peer()
 }
 
-struct HashKey(PeerId);
+/// The key by which a node signs that signs by hashing.
+pub fn hashed_key(id: &PeerId) -> PublicKey {
+    let mut key = [0; PublicKey::LEN];
+    key[..PeerId::LEN].copy_from_slice(&id.0);
+    PublicKey(key)
+}
+
+/// Signs for `id` by hashing.
+pub fn hash_key(id: &PeerId) -> Arc<dyn Sign> {
+    Arc::new(HashKey(hashed_key(id)))
+}
+
+struct HashKey(PublicKey);
 
 impl Sign for HashKey {
-    fn id(&self) -> PeerId {
+    fn public(&self) -> PublicKey {
         self.0
     }
 
@@ -64,7 +75,7 @@ impl Sign for HashKey {
 struct HashVerify;
 
 impl Verify for HashVerify {
-    fn verify(&self, signer: &PeerId, context: Context, message: &[u8], signature: &Signature) -> bool {
+    fn verify(&self, signer: &PublicKey, context: Context, message: &[u8], signature: &Signature) -> bool {
         keyed_hash(signer, context, message) == *signature
     }
 }
@@ -72,7 +83,7 @@ impl Verify for HashVerify {
 /// Words of a message that are hashed at either end.
 const ENDS: usize = 8;
 
-fn keyed_hash(signer: &PeerId, context: Context, message: &[u8]) -> Signature {
+fn keyed_hash(signer: &PublicKey, context: Context, message: &[u8]) -> Signature {
     let mut hash = mix(word(&signer.0, 0), context as u64);
     hash = mix(hash, message.len() as u64);
     let words = message.len() / 8;
@@ -110,16 +121,16 @@ mod tests {
             for len in [1, 7, 8, 63, 64, 200, 6000] {
                 let message = vec![3; len];
                 let signature = key.sign(Context::Chunk, &message);
-                assert!(verify.verify(&key.id(), Context::Chunk, &message, &signature));
-                assert!(!verify.verify(&key.id(), Context::Ticket, &message, &signature));
-                assert!(!verify.verify(&peer_id(7, 1), Context::Chunk, &message, &signature));
+                assert!(verify.verify(&key.public(), Context::Chunk, &message, &signature));
+                assert!(!verify.verify(&key.public(), Context::Ticket, &message, &signature));
+                assert!(!verify.verify(&random_key(7, 1), Context::Chunk, &message, &signature));
                 for at in [0, len / 2 / 8 * 8, len - 1]
                     .into_iter()
                     .filter(|at| len < 100 || *at < 64 || at + 64 > len)
                 {
                     let mut altered = message.clone();
                     altered[at] ^= 1;
-                    assert!(!verify.verify(&key.id(), Context::Chunk, &altered, &signature));
+                    assert!(!verify.verify(&key.public(), Context::Chunk, &altered, &signature));
                 }
             }
         }

@@ -69,7 +69,7 @@ impl Machine for Toy {
 impl Role for Toy {}
 
 pub(crate) fn id(n: u8) -> PeerId {
-    PeerId([n; 32])
+    PeerId([n; 16])
 }
 
 pub(crate) fn address(n: u8) -> SocketAddr {

@@ -97,11 +97,11 @@ impl Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use banyan_protocol::id::PeerId;
+    use banyan_protocol::id::PublicKey;
 
     fn link(n: u8, title: &str) -> String {
         let link = ChannelLink {
-            channel: PeerId([n; 32]),
+            channel: PublicKey([n; 32]),
             addresses: vec!["192.0.2.1:4600".parse().unwrap()],
             secret: None,
             title: (!title.is_empty()).then(|| title.into()),

@@ -83,7 +83,7 @@ impl Launching {
         Boot {
             version: Version,
             channel: Key(self.who.channel),
-            sponsor: Key(self.who.key.id()),
+            sponsor: Key(self.who.key.public()),
             lease: Lease {
                 id: self.lease,
                 ends: later(self.hours),

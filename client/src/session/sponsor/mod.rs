@@ -20,7 +20,7 @@ use banyan_cloud::money::Usd;
 use banyan_cloud::provider::{Kind, Machine};
 use banyan_cloud::purse::Purse;
 use banyan_cloud::random;
-use banyan_protocol::id::{PeerId, SecretKey};
+use banyan_protocol::id::{PeerId, PublicKey, SecretKey};
 use banyan_protocol::io::{CloudNews, CloudOrder, RelayState};
 use banyan_protocol::role::relay::boot::Boot;
 use banyan_protocol::units::Bitrate;
@@ -43,7 +43,7 @@ const TOLD_MAX: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) struct Who {
     pub(super) key: Arc<SecretKey>,
-    pub(super) channel: PeerId,
+    pub(super) channel: PublicKey,
     /// This machine's addresses, for relays that run on it.
     pub(super) here: Vec<SocketAddr>,
     /// What this person's own uplink is limited to.

@@ -5,6 +5,7 @@ use super::children::{Patience, Seat, Shown};
 use super::send::old_entry;
 use super::tickets;
 use crate::io::{LinkId, Outbox, Output};
+use crate::limits::SEATS_A_NAMING;
 use crate::media::StripeId;
 use crate::media::schedule::Kind;
 use crate::media::store::{stripe_at, stripe_slot};
@@ -268,7 +269,7 @@ impl Forwarder {
     }
 
     /// Whether a child may ask us for what it is granted: if its ticket names us for that stripe, or as a spare of which it was told since,
-    /// for as many others as it names us for.
+    /// within [`SEATS_A_NAMING`].
     fn may_ask_us(&self, index: u32, grant: &Grant) -> bool {
         if grant.parent == self.me || grant.spare == Some(self.me) {
             return true;
@@ -278,7 +279,7 @@ impl Forwarder {
             .ticket
             .as_ref()
             .map(|shown| shown.ticket.times_named(self.me));
-        (child.stripes.count_ones() as usize) < 2 * named.unwrap_or(0)
+        (child.stripes.count_ones() as usize) < SEATS_A_NAMING * named.unwrap_or(0)
     }
 
     /// What a child's ticket grants on a stripe, by whatever parent, if it is good now.

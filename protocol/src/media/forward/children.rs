@@ -128,18 +128,19 @@ pub(super) struct Seat {
 
 /// All links, by index and by name, and all seats, by stripe.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Children {
-    slab: Vec<Option<Child>>,
-    free: Vec<u32>,
     /// All links, ascending: every acknowledgement is looked up here.
     links: Vec<LinkId>,
     /// Their indices, in the same order.
     indices: Vec<u32>,
-    seats: [Vec<Seat>; STRIPES],
+    slab: Vec<Option<Child>>,
     /// A bit for each stripe that anybody has a seat for.
     interior: u128,
     /// What all seats cost.
     used: Bitrate,
+    free: Vec<u32>,
+    seats: [Vec<Seat>; STRIPES],
 }
 
 impl Children {

@@ -16,17 +16,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(30);
 
 /// When something last came for each stripe, to be passed on.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Marks {
     on: bool,
     /// The source has a chunk for every stripe in every tick.
     is_source: bool,
-    last: [Instant; STRIPES],
-    /// When the first mark is due, and the stripe that it is due for, as reckoned up last.
-    first: Option<(Instant, usize)>,
     /// Whether something has happened since that may have changed it.
     changed: bool,
+    /// When the first mark is due, and the stripe that it is due for, as reckoned up last.
+    first: Option<(Instant, usize)>,
     /// When to look after children for which chunks wait.
     look_at: Option<Instant>,
+    last: [Instant; STRIPES],
 }
 
 impl Marks {

@@ -12,6 +12,7 @@ use crate::media::schedule::wire;
 use crate::media::store::stripe_at;
 use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 
 /// What children took is measured over so long: longer than a machine with much to do lets a program wait, and a third of the second and a half that a
@@ -117,7 +118,7 @@ impl Measure {
 impl Forwarder {
     /// From now on it is found out what the uplink carries.
     pub fn measure_uplink(&mut self) {
-        self.measure = Some(Measure::new(self.uplink));
+        self.measure = Some(Box::new(Measure::new(self.uplink)));
     }
 
     /// What the uplink was found to carry, where that is less than what it is said to.
@@ -128,7 +129,7 @@ impl Forwarder {
     /// The uplink is said to be another.
     pub(super) fn note_said(&mut self, uplink: Option<Bitrate>) {
         if let Some(measure) = &mut self.measure {
-            *measure = Measure::new(uplink);
+            **measure = Measure::new(uplink);
         }
     }
 

@@ -8,7 +8,7 @@ mod seats;
 mod tickets;
 
 use super::{Config, Forwarder};
-use crate::id::{Context, PeerId, Sign, Signature, Verify};
+use crate::id::{Context, PeerId, PublicKey, Sign, Signature, Verify};
 use crate::io::{Lane, LinkId, Outbox, Output};
 use crate::media::{StripeId, TierId, schedule::wire};
 use crate::time::{ChannelTime, Duration, Instant};
@@ -25,16 +25,16 @@ use alloc::vec;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-const CHANNEL: PeerId = PeerId([1; 32]);
-const ME: PeerId = PeerId([2; 32]);
+const CHANNEL: PublicKey = PublicKey([1; 32]);
+const ME: PeerId = PeerId([2; 16]);
 const EPOCH: u64 = 7;
 /// Channel time at the driver's origin.
 const DAWN: u64 = 1_000_000_000;
 
 /// A cheap stand-in for a key pair: who it is, in which context, and a sum of the message.
-struct Seal(PeerId);
+struct Seal(PublicKey);
 
-fn stand_in(signer: &PeerId, context: Context, message: &[u8]) -> Signature {
+fn stand_in(signer: &PublicKey, context: Context, message: &[u8]) -> Signature {
     let sum = message.iter().fold(7u64, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
     });
@@ -45,7 +45,7 @@ fn stand_in(signer: &PeerId, context: Context, message: &[u8]) -> Signature {
 }
 
 impl Sign for Seal {
-    fn id(&self) -> PeerId {
+    fn public(&self) -> PublicKey {
         self.0
     }
     fn sign(&self, context: Context, message: &[u8]) -> Signature {
@@ -56,7 +56,7 @@ impl Sign for Seal {
 struct Check;
 
 impl Verify for Check {
-    fn verify(&self, signer: &PeerId, context: Context, message: &[u8], signature: &Signature) -> bool {
+    fn verify(&self, signer: &PublicKey, context: Context, message: &[u8], signature: &Signature) -> bool {
         stand_in(signer, context, message) == *signature
     }
 }
@@ -72,7 +72,7 @@ fn slot() -> Bitrate {
 }
 
 fn child_id(n: u8) -> PeerId {
-    PeerId([100 + n; 32])
+    PeerId([100 + n; 16])
 }
 
 fn link_of(n: u8) -> LinkId {

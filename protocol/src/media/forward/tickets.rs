@@ -52,12 +52,12 @@ mod tests {
     use alloc::vec::Vec;
 
     fn ticket(child: u32, epoch: u64, serial: u32) -> Ticket {
-        let mut key = [0; 32];
-        key[..4].copy_from_slice(&child.to_be_bytes());
+        let mut id = [0; PeerId::LEN];
+        id[..4].copy_from_slice(&child.to_be_bytes());
         Ticket {
             epoch,
             serial,
-            child: PeerId(key),
+            child: PeerId(id),
             class: Class::Leaf,
             expires: ChannelTime::from_micros(0),
             grants: Vec::new(),

@@ -24,12 +24,13 @@ pub(super) struct Intake {
 
 /// One epoch.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Run {
     epoch: u64,
-    /// Ascending by number.
-    layouts: Vec<Arc<Layout>>,
     /// One or two: the tier shown, and the one that is to be.
     intakes: Vec<Intake>,
+    /// Ascending by number.
+    layouts: Vec<Arc<Layout>>,
     /// What is to be shown, in the end.
     pub(super) wanted: TierId,
     window: u64,

@@ -349,6 +349,8 @@ impl Line {
 
     fn rest_if_empty(&mut self) {
         if self.seated.is_empty() {
+            // What comes next lies where memory is at hand, and not behind what has gone.
+            self.seated.clear();
             self.due = None;
             self.held_up = false;
             self.behind_since = None;

@@ -1,6 +1,6 @@
 use super::wire::wire_bytes;
 use super::*;
-use crate::id::{Context, PeerId, Sign, Signature};
+use crate::id::{Context, PublicKey, Sign, Signature};
 use crate::media::store::stripe_slot;
 use crate::media::{StripeId, TierId};
 use crate::time::TICK;
@@ -9,8 +9,8 @@ use crate::wire::chunk::{Flags, Header, OVERHEAD};
 struct Nobody;
 
 impl Sign for Nobody {
-    fn id(&self) -> PeerId {
-        PeerId([0; 32])
+    fn public(&self) -> PublicKey {
+        PublicKey([0; 32])
     }
     fn sign(&self, _: Context, _: &[u8]) -> Signature {
         Signature([0; 64])

@@ -54,10 +54,10 @@ mod tests {
 
     #[test]
     fn a_slot_is_the_peak_of_a_stripe_with_all_headers() {
-        // 4 Mbit/s in 5 stripes: 1.1 times 10,000 bytes a tick each, 112 bytes of overhead, 8 datagrams.
+        // 4 Mbit/s in 5 stripes: 1.1 times 10,000 bytes a tick each, 111 bytes of overhead, 8 datagrams.
         assert_eq!(
             slot(Bitrate::from_kbps(4000), 5),
-            Bitrate((11_000 + 112 + 8 * 98) * 80)
+            Bitrate((11_000 + 111 + 8 * 98) * 80)
         );
         assert!(slot(Bitrate::from_kbps(500), 1) > Bitrate::from_kbps(550));
         assert_eq!(slot(Bitrate::from_kbps(500), 0), slot(Bitrate::from_kbps(500), 1));

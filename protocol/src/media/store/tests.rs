@@ -1,13 +1,13 @@
 use super::*;
-use crate::id::{Context, PeerId, Sign, Signature};
+use crate::id::{Context, PublicKey, Sign, Signature};
 use crate::time::ChannelTime;
 use crate::wire::chunk::Header;
 
 struct Nobody;
 
 impl Sign for Nobody {
-    fn id(&self) -> PeerId {
-        PeerId([0; 32])
+    fn public(&self) -> PublicKey {
+        PublicKey([0; 32])
     }
     fn sign(&self, _: Context, _: &[u8]) -> Signature {
         Signature([0; 64])

@@ -4,6 +4,7 @@ use super::orders::ends_soon;
 use super::routes::Route;
 use super::{Broadcaster, Order};
 use crate::io::Outbox;
+use crate::limits::SEATS_A_NAMING;
 use crate::overlay::member::MemberIndex;
 use crate::time::Instant;
 use crate::wire::amendments::{Amendment, Amendments};
@@ -56,12 +57,12 @@ impl Broadcaster {
         good.then_some(amendment)
     }
 
-    /// Whether a viewer knows a peer, and may ask it by the ticket that it has: for twice as many stripes as that names it for.
+    /// Whether a viewer knows a peer, and may ask it by the ticket that it has, within [`SEATS_A_NAMING`].
     fn may_be_asked(&self, member: MemberIndex, order: &Order, peer: MemberIndex) -> bool {
         let tag = self.overlay.member(peer).id.tag();
         let named = self.overlay.times_named(member, peer);
         let names = |grant: &&Grant| grant.parent == tag || grant.spare == Some(tag);
-        named > 0 && order.grants.iter().filter(names).count() <= 2 * named
+        named > 0 && order.grants.iter().filter(names).count() <= SEATS_A_NAMING * named
     }
 
     pub(super) fn amend(

@@ -135,10 +135,11 @@ pub struct Broadcaster {
 impl Broadcaster {
     /// A broadcaster that is on the air as soon as it is told its tiers.
     pub fn new(config: BroadcasterConfig) -> Self {
-        let id = config.key.id();
+        let key = config.key.public();
+        let id = key.peer();
         let mut forwarder = Forwarder::new(ForwarderConfig {
             me: id,
-            channel: id,
+            channel: key,
             verify: config.verify.clone(),
             uplink: config.uplink,
             is_source: true,

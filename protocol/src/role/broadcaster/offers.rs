@@ -11,9 +11,8 @@ use crate::overlay::reach::Prefix;
 use crate::role::scope::Scope;
 use crate::time::Instant;
 use crate::wire::control::WithdrawReason;
-use crate::wire::order::{Delegation, Offer};
+use crate::wire::order::{Delegation, Offer, SealedDelegation};
 use alloc::vec::Vec;
-use bytes::Bytes;
 use core::net::SocketAddr;
 
 impl Broadcaster {
@@ -35,7 +34,7 @@ impl Broadcaster {
         let forged = offer
             .delegation
             .as_ref()
-            .is_some_and(|sealed| !self.covers(sealed, &id, offer));
+            .is_some_and(|delegation| !self.covers(delegation, &id, offer));
         let spurious = self.contacts[&sponsor].spurious_offers;
         let relays = self.overlay.relays_of(id).count() + usize::from(spurious);
         match () {
@@ -59,13 +58,15 @@ impl Broadcaster {
     }
 
     /// Whether a delegation lets us command that very relay, within its lease.
-    fn covers(&self, sealed: &Bytes, sponsor: &PeerId, offer: &Offer) -> bool {
-        let me = self.config.key.id();
-        let opened = Delegation::open(sealed, sponsor, &*self.config.verify);
-        opened.is_ok_and(|delegation| {
-            (delegation.channel, delegation.delegate, delegation.relay) == (me, me, offer.relay)
-                && delegation.lease.is_within(&offer.lease)
-        })
+    fn covers(&self, delegation: &SealedDelegation, sponsor: &PeerId, offer: &Offer) -> bool {
+        let me = self.config.key.public();
+        let signer = &delegation.sponsor;
+        let opened = Delegation::open(&delegation.sealed, signer, &*self.config.verify);
+        signer.peer() == *sponsor
+            && opened.is_ok_and(|opened| {
+                (opened.channel, opened.delegate, opened.relay) == (me, me, offer.relay)
+                    && opened.lease.is_within(&offer.lease)
+            })
     }
 
     /// The addresses at which a relay may be looked for: none that is more private than the one that its sponsor comes from, so
@@ -99,7 +100,7 @@ impl Broadcaster {
             Relay {
                 sponsor: id,
                 lease: offer.lease,
-                delegation: offer.delegation,
+                delegation: offer.delegation.map(|delegation| delegation.sealed),
                 sequence: 0,
                 round: offer.round,
                 stage: Stage::Sought,
@@ -134,7 +135,7 @@ impl Broadcaster {
             self.overlay.set_ending(member, false);
         }
         relay.lease = offer.lease;
-        relay.delegation = offer.delegation;
+        relay.delegation = offer.delegation.map(|delegation| delegation.sealed);
         if relay.goes.take().is_some() {
             self.overlay.set_state(member, State::Active);
         }

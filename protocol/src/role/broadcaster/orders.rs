@@ -16,6 +16,10 @@ use core::cmp::Reverse;
 /// A ticket is renewed this long before it ends: time enough for a lost coordinator to come back.
 const RENEW_BEFORE: Duration = Duration::from_secs(150);
 
+/// Tickets for the same member end at the same second of a minute: so the next one as a rule ends when the last one does, and that is
+/// nothing new to tell.
+const ENDS_EVERY_US: u64 = 60_000_000;
+
 /// A newcomer starts so much nearer to the live edge than it plays: connecting takes some of that time, and the rest is in hand
 /// when its first picture is due.
 const AHEAD_BLOCKS: u64 = 6;
@@ -96,15 +100,16 @@ impl Broadcaster {
         let peers = self.introduce(now, member, out);
         let from_block = self.start_of(now, member, order.tier);
         let info = self.overlay.member(member);
+        let ends = end_of_ticket(now, member);
         let contact = self.contacts.get_mut(&member).expect("checked by the caller");
         contact.serial += 1;
-        contact.expires = Some(now + TICKET_LIFE);
+        contact.expires = Some(ends);
         let ticket = Ticket {
             epoch: self.config.epoch,
             serial: contact.serial,
             child: info.id,
             class: order.class,
-            expires: self.clock.channel(now + TICKET_LIFE),
+            expires: self.clock.channel(ends),
             grants: order.grants.clone(),
         };
         let assign = Assign {
@@ -212,6 +217,13 @@ impl Broadcaster {
         }
         Introduction { peer, addresses }
     }
+}
+
+/// When a ticket ends that is given now: members' seconds of the minute differ, so that not all are renewed at once.
+fn end_of_ticket(now: Instant, member: MemberIndex) -> Instant {
+    let latest = (now + TICKET_LIFE).as_micros();
+    let own = u64::from(member.0) * 1_000_000 % ENDS_EVERY_US;
+    Instant::from_micros(latest - (latest + ENDS_EVERY_US - own) % ENDS_EVERY_US)
 }
 
 pub(super) fn ends_soon(now: Instant, contact: &Contact) -> bool {

@@ -1,6 +1,6 @@
 //! Whom a relay obeys: its sponsor, whose word stands above all, and whoever the sponsor named, within what it named.
 
-use crate::id::{PeerId, Verify};
+use crate::id::{PeerId, PublicKey, Verify};
 use crate::time::Utc;
 use crate::wire::lease::Lease;
 use crate::wire::order::{Commanded, Delegation, Numbered, Order};
@@ -44,8 +44,8 @@ pub enum Commander {
 #[derive(Clone, Debug)]
 pub struct Authority {
     me: PeerId,
-    sponsor: PeerId,
-    channel: PeerId,
+    sponsor: PublicKey,
+    channel: PublicKey,
     lease: Lease,
     /// Delegations of an older generation are void.
     generation: u32,
@@ -58,7 +58,7 @@ pub struct Authority {
 
 impl Authority {
     /// A relay with key `me` obeys `sponsor` as to `channel`, within `lease`.
-    pub fn new(me: PeerId, sponsor: PeerId, channel: PeerId, lease: Lease) -> Self {
+    pub fn new(me: PeerId, sponsor: PublicKey, channel: PublicKey, lease: Lease) -> Self {
         Self {
             me,
             sponsor,
@@ -130,7 +130,13 @@ impl Authority {
     }
 
     /// Whom a delegation names, if it covers this relay now.
-    fn delegate(&self, sealed: &[u8], now: Utc, sent: u64, verify: &dyn Verify) -> Result<PeerId, Disobeyed> {
+    fn delegate(
+        &self,
+        sealed: &[u8],
+        now: Utc,
+        sent: u64,
+        verify: &dyn Verify,
+    ) -> Result<PublicKey, Disobeyed> {
         let delegation = Delegation::open(sealed, &self.sponsor, verify).map_err(|_| Disobeyed::Stranger)?;
         if delegation.generation < self.generation {
             return Err(Disobeyed::Revoked);

@@ -1,7 +1,7 @@
 //! What a relay is told when it boots: its machine's user data, or the file that `banyan-relay --config` reads. JSON, one
 //! object.
 
-use crate::id::{PeerId, key_text};
+use crate::id::{PublicKey, key_text};
 use crate::time::Utc;
 pub use crate::wire::enrol::EnrolSecret;
 use crate::wire::lease::Lease;
@@ -73,7 +73,7 @@ impl<'de> Deserialize<'de> for Version {
 
 /// A public key, as text for programs: all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key(pub PeerId);
+pub struct Key(pub PublicKey);
 
 impl Serialize for Key {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -86,6 +86,6 @@ impl<'de> Deserialize<'de> for Key {
         let text = String::deserialize(from)?;
         let bytes = text::from_base32(&text).and_then(|bytes| bytes.try_into().ok());
         let key = bytes.ok_or_else(|| serde::de::Error::custom("a key has 52 letters and digits"))?;
-        Ok(Self(PeerId(key)))
+        Ok(Self(PublicKey(key)))
     }
 }

@@ -8,7 +8,7 @@ pub mod boot;
 
 use self::authority::{Authority, Disobeyed};
 use crate::event::{Event, Stats};
-use crate::id::{PeerId, Verify};
+use crate::id::{PeerId, PublicKey, Verify};
 use crate::io::{Command, Ended, Input, Lane, LinkId, Machine, Outbox, Output, Side};
 use crate::limits::VERSION;
 use crate::role::config::{Part, ViewerConfig};
@@ -43,9 +43,9 @@ pub struct RelayConfig {
     /// Checks what others signed.
     pub verify: Arc<dyn Verify>,
     /// The channel that it serves.
-    pub channel: PeerId,
+    pub channel: PublicKey,
     /// Whom it obeys.
-    pub sponsor: PeerId,
+    pub sponsor: PublicKey,
     /// How long it may run, and how much it may send.
     pub lease: Lease,
     /// What it proves itself with, and until when.
@@ -108,14 +108,14 @@ impl Relay {
             relays_run_on: false,
             seed: config.seed,
         });
-        carrier.forwarder_mut().favour(config.sponsor);
+        carrier.forwarder_mut().favour(config.sponsor.peer());
         carrier.forwarder_mut().measure_uplink();
         Self {
             carrier,
             authority: Authority::new(config.id, config.sponsor, config.channel, config.lease),
             verify: config.verify,
             me: config.id,
-            sponsor: config.sponsor,
+            sponsor: config.sponsor.peer(),
             enrolment: Some(config.enrolment),
             began: (config.now, config.clock),
             extension: None,

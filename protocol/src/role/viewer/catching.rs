@@ -138,35 +138,32 @@ impl Viewer {
             from.min(there)
         };
         let needless_before = self.screen.takes_over_at(stripe.tier).unwrap_or_default();
-        let missing = self.missing(now, feed, from);
-        for missing in missing
-            .into_iter()
-            .filter(|missing| missing.block >= needless_before)
-        {
+        self.for_missing(now, feed, from, |missing| {
             let by = if missing.block < passed { hole } else { near };
             let is_due = missing.due.is_some_and(|due| due <= by);
             let is_over = missing.due.is_some_and(|due| due <= overdue);
             let is_older = missing.block < from;
-            if (is_older || is_due) && !is_over && !comes.contains(&missing.block) {
+            let is_needed = missing.block >= needless_before && !comes.contains(&missing.block);
+            if is_needed && (is_older || is_due) && !is_over {
                 match self.pulls.asked(now, stripe, missing.block) {
                     None => wanted.push((missing.block, stripe, at, None)),
                     Some((link, true)) => wanted.push((missing.block, stripe, at, Some(link))),
                     Some((_, false)) => {}
                 }
             }
-        }
+        });
     }
 
     /// What a feed lacks up to the newest block that has come, and in any case what comes before `until`. Of a tier that is not shown here, what children
     /// lack: all below would be without it, and would have nobody to ask.
-    fn missing(&self, now: Instant, feed: &Feed, until: u64) -> Vec<Missing> {
+    fn for_missing(&self, now: Instant, feed: &Feed, until: u64, mut each: impl FnMut(Missing)) {
         let stripe = feed.stripe;
         if self.screen.wants(stripe.tier) {
-            return self.screen.missing(stripe, until).collect();
+            return self.screen.missing(stripe, until).for_each(each);
         }
         let store = self.forwarder.store();
         let (Some(newest), true) = (store.newest(stripe), self.forwarder.is_interior(stripe)) else {
-            return Vec::new();
+            return;
         };
         let edge = self.live_edge(now);
         let due =
@@ -174,11 +171,10 @@ impl Viewer {
         let played = edge.saturating_sub((self.config.buffer.as_micros() / TICK.as_micros()) as u64);
         let blocks =
             (feed.base.max(played)..newest.max(until)).filter(|block| store.get(stripe, *block).is_none());
-        let missing = blocks.map(|block| Missing {
-            block,
-            due: Some(due(block)),
-        });
-        missing.collect()
+        for block in blocks {
+            let due = Some(due(block));
+            each(Missing { block, due });
+        }
     }
 
     /// Until when a chunk must be due that the sender has not come to yet; never, as long as it sends.
@@ -233,7 +229,7 @@ impl Viewer {
         let awaits = |feed: &Feed| feed.next.as_ref().is_some_and(|next| next.link.is_none());
         let alone = holders.len() == 1 && !self.feeds.iter().any(awaits);
         let room = |link: &LinkId| self.pulls.room(*link, alone);
-        let source = self.links.to(&self.config.channel).map(|link| link.id);
+        let source = self.links.to(&self.config.channel.peer()).map(|link| link.id);
         let is_source = |link: &LinkId| Some(*link) == source;
         let shared = self.screen.has_begun() && holders.len() > 1;
         let fetches = shared && self.fetches(block);
@@ -260,7 +256,7 @@ impl Viewer {
             .as_ref()
             .filter(|main| block >= main.from)
             .and_then(|main| main.link);
-        let channel = self.config.channel;
+        let channel = self.config.channel.peer();
         let withheld = self.says_nothing_comes(now, feed);
         let may_ask_source = main.is_none() || feed.names(&channel.tag()) || withheld;
         let mut holders: Vec<LinkId> = Vec::new();

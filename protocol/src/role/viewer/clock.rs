@@ -13,10 +13,11 @@ const CALM_EVERY: Duration = Duration::from_secs(120);
 
 /// Channel time as far as it is known, and when to ask again.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(super) struct ClockSync {
     clock: ChannelClock,
-    best: Option<Sample>,
     next: Option<Instant>,
+    best: Option<Sample>,
 }
 
 #[derive(Clone, Copy, Debug)]

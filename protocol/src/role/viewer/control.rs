@@ -29,14 +29,15 @@ impl Viewer {
         frame: Bytes,
         out: &mut Outbox,
     ) {
-        if self.on_proof(now, link, &frame, out) || !self.links.has(link) {
-            return;
-        }
+        let Some(asked) = self.links.asked(link) else {
+            return self.on_proof(now, link, &frame, out);
+        };
         let taken = match lane {
             Lane::Control => self.on_control(now, link, &frame, out),
-            Lane::Data(_) => self.on_data(now, link, frame, out),
+            Lane::Data(_) => self.on_data(now, (link, asked), frame, out),
         };
         if let Err(code) = taken {
+            self.calm.end();
             self.close_link(now, link, code, out);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::Viewer;
 use super::feed::STARVED_BLOCKS;
+use super::links::Asked;
 use crate::event::Event;
 use crate::id::PeerId;
 use crate::io::{LinkId, Outbox};
@@ -22,11 +23,10 @@ impl Viewer {
     pub(super) fn on_data(
         &mut self,
         now: Instant,
-        link: LinkId,
+        (link, asked): (LinkId, Asked),
         frame: Bytes,
         out: &mut Outbox,
     ) -> Result<(), CloseCode> {
-        let asked = self.links.asked(link);
         if asked.is_nothing() {
             return Err(CloseCode::Unexpected);
         }
@@ -118,6 +118,7 @@ impl Viewer {
         if self.layout.as_ref().is_some_and(|(known, _)| *known == sealed) {
             return Ok(());
         }
+        self.calm.end();
         let layout = Layout::open(&sealed, &self.config.channel, &*self.config.verify).map_err(code_of)?;
         if layout.epoch < self.epoch {
             return Ok(());

@@ -346,7 +346,7 @@ mod tests {
         assert_eq!(dials.ask(now, &one), Leave::Dial(one.to_vec()));
         assert_eq!(dials.ask(now, &other), Leave::Busy);
         assert_eq!(dials.due(), None, "nobody waits");
-        let peer = PeerId([7; 32]);
+        let peer = PeerId([7; 16]);
         dials.put_off(peer);
         let due = dials.due().expect("somebody waits");
         assert!((80..90).contains(&due.since(now).as_millis()), "{due:?}");

@@ -39,22 +39,23 @@ const ORPHAN_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Somebody who sends a stripe, or is to.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Source {
-    pub(super) peer: PeerId,
     /// The link it was asked on; none while that is not up, or when it is gone.
     pub(super) link: Option<LinkId>,
-    /// Its own rank, as far as it said so.
-    pub(super) rank: Option<Rank>,
-    /// When it was chosen, asked, or last sent a mark.
-    pub(super) since: Instant,
-    /// The first block it was asked for.
-    pub(super) from: u64,
     /// The newest block it sent.
     pub(super) newest: Option<u64>,
+    /// The first block it was asked for.
+    pub(super) from: u64,
     /// Whether the coordinator named it as parent.
     pub(super) planned: bool,
     /// Whether it has given our seat to somebody else: it sends what waited for us, and then no more.
     pub(super) ends: bool,
+    pub(super) peer: PeerId,
+    /// Its own rank, as far as it said so.
+    pub(super) rank: Option<Rank>,
+    /// When it was chosen, asked, or last sent a mark.
+    pub(super) since: Instant,
 }
 
 impl Source {
@@ -144,28 +145,31 @@ pub(super) struct Trouble {
 ///
 /// `main` sends now, `next` is to: a move if `trouble` is none, else a repair. Which of them sends first from now on is
 /// `main` then.
+///
+/// What each event touches comes first, and close together.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Feed {
     pub(super) stripe: StripeId,
-    /// The newest ticket's grant; none once it is withdrawn, since that time.
-    pub(super) grant: Result<Grant, Instant>,
-    /// The rank that the forwarder holds children to.
-    pub(super) rank: Rank,
-    pub(super) main: Option<Source>,
-    pub(super) next: Option<Source>,
-    pub(super) former: Option<Former>,
-    pub(super) trouble: Option<Trouble>,
-    pub(super) watch: Watch,
-    /// The first block that is wanted.
-    pub(super) base: u64,
-    /// Whether the coordinator named another parent while a repair was under way: there we go when it is over.
-    pub(super) plan_waits: bool,
-    /// The newest block received from anybody.
-    pub(super) newest: Option<u64>,
     /// How many chunks have come from others since then that are newer than what whoever sends it has sent.
     pub(super) elsewhere: u8,
+    /// Whether the coordinator named another parent while a repair was under way: there we go when it is over.
+    pub(super) plan_waits: bool,
     /// When whoever sends it sent a chunk last.
     pub(super) flowed: Option<Instant>,
+    /// The newest block received from anybody.
+    pub(super) newest: Option<u64>,
+    pub(super) trouble: Option<Trouble>,
+    /// The first block that is wanted.
+    pub(super) base: u64,
+    pub(super) watch: Watch,
+    pub(super) main: Option<Source>,
+    /// The newest ticket's grant; none once it is withdrawn, since that time.
+    pub(super) grant: Result<Grant, Instant>,
+    pub(super) former: Option<Former>,
+    pub(super) next: Option<Source>,
+    /// The rank that the forwarder holds children to.
+    pub(super) rank: Rank,
     /// The block beyond which it sends nothing though it sends another stripe on, and since when; no time once that was told.
     pub(super) lacks: Option<(u64, Option<Instant>)>,
 }
@@ -297,16 +301,17 @@ impl Feed {
 
 /// All feeds, ascending by stripe, and found by stripe at once.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Feeds {
     feeds: Vec<Feed>,
-    /// By stripe slot, the index in `feeds`, or [`Self::NONE`].
-    index: [u8; STRIPES],
+    /// Whether something changed since that may make it earlier.
+    pub(super) changed: bool,
     /// Whether somebody was chosen and not asked yet.
     pub(super) unsettled: bool,
     /// When the first of them is due, as reckoned up last.
     pub(super) due: Option<Instant>,
-    /// Whether something changed since that may make it earlier.
-    pub(super) changed: bool,
+    /// By stripe slot, the index in `feeds`, or [`Self::NONE`].
+    index: [u8; STRIPES],
 }
 
 impl Feeds {

@@ -53,11 +53,13 @@ impl Viewer {
             .flatten()
             .filter_map(|source| source.link)
         {
-            let is_known = self.links.has(link);
-            let asked = !is_known || self.links.asked(link).covers(stripe);
-            assert!(asked, "{stripe} comes from nobody who was not asked");
+            let asked = self.links.asked(link);
             assert!(
-                is_known || !self.is_live(),
+                asked.is_none_or(|asked| asked.covers(stripe)),
+                "{stripe} comes from nobody who was not asked"
+            );
+            assert!(
+                asked.is_some() || !self.is_live(),
                 "{stripe} comes on a link that is there"
             );
         }

@@ -9,7 +9,6 @@ use crate::limits;
 use crate::time::{Duration, Instant};
 use crate::wire::close::CloseCode;
 use crate::wire::control::{DetachReason, Introduction, Message};
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -246,13 +245,14 @@ impl Viewer {
         if self.phase == Phase::Joining {
             return;
         }
-        let children: BTreeSet<PeerId> = self.forwarder.children().map(|(peer, _)| peer).collect();
+        let mut children: Vec<PeerId> = self.forwarder.children().map(|(peer, _)| peer).collect();
+        children.sort_unstable();
         let mut close = Vec::new();
         for link in self.links.iter_mut() {
             let feeds = self.feeds.iter();
             let used = self.session.link() == Some(link.id)
                 || self.sponsoring.is_relay(&link.peer)
-                || children.contains(&link.peer)
+                || children.binary_search(&link.peer).is_ok()
                 || feeds.into_iter().any(|feed| feed.concerns(&link.peer));
             link.unused = if used { None } else { link.unused.or(Some(now)) };
             if let Some(code) = link.is_over(now) {

@@ -128,10 +128,6 @@ impl Links {
         self.find(id).ok().map(|at| &mut self.links[at])
     }
 
-    pub(super) fn has(&self, id: LinkId) -> bool {
-        self.find(id).is_ok()
-    }
-
     /// The peer at the other end is asked for this stripe.
     pub(super) fn ask(&mut self, id: LinkId, stripe: StripeId) {
         if let Ok(at) = self.find(id) {
@@ -139,9 +135,9 @@ impl Links {
         }
     }
 
-    /// What the peer at the other end was ever asked for.
-    pub(super) fn asked(&self, id: LinkId) -> Asked {
-        self.find(id).map_or(Asked::default(), |at| self.asked[at])
+    /// What the peer at the other end was ever asked for, if there is such a link.
+    pub(super) fn asked(&self, id: LinkId) -> Option<Asked> {
+        self.find(id).ok().map(|at| self.asked[at])
     }
 
     /// The link to a peer that can be used.
@@ -243,7 +239,7 @@ mod tests {
 
     #[test]
     fn both_ends_keep_the_link_that_the_smaller_key_dialled() {
-        let (small, large) = (PeerId([1; 32]), PeerId([2; 32]));
+        let (small, large) = (PeerId([1; 16]), PeerId([2; 16]));
         for order in [
             [(2, Side::Dialler), (1, Side::Acceptor)],
             [(1, Side::Acceptor), (2, Side::Dialler)],
@@ -255,7 +251,7 @@ mod tests {
 
     #[test]
     fn who_dials_again_has_lost_the_first() {
-        let (me, peer) = (PeerId([1; 32]), PeerId([2; 32]));
+        let (me, peer) = (PeerId([1; 16]), PeerId([2; 16]));
         let twice = links(&[(1, Side::Acceptor), (3, Side::Acceptor)], peer);
         assert_eq!(twice.surplus(&me, &peer), Some(LinkId(1)));
         assert_eq!(links(&[(1, Side::Acceptor)], peer).surplus(&me, &peer), None);
@@ -268,12 +264,13 @@ mod tests {
             index,
         };
         let ends = [(1, Side::Acceptor), (2, Side::Dialler)];
-        let mut links = links(&ends, PeerId([1; 32]));
-        assert!(links.asked(LinkId(2)).is_nothing());
+        let mut links = links(&ends, PeerId([1; 16]));
+        assert!(links.asked(LinkId(2)).unwrap().is_nothing());
         links.ask(LinkId(2), stripe(1, 3));
-        let asked = links.asked(LinkId(2));
+        let asked = links.asked(LinkId(2)).unwrap();
         assert!(asked.covers(stripe(1, 3)) && !asked.is_nothing());
         assert!(!asked.covers(stripe(0, 3)) && !asked.covers(stripe(1, 4)));
-        assert!(links.asked(LinkId(1)).is_nothing() && links.asked(LinkId(4)).is_nothing());
+        assert!(links.asked(LinkId(1)).unwrap().is_nothing());
+        assert!(links.asked(LinkId(4)).is_none(), "there is no such link");
     }
 }

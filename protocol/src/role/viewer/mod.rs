@@ -1,7 +1,8 @@
 //! The viewer: joins a channel, receives the stripes of a tier, plays them, and passes them on.
 //!
 //! One engine, split by concern: `session` talks to the coordinator, `linking` keeps links, `moves` decides who
-//! sends what, `repair` what to do when somebody does not, `data` takes chunks in, `catching` asks for single ones, `screen` plays, `reports` tells.
+//! sends what, `repair` what to do when somebody does not, `data` takes chunks in, `catching` asks for single ones, `screen` plays, `reports` tells;
+//! `due` says what is done when.
 
 mod asks;
 mod book;
@@ -10,6 +11,7 @@ mod clock;
 mod control;
 mod data;
 mod dials;
+mod due;
 mod feed;
 mod invariants;
 mod linking;
@@ -34,15 +36,12 @@ use crate::media::forward::{self, Forwarder};
 use crate::media::join::Join;
 use crate::rng::Rng;
 use crate::role::config::{Part, ViewerConfig};
-use crate::time::{ChannelTime, Duration, Instant, earliest};
+use crate::time::{ChannelTime, Duration, Instant};
 use crate::wire::close::CloseCode;
 use crate::wire::layout::Layout;
 use crate::wire::ticket::Ticket;
 use alloc::sync::Arc;
 use bytes::Bytes;
-
-/// How late a wake may be before it is us who were not running.
-const LATE_WAKE: Duration = Duration::from_millis(20);
 
 /// How long a leaver feeds its children.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -73,33 +72,37 @@ struct Held {
 }
 
 /// The state machine of a viewer.
+///
+/// What each event touches comes first, and close together.
+#[repr(C, align(64))]
 pub struct Viewer {
-    config: ViewerConfig,
-    rng: Rng,
+    wake: Option<Instant>,
+    calm: due::Calm,
     phase: Phase,
-    session: session::Session,
-    clock: clock::ClockSync,
     /// The broadcaster's run; 0 before any is known.
     epoch: u64,
-    layout: Option<(Bytes, Arc<Layout>)>,
-    ticket: Option<Held>,
-    links: links::Links,
-    dials: dials::Dials,
-    book: book::Book,
-    feeds: feed::Feeds,
-    pulls: pulls::Pulls,
     /// The newest block known, and when it was.
     edge: (u64, Instant),
-    forwarder: Forwarder,
-    screen: screen::Screen,
+    layout: Option<(Bytes, Arc<Layout>)>,
+    clock: clock::ClockSync,
+    links: links::Links,
+    feeds: feed::Feeds,
+    pulls: pulls::Pulls,
     reports: reports::Reports,
-    asks: asks::Asks,
-    sponsoring: sponsoring::Sponsoring,
-    /// When it was made.
-    since: Instant,
+    screen: screen::Screen,
+    forwarder: Forwarder,
     /// When statistics are next due.
     second: Instant,
-    wake: Option<Instant>,
+    /// When it was made.
+    since: Instant,
+    session: session::Session,
+    config: ViewerConfig,
+    rng: Rng,
+    ticket: Option<Held>,
+    dials: dials::Dials,
+    book: book::Book,
+    asks: asks::Asks,
+    sponsoring: sponsoring::Sponsoring,
 }
 
 impl Viewer {
@@ -123,7 +126,7 @@ impl Viewer {
             ticket: None,
             links: links::Links::default(),
             dials: dials::Dials::new(config.uplink),
-            book: book::Book::new(config.channel),
+            book: book::Book::new(config.channel.peer()),
             feeds: feed::Feeds::new(),
             pulls: pulls::Pulls::new(now),
             edge: (0, now),
@@ -135,6 +138,7 @@ impl Viewer {
             since: now,
             second: now + SECOND,
             wake: Some(now),
+            calm: due::Calm::default(),
             config,
         }
     }
@@ -166,7 +170,7 @@ impl Viewer {
 
     /// Whether that is the coordinator: the session's concern, and nobody else's.
     fn is_coordinator(&self, peer: &PeerId) -> bool {
-        self.config.part != Part::Relay && *peer == self.config.channel
+        self.config.part != Part::Relay && *peer == self.config.channel.peer()
     }
 
     /// Whether it plays and repairs.
@@ -234,56 +238,6 @@ impl Viewer {
         self.phase = Phase::Leaving(now + FAREWELL);
     }
 
-    /// Does what is due, whatever came.
-    fn run_timers(&mut self, now: Instant, out: &mut Outbox) {
-        self.run_session(now, out);
-        if self.phase == Phase::Over {
-            return;
-        }
-        if self.is_live() {
-            self.run_feeds(now, out);
-            self.run_dials(now, out);
-            self.settle(now, out);
-            self.run_pulls(now, out);
-        }
-        self.run_screen(now, out);
-        if now >= self.second {
-            self.second = now + SECOND;
-            self.run_second(now, out);
-        }
-        self.run_urgent_reports(now, out);
-        self.run_phase(now, out);
-        if self.phase != Phase::Over && self.epoch > 0 {
-            let at = self.at(now);
-            self.forwarder.poll(now, at, out);
-        }
-    }
-
-    fn run_second(&mut self, now: Instant, out: &mut Outbox) {
-        self.drop_withdrawn(now, out);
-        self.tend_relays(now, out);
-        self.tend_links(now, out);
-        self.run_reports(now, out);
-        if self.phase != Phase::Joining {
-            let stats = self.stats(now);
-            out.event(crate::event::Event::Stats(stats));
-        }
-    }
-
-    fn run_phase(&mut self, now: Instant, out: &mut Outbox) {
-        match self.phase {
-            Phase::Leaving(until)
-                if now >= until || (self.forwarder.child_count() == 0 && self.relays_are_done()) =>
-            {
-                self.end(Ended::Left, CloseCode::Leaving, out);
-            }
-            Phase::Ending(until) if now >= until || self.screen.is_empty(self.at(now)) => {
-                self.end(Ended::ChannelEnded, CloseCode::Done, out);
-            }
-            _ => {}
-        }
-    }
-
     /// Ends: closes all links, and says how.
     fn end(&mut self, how: Ended, code: CloseCode, out: &mut Outbox) {
         if self.phase == Phase::Over {
@@ -297,55 +251,6 @@ impl Viewer {
         self.phase = Phase::Over;
         out.push(Output::Ended(how));
     }
-
-    /// A wake that comes late means that we were not running: no parent is to blame for what we did not hear.
-    fn forgive_own_absence(&mut self, now: Instant) {
-        let gap = self.wake.map_or(Duration::ZERO, |wake| now.since(wake));
-        if gap < LATE_WAKE {
-            return;
-        }
-        for feed in self.feeds.iter_mut() {
-            feed.watch.forgive(now, gap);
-            if let Some(next) = &mut feed.next {
-                next.since = (next.since + gap).min(now);
-            }
-        }
-    }
-
-    /// The transport took or sent something, and nothing else is due: most inputs are of that kind, and concern the forwarder
-    /// alone.
-    fn is_mere_progress(&self, now: Instant, input: &Input) -> bool {
-        let early = self.wake.is_some_and(|wake| now < wake);
-        early && self.epoch > 0 && matches!(input, Input::Drained { .. } | Input::Wire { .. })
-    }
-
-    fn note_progress(&mut self, now: Instant, input: Input, out: &mut Outbox) {
-        self.take(now, input, out);
-        let at = self.at(now);
-        self.forwarder.poll(now, at, out);
-        self.wake = earliest([self.wake, self.forwarder.wake_at()]);
-    }
-
-    fn next_wake(&self, now: Instant) -> Option<Instant> {
-        if self.phase == Phase::Over {
-            return None;
-        }
-        let live = self.is_live();
-        let phase = match self.phase {
-            Phase::Leaving(until) | Phase::Ending(until) => Some(until),
-            _ => None,
-        };
-        earliest([
-            Some(self.second),
-            phase,
-            self.session_due(),
-            self.feeds_due().filter(|_| live),
-            self.dials.due().filter(|_| live),
-            self.pulls_due().filter(|_| live),
-            self.screen_due(now),
-            self.forwarder.wake_at().filter(|_| self.epoch > 0),
-        ])
-    }
 }
 
 impl Machine for Viewer {
@@ -357,8 +262,14 @@ impl Machine for Viewer {
             return self.note_progress(now, input, out);
         }
         self.forgive_own_absence(now);
+        if !due::is_of_media(&input) {
+            self.calm.end();
+        }
         self.take(now, input, out);
-        if self.phase != Phase::Over {
+        if self.is_calm(now) {
+            self.run_media(now, out);
+        } else if self.phase != Phase::Over {
+            self.calm.end();
             self.run_timers(now, out);
         }
         self.reckon_feeds(now);

@@ -41,16 +41,17 @@ struct Asked {
 
 /// What is asked for by number.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Pulls {
-    asked: Vec<Asked>,
-    windows: BTreeMap<LinkId, Window>,
     /// When to look next what is missing.
     pub(super) check: Instant,
+    asked: Vec<Asked>,
     /// Whether more is missing than could be asked for when it was looked last.
     pub(super) hungry: bool,
     /// Whether nobody is asked again before half of what it was asked for has come: a newcomer lacks so much that a question for each
     /// chunk would take as much of a thin uplink as all else that it says. What a repair lacks is asked for at once.
     pub(super) sparing: bool,
+    windows: BTreeMap<LinkId, Window>,
     /// What may be asked for, in chunks, and since when it was not reckoned up.
     budget: u64,
     reckoned: Instant,

@@ -21,6 +21,7 @@ impl Viewer {
             let round_trip = |link| self.links.round_trip(link);
             self.feeds.due = self.feeds.iter().filter_map(|feed| feed.due(round_trip)).min();
             self.feeds.changed = false;
+            self.calm.end();
         }
     }
 
@@ -202,7 +203,7 @@ impl Viewer {
         why: DetachReason,
         out: &mut Outbox,
     ) {
-        let parent = self.book.peer(parent).unwrap_or(self.config.channel);
+        let parent = self.book.peer(parent).unwrap_or(self.config.channel.peer());
         let orphaned = Orphaned { stripe, parent, why };
         self.tell_coordinator(&Message::Orphaned(orphaned), out);
     }
@@ -231,7 +232,8 @@ impl Viewer {
         }
     }
 
-    /// The silent parent sends again, before anybody else did.
+    /// The silent parent sends again, before anybody else did. The coordinator is told if it believes that we have nobody, or somebody
+    /// else: whom it had named may have refused us, or a spare may have been asked instead.
     pub(super) fn recovered(&mut self, now: Instant, at: usize, out: &mut Outbox) {
         let feed = &mut self.feeds[at];
         let was_orphan = feed
@@ -246,7 +248,10 @@ impl Viewer {
         {
             self.cancel_next(at, out);
         }
-        if let Some(to) = main.filter(|_| was_orphan) {
+        let feed = &self.feeds[at];
+        let moves_on = feed.plan_waits || feed.next.is_some();
+        let strays = |main: &PeerId| !moves_on && !feed.is_parent(&main.tag());
+        if let Some(to) = main.filter(|main| was_orphan || strays(main)) {
             let (from, planned) = (None, false);
             let moved = Moved {
                 stripe,

@@ -27,18 +27,19 @@ type Sending = (bool, usize, Option<Bitrate>);
 
 /// What is to be reported.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Reports {
-    /// When the last report was sent.
-    last: Instant,
-    /// What it said of our sending.
-    said: Sending,
     /// The newest ticket that we act by, and the newest reported.
     adopted: u32,
     acknowledged: u32,
+    /// What it said of our sending.
+    said: Sending,
     accusations: Vec<(PeerId, Accusation)>,
     /// Wire totals.
     pub(super) sent: u64,
     pub(super) received: u64,
+    /// When the last report was sent.
+    last: Instant,
     /// When it was last measured, what had been sent then, and what was sent since the time before, a second.
     measured: (Instant, u64),
     sending: Bitrate,

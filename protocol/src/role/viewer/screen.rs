@@ -15,14 +15,15 @@ use alloc::vec::Vec;
 
 /// The playout, and what it is to show.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Screen {
+    /// Whether something came that may have changed what is due: most chunks neither begin nor complete a block.
+    stirred: bool,
+    wake: Option<ChannelTime>,
+    plays: Vec<Play>,
     playout: Playout,
     /// The tier that the coordinator wants shown, and why.
     target: Option<(TierId, TierReason)>,
-    plays: Vec<Play>,
-    wake: Option<ChannelTime>,
-    /// Whether something came that may have changed what is due: most chunks neither begin nor complete a block.
-    stirred: bool,
 }
 
 impl Screen {
@@ -152,6 +153,7 @@ impl Viewer {
             out.push(Output::Play(play));
         }
         for event in self.screen.playout.take_events() {
+            self.calm.end();
             self.on_playout(now, event, out);
         }
     }

@@ -142,7 +142,8 @@ impl Viewer {
     }
 
     fn dial_coordinator(&mut self, now: Instant, out: &mut Outbox) {
-        let link = self.dial(now, self.config.channel, self.config.addresses.clone(), out);
+        let channel = self.config.channel.peer();
+        let link = self.dial(now, channel, self.config.addresses.clone(), out);
         self.session.state = State::Dialling(link);
     }
 

@@ -96,7 +96,7 @@ impl Viewer {
         let questions = self.asks.questions.iter().filter(|ask| ask.is_open(now));
         ViewerSnapshot {
             peer: self.config.id,
-            channel: self.config.channel,
+            channel: self.config.channel.peer(),
             title: layout.map(|layout| layout.title.clone()),
             phase: self.phase_view(),
             epoch: self.epoch,

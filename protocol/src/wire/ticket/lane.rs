@@ -13,18 +13,21 @@ const SEALED_MAX: usize = 4096;
 #[derive(Debug, Default)]
 pub struct TicketLane {
     last: Option<Bytes>,
+    /// The last [`Assign::from_block`].
+    from_block: u64,
 }
 
 impl TicketLane {
     /// What an `Assign` travels as.
     pub fn send(&mut self, assign: Assign) -> Message {
         let former = self.last.replace(assign.ticket.clone());
+        let from_block = core::mem::replace(&mut self.from_block, assign.from_block);
         let patch = former.and_then(|former| between(&former, &assign.ticket));
         match patch.filter(|patch| patch.len() < assign.ticket.len()) {
             Some(patch) => Message::Reassign(Reassign {
                 tier: assign.tier,
                 why: assign.why,
-                from_block: assign.from_block,
+                blocks_on: assign.from_block.wrapping_sub(from_block),
                 patch,
                 peers: assign.peers,
             }),
@@ -43,12 +46,13 @@ impl TicketLane {
                 ticket: self.patched(&reassign.patch)?,
                 tier: reassign.tier,
                 why: reassign.why,
-                from_block: reassign.from_block,
+                from_block: self.from_block.wrapping_add(reassign.blocks_on),
                 peers: reassign.peers,
             },
             other => return Ok(other),
         };
         self.last = Some(assign.ticket.clone());
+        self.from_block = assign.from_block;
         Ok(Message::Assign(assign))
     }
 
@@ -136,20 +140,14 @@ mod tests {
     fn a_ticket_larger_than_any_is_refused() {
         let mut lane = TicketLane::default();
         lane.receive(Message::Assign(assign(200, 1))).unwrap();
-        let patch = [&[0x7f, 0][..].repeat(40), &[0; Signature::LEN][..]]
+        let patch = [&[0x7f, 0][..].repeat(70), &[0; Signature::LEN][..]]
             .concat()
             .into();
-        let Assign {
-            tier,
-            why,
-            from_block,
-            peers,
-            ..
-        } = assign(200, 1);
+        let Assign { tier, why, peers, .. } = assign(200, 1);
         let grown = Message::Reassign(Reassign {
             tier,
             why,
-            from_block,
+            blocks_on: 0,
             patch,
             peers,
         });

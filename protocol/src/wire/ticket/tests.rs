@@ -32,7 +32,7 @@ fn ticket() -> Ticket {
 #[test]
 fn a_ticket_comes_back_and_is_small() {
     let sealed = ticket().seal(&key(7));
-    let opened = Ticket::open(&sealed, &key(9).id(), &key(7).id(), &Ed25519);
+    let opened = Ticket::open(&sealed, &key(9).id(), &key(7).public(), &Ed25519);
     assert_eq!(opened, Ok(ticket()));
     // The signature, three tags, eight bytes a stripe at most, and a head.
     assert!(sealed.len() <= 64 + 3 * 4 + 5 * 8 + 15, "{} bytes", sealed.len());
@@ -42,7 +42,7 @@ fn a_ticket_comes_back_and_is_small() {
 fn it_is_for_its_child_and_of_its_channel_only() {
     let sealed = ticket().seal(&key(7));
     for (child, channel) in [(8, 7), (9, 8)] {
-        let opened = Ticket::open(&sealed, &key(child).id(), &key(channel).id(), &Ed25519);
+        let opened = Ticket::open(&sealed, &key(child).id(), &key(channel).public(), &Ed25519);
         assert_eq!(opened, Err(SignedError::Forged));
     }
 }
@@ -52,7 +52,7 @@ fn a_grant_of_a_peer_that_is_not_listed_is_none() {
     let mut form = form::Form::of(&ticket());
     form.forget_peers();
     let sealed = signed::seal_for(&key(7), Context::Ticket, &key(9).id().0, &form);
-    let opened = Ticket::open(&sealed, &key(9).id(), &key(7).id(), &Ed25519);
+    let opened = Ticket::open(&sealed, &key(9).id(), &key(7).public(), &Ed25519);
     assert_eq!(opened, Err(SignedError::Codec(CodecError::Malformed)));
 }
 

@@ -146,7 +146,7 @@ pub(crate) fn broadcaster(link: &str) -> Result<Output> {
     let link: ChannelLink = link.parse()?;
     Ok(Output::Dial {
         link: LinkId(2),
-        peer: link.channel,
+        peer: link.channel.peer(),
         addresses: link.addresses,
     })
 }

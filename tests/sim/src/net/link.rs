@@ -43,6 +43,8 @@ pub struct End {
     pub state: EndState,
     /// Whether it waits for its node's uplink or for acknowledgements.
     pub waiting: bool,
+    /// Whether it holds frames back.
+    holds: bool,
     /// Bytes taken that the machine has not been told of.
     pub drained: u32,
     window: u32,
@@ -77,6 +79,7 @@ impl End {
             id,
             state: EndState::Opening,
             waiting: false,
+            holds: false,
             drained: 0,
             window: LINK_BACKLOG_MAX as u32,
             unacknowledged_bytes: 0,
@@ -128,7 +131,7 @@ impl End {
 
     /// Whether frames are held back.
     pub fn holds(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| !held.frames.is_empty())
+        self.holds
     }
 
     /// The bytes of frames that are held back.
@@ -141,6 +144,7 @@ impl End {
         let held = self.held.get_or_insert_default();
         held.bytes += frame.len() as u64;
         held.frames.push_back((lane, frame));
+        self.holds = true;
     }
 
     /// The oldest frame held.
@@ -148,6 +152,7 @@ impl End {
         let held = self.held.as_mut()?;
         let (lane, frame) = held.frames.pop_front()?;
         held.bytes -= frame.len() as u64;
+        self.holds = !held.frames.is_empty();
         Some((lane, frame))
     }
 
@@ -159,6 +164,7 @@ impl End {
         let before = held.bytes;
         held.frames.retain(|(held, _)| *held != lane);
         held.bytes = held.frames.iter().map(|(_, frame)| frame.len() as u64).sum();
+        self.holds = !held.frames.is_empty();
         self.drained += (before - held.bytes) as u32;
     }
 

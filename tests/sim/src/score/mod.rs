@@ -18,7 +18,7 @@ use crate::prices::Prices;
 use crate::scenario::Scenario;
 use crate::world::{NodeIndex, Watch};
 use banyan_protocol::event::{Event, Stats};
-use banyan_protocol::id::{PeerId, Verify};
+use banyan_protocol::id::{PeerId, PublicKey, Verify};
 use banyan_protocol::io::{CloudOrder, Ended, Lane, Play};
 use banyan_protocol::media::StripeId;
 use banyan_protocol::wire::chunk::Data;
@@ -32,7 +32,7 @@ use wrongs::Wrongs;
 /// Hears a run.
 pub struct Score {
     media: Media,
-    channel: PeerId,
+    channel: PublicKey,
     verify: Arc<dyn Verify>,
     verifies_chunks: bool,
     source: NodeIndex,
@@ -63,7 +63,12 @@ pub struct Score {
 }
 
 impl Score {
-    pub(crate) fn new(scenario: &Scenario, prices: Prices, channel: PeerId, verify: Arc<dyn Verify>) -> Self {
+    pub(crate) fn new(
+        scenario: &Scenario,
+        prices: Prices,
+        channel: PublicKey,
+        verify: Arc<dyn Verify>,
+    ) -> Self {
         Self {
             media: Media::new(&scenario.stream.tiers_kbps, scenario.stream.keyframe_s),
             channel,

@@ -1,8 +1,9 @@
 //! The tickets that viewers were given.
 
+use crate::keys::hashed_key;
 use crate::net::{MILLISECOND, Micros, SECOND};
 use crate::world::NodeIndex;
-use banyan_protocol::id::{PeerId, Verify};
+use banyan_protocol::id::{PeerId, PublicKey, Verify};
 use banyan_protocol::media::StripeId;
 use banyan_protocol::wire::amendments::Amendments;
 use banyan_protocol::wire::codec::CodecError;
@@ -20,7 +21,7 @@ const SHOWN: Micros = 500 * MILLISECOND;
 
 /// What viewers may do.
 pub(crate) struct Tickets {
-    channel: PeerId,
+    channel: PublicKey,
     verify: Arc<dyn Verify>,
     viewers: BTreeMap<NodeIndex, PeerId>,
     given: BTreeMap<NodeIndex, Vec<(Micros, Ticket)>>,
@@ -32,7 +33,7 @@ pub(crate) struct Tickets {
 }
 
 impl Tickets {
-    pub(crate) fn new(channel: PeerId, verify: Arc<dyn Verify>) -> Self {
+    pub(crate) fn new(channel: PublicKey, verify: Arc<dyn Verify>) -> Self {
         Self {
             channel,
             verify,
@@ -78,9 +79,9 @@ impl Tickets {
         relay: NodeIndex,
         commanded: &Commanded,
     ) -> Result<(), String> {
-        let signer = self.viewers.get(&from).unwrap_or(&self.channel);
+        let signer = self.viewers.get(&from).map_or(self.channel, hashed_key);
         let key = self.viewers.get(&relay).ok_or("is for no relay")?;
-        let opened = Numbered::open(&commanded.order, signer, key, &*self.verify);
+        let opened = Numbered::open(&commanded.order, &signer, key, &*self.verify);
         match opened.map_err(|error| error.to_string())?.order {
             Order::Attach(assign) => self.give(now, relay, &assign.ticket),
             _ => Ok(()),

@@ -42,7 +42,7 @@ impl Show {
         let source_uplink =
             Bitrate((scenario.source.copies.draw(&mut rng) * prices.copy().as_bps() as f64) as u64);
         let weather = weather(&scenario, &mut rng);
-        let score = Score::new(&scenario, prices.clone(), key.id(), verify.clone());
+        let score = Score::new(&scenario, prices.clone(), key.public(), verify.clone());
         let mut show = Self {
             seed,
             world: World::new(seed, weather, score),
@@ -181,7 +181,7 @@ impl Show {
         let config = ViewerConfig {
             id,
             verify: self.verify.clone(),
-            channel: self.key.id(),
+            channel: self.key.public(),
             addresses: vec![broadcaster_address],
             secret: None,
             now: self.world.instant(),
@@ -190,7 +190,7 @@ impl Show {
             candidates: vec![address],
             relay_only: false,
             part: Part::Watch,
-            sponsor: (self.rng.happens(0.5)).then(|| hash_key(id)),
+            sponsor: (self.rng.happens(0.5)).then(|| hash_key(&id)),
             relays_run_on: self.relays_run_on(),
             seed: mix(self.seed, number << 8),
         };

@@ -3,7 +3,7 @@
 use super::build::{DAY, address};
 use super::{Alarm, Show};
 use crate::chance::{Chance, mix};
-use crate::keys::peer_id;
+use crate::keys::{hashed_key, peer_id};
 use crate::net::{Micros, SECOND};
 use crate::world::{NodeIndex, NodeSetup};
 use banyan_protocol::id::PeerId;
@@ -198,8 +198,8 @@ impl Show {
         let config = RelayConfig {
             id,
             verify: self.verify.clone(),
-            channel: self.key.id(),
-            sponsor,
+            channel: self.key.public(),
+            sponsor: hashed_key(&sponsor),
             lease,
             enrolment: (secret, Utc::from_secs(clock.as_secs() + ENROLS_WITHIN)),
             now: self.world.instant(),

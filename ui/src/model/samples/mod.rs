@@ -9,7 +9,7 @@ use banyan::player;
 use banyan::session::input::Sight;
 use banyan::snapshot::{Phase, Snapshot};
 use banyan_protocol::event::{Capacity, Stats, ViewerStats};
-use banyan_protocol::id::PeerId;
+use banyan_protocol::id::PublicKey;
 use banyan_protocol::io::TierSetup;
 use banyan_protocol::media::{Codec, Kind, TierId, Track};
 use banyan_protocol::units::Bitrate;
@@ -23,7 +23,7 @@ pub use states::states;
 /// The link of a channel of this title.
 pub fn link(n: u8, title: &str) -> String {
     let link = ChannelLink {
-        channel: PeerId([n; 32]),
+        channel: PublicKey([n; 32]),
         addresses: vec!["192.0.2.7:4600".parse().expect("an address")],
         secret: None,
         title: Some(title.into()),

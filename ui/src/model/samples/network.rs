@@ -42,7 +42,7 @@ pub fn sent() -> History {
 }
 
 fn id(n: u8) -> PeerId {
-    PeerId([n.wrapping_mul(37); 32])
+    PeerId([n.wrapping_mul(37); 16])
 }
 
 fn node(n: u8, kind: NodeKind, up_kbps: u64, used_kbps: u64) -> Node {

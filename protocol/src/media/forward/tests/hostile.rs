@@ -9,7 +9,7 @@ fn a_forged_ticket_closes_the_link() {
     let mut rig = Rig::new(None);
     rig.link(1);
     let stripes = vec![(stripe(0), 0)];
-    let forged = Some(ticket(1, &[0]).seal(&Seal(child_id(1))));
+    let forged = Some(ticket(1, &[0]).seal(&Seal(PublicKey([9; 32]))));
     assert_eq!(
         rig.ask(
             1,

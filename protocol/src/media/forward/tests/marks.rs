@@ -44,14 +44,14 @@ fn marks_do_not_pile_up_at_a_child_that_takes_nothing() {
     let all = [0, 1, 2, 3, 4];
     rig.attach(&ticket(1, &all), &all.map(|index| (index, 0)))
         .unwrap();
-    // 15 bytes a mark, 50 marks a second: three minutes fill its credit.
+    // 14 bytes a mark, 50 marks a second: three minutes fill its credit.
     rig.until(590_000);
     let marks = rig
         .said(1)
         .iter()
         .filter(|said| matches!(said, Said::Late(..)))
         .count() as u64;
-    assert_eq!(marks, crate::limits::LINK_BACKLOG_MAX.div_ceil(15));
+    assert_eq!(marks, crate::limits::LINK_BACKLOG_MAX.div_ceil(14));
 }
 
 #[test]

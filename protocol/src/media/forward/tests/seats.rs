@@ -34,16 +34,21 @@ fn a_spare_is_as_good_as_a_parent_and_a_known_ticket_need_not_come_again() {
 }
 
 #[test]
-fn a_spare_of_another_stripe_may_be_asked_as_often_again_and_takes_nobodys_seat() {
-    let mut rig = Rig::new(Some(slot() * 3));
-    let mut known = ticket(1, &[0, 1, 2]);
+fn a_spare_of_another_stripe_may_be_asked_for_two_more_and_takes_nobodys_seat() {
+    let mut rig = Rig::new(Some(slot() * 4));
+    let mut known = ticket(1, &[0, 1, 2, 3]);
     for grant in &mut known.grants[1..] {
         grant.parent = child_id(9).tag();
     }
-    rig.attach(&known, &[(0, 0), (1, 0), (2, 0)]).unwrap();
+    rig.attach(&known, &[(0, 0), (1, 0), (2, 0), (3, 0)]).unwrap();
     assert_eq!(
         rig.said(1),
-        [attached(0), attached(1), detached(2, DetachReason::NoTicket)],
+        [
+            attached(0),
+            attached(1),
+            attached(2),
+            detached(3, DetachReason::NoTicket)
+        ],
         "it is named once"
     );
     let mut rider = ticket(2, &[0]);

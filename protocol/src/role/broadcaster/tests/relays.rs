@@ -6,7 +6,7 @@ use crate::overlay::admission::PLEDGE_DEADLINE;
 use crate::time::Utc;
 use crate::wire::control::{Ask, WithdrawReason};
 use crate::wire::lease::{Lease, LeaseId};
-use crate::wire::order::{Commanded, Delegation, Numbered, Offer, Order as RelayOrder};
+use crate::wire::order::{Commanded, Delegation, Numbered, Offer, Order as RelayOrder, SealedDelegation};
 use crate::wire::ticket::Class;
 
 const TOP: TierId = TierId(1);
@@ -34,7 +34,7 @@ fn offer(n: u8, round: u64) -> Offer {
 
 fn delegated(n: u8, round: u64, signer: &dyn Sign) -> Offer {
     let offer = offer(n, round);
-    let channel = key(200).id();
+    let channel = key(200).public();
     let delegation = Delegation {
         channel,
         relay: offer.relay,
@@ -43,7 +43,10 @@ fn delegated(n: u8, round: u64, signer: &dyn Sign) -> Offer {
         generation: 0,
     };
     Offer {
-        delegation: Some(delegation.seal(signer)),
+        delegation: Some(SealedDelegation {
+            sponsor: signer.public(),
+            sealed: delegation.seal(signer),
+        }),
         ..offer
     }
 }
@@ -184,7 +187,7 @@ impl Studio {
     fn orders(&self, link: LinkId, n: u8) -> Vec<(Numbered, Bytes)> {
         let orders = self.heard.iter().filter_map(|(to, message)| match message {
             Message::Order(Commanded { order, delegation }) if *to == link => {
-                let opened = Numbered::open(order, &key(200).id(), &relay(n), &Ed25519);
+                let opened = Numbered::open(order, &key(200).public(), &relay(n), &Ed25519);
                 Some((opened.unwrap(), delegation.clone().unwrap()))
             }
             _ => None,
@@ -194,7 +197,7 @@ impl Studio {
 }
 
 fn ticket_of(assign: &Assign, n: u8) -> Ticket {
-    Ticket::open(&assign.ticket, &relay(n), &key(200).id(), &Ed25519).unwrap()
+    Ticket::open(&assign.ticket, &relay(n), &key(200).public(), &Ed25519).unwrap()
 }
 
 /// The third viewer has sponsored a relay.
@@ -523,7 +526,7 @@ fn a_relay_outlives_its_sponsor_by_the_delegation() {
         panic!("it is told its places")
     };
     assert_eq!(*lease, LeaseId([3; 16]));
-    assert!(Delegation::open(delegation, &key(3).id(), &Ed25519).is_ok());
+    assert!(Delegation::open(delegation, &key(3).public(), &Ed25519).is_ok());
     assert_eq!(ticket_of(assign, 3).grants, before.grants, "and keeps them");
     let report = Report {
         children_in_time: true,

@@ -4,8 +4,8 @@ use crate::units::Bitrate;
 use crate::wire::lease::LeaseId;
 use bytes::Bytes;
 
-const RELAY: PeerId = PeerId([9; 32]);
-const CHANNEL: PeerId = PeerId([8; 32]);
+const RELAY: PeerId = PeerId([9; 16]);
+const CHANNEL: PublicKey = PublicKey([8; 32]);
 const NOW: Utc = Utc::from_secs(500);
 
 fn key(n: u8) -> SecretKey {
@@ -29,14 +29,14 @@ fn lease() -> Lease {
 }
 
 fn relay() -> Authority {
-    Authority::new(RELAY, sponsor().id(), CHANNEL, lease())
+    Authority::new(RELAY, sponsor().public(), CHANNEL, lease())
 }
 
 fn delegation() -> Delegation {
     Delegation {
         channel: CHANNEL,
         relay: RELAY,
-        delegate: delegate().id(),
+        delegate: delegate().public(),
         lease: lease(),
         generation: 0,
     }
@@ -85,7 +85,7 @@ fn nobody_else_is_obeyed() {
     let stranger = own(&key(4), 1, Order::Stop);
     assert_eq!(admit(&mut relay, &stranger), Err(Disobeyed::Stranger));
     let for_another = Commanded {
-        order: numbered(1, Order::Stop).seal(&sponsor(), &PeerId([7; 32])),
+        order: numbered(1, Order::Stop).seal(&sponsor(), &PeerId([7; 16])),
         delegation: None,
     };
     assert_eq!(admit(&mut relay, &for_another), Err(Disobeyed::Stranger));
@@ -152,8 +152,8 @@ fn a_widened_spent_or_foreign_delegation_covers_nothing() {
         change(|d| d.lease.bytes = 5_001),
         change(|d| d.lease.id = LeaseId([4; 16])),
         change(|d| d.lease.ends = NOW),
-        change(|d| d.relay = PeerId([7; 32])),
-        change(|d| d.channel = PeerId([7; 32])),
+        change(|d| d.relay = PeerId([7; 16])),
+        change(|d| d.channel = PublicKey([7; 32])),
     ] {
         assert_eq!(admit(&mut relay(), &widened), Err(Disobeyed::NotCovered));
     }

@@ -8,7 +8,7 @@ use crate::time::Instant;
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Introduction, Message};
 use crate::wire::lease::Lease;
-use crate::wire::order::{Commanded, Delegation, Numbered, Offer, Order, Usage};
+use crate::wire::order::{Commanded, Delegation, Numbered, Offer, Order, SealedDelegation, Usage};
 use bytes::Bytes;
 
 impl Viewer {
@@ -26,7 +26,10 @@ impl Viewer {
                 lease: launched.lease,
                 generation: 1,
             };
-            delegation.seal(&**sponsor)
+            SealedDelegation {
+                sponsor: sponsor.public(),
+                sealed: delegation.seal(&**sponsor),
+            }
         });
         let offer = Offer {
             round: relay.round,
@@ -91,7 +94,7 @@ impl Viewer {
                 }
                 // A relay knows nobody, not even the source.
                 assign.peers.push(Introduction {
-                    peer: self.config.channel,
+                    peer: self.config.channel.peer(),
                     addresses: self.config.addresses.clone(),
                 });
                 Order::Attach(assign)

@@ -80,17 +80,18 @@ impl Viewer {
         true
     }
 
-    /// Something came on a link on which a relay has to prove itself. Whether it was one.
+    /// Something came on a link that is none of ours yet: a relay may have to prove itself on it.
     pub(in crate::role::viewer) fn on_proof(
         &mut self,
         now: Instant,
         link: LinkId,
         frame: &Bytes,
         out: &mut Outbox,
-    ) -> bool {
+    ) {
         let Some(at) = self.sponsoring.of_link(link) else {
-            return false;
+            return;
         };
+        self.calm.end();
         let relay = &self.sponsoring.relays[at];
         let (
             Stage::Proving {
@@ -102,7 +103,7 @@ impl Viewer {
             Some(launched),
         ) = (&relay.stage, &relay.launched)
         else {
-            return true;
+            return;
         };
         let (peer, address) = (*peer, *address);
         // Of whatever version: the proof alone says that it is ours.
@@ -126,7 +127,6 @@ impl Viewer {
             out.push(Output::Close { link, code });
             self.sponsoring.relays[at].stage = Stage::Booting(now + REDIAL);
         }
-        true
     }
 
     /// The relay has proved itself: its key counts from now on.

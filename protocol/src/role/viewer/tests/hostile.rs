@@ -41,7 +41,7 @@ fn a_forged_chunk_ends_its_sender_and_nothing_else() {
     for (_, frame) in &stage.fed {
         if let Ok(chunk::Data::Chunk(chunk)) = chunk::Data::parse(frame.clone()) {
             assert!(
-                chunk.is_signed_by(&CHANNEL, &Quick(CHANNEL)),
+                chunk.is_signed_by(&key_of(CHANNEL), &Quick(CHANNEL)),
                 "nothing unverified is passed on"
             );
         }
@@ -165,7 +165,7 @@ fn a_coordinator_that_says_what_is_new_in_a_ticket_that_never_was_is_left_and_tr
     let reassign = Reassign {
         tier: TierId(1),
         why: TierReason::Full,
-        from_block: 0,
+        blocks_on: 0,
         patch,
         peers: vec![],
     };

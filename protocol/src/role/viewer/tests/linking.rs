@@ -29,9 +29,9 @@ fn a_stranger_shows_a_ticket_or_goes() {
 fn inbound_links_are_bounded() {
     let mut stage = Stage::playing(Some(4));
     for n in 0..limits::INBOUND_LINKS_MAX as u32 + 5 {
-        let mut key = [70; 32];
-        key[..4].copy_from_slice(&n.to_be_bytes());
-        stage.accept(PeerId(key));
+        let mut id = [70; PeerId::LEN];
+        id[..4].copy_from_slice(&n.to_be_bytes());
+        stage.accept(PeerId(id));
     }
     assert_eq!(stage.closed.len(), 5);
     assert!(stage.closed.iter().all(|(_, code)| *code == CloseCode::Busy));
@@ -132,7 +132,7 @@ fn nobody_is_sent_against_a_stranger() {
     let mut stage = Stage::playing(None);
     stage.answers = false;
     let named = |n: u8, port: u16| Introduction {
-        peer: PeerId([n; 32]),
+        peer: PeerId([n; 16]),
         addresses: vec![SocketAddr::from(([192, 0, 2, 1], port))],
     };
     for n in 0..100u8 {

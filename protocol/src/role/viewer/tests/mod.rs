@@ -12,7 +12,7 @@ mod tiers;
 
 use super::Viewer;
 use crate::event::Event;
-use crate::id::{Context, PeerId, Sign, Signature, Verify};
+use crate::id::{Context, PeerId, PublicKey, Sign, Signature, Verify};
 use crate::io::{
     CloudOrder, Command, Ended, Input, Lane, LinkEnd, LinkId, Machine, Outbox, Output, Play, Side,
 };
@@ -35,10 +35,10 @@ use bytes::Bytes;
 use core::net::SocketAddr;
 
 /// The viewer's own key; parents have keys of one repeated byte around it.
-const ME: PeerId = PeerId([50; 32]);
+const ME: PeerId = PeerId([50; 16]);
 
 /// Of the channel, and so of the broadcaster.
-const CHANNEL: PeerId = PeerId([200; 32]);
+const CHANNEL: PeerId = PeerId([200; 16]);
 
 /// When the broadcaster's clock was at the driver's origin.
 const CLOCK: u64 = 1_000_000_000_000;
@@ -47,7 +47,7 @@ const CLOCK: u64 = 1_000_000_000_000;
 const KEYFRAMES: u64 = 10;
 
 fn peer(n: u8) -> PeerId {
-    PeerId([n; 32])
+    PeerId([n; 16])
 }
 
 fn address(n: u8) -> SocketAddr {
@@ -64,7 +64,13 @@ fn stripe_of(tier: u8, index: u8) -> StripeId {
 /// A stand-in for Ed25519: a hash of all that is signed, and of the signer.
 struct Quick(PeerId);
 
-fn hash(signer: &PeerId, context: Context, message: &[u8]) -> Signature {
+fn key_of(id: PeerId) -> PublicKey {
+    let mut key = [0; PublicKey::LEN];
+    key[..PeerId::LEN].copy_from_slice(&id.0);
+    PublicKey(key)
+}
+
+fn hash(signer: &PublicKey, context: Context, message: &[u8]) -> Signature {
     let mut state = 0xcbf2_9ce4_8422_2325u64;
     for byte in signer.0.iter().chain(context.as_bytes()).chain(message) {
         state = (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
@@ -75,17 +81,17 @@ fn hash(signer: &PeerId, context: Context, message: &[u8]) -> Signature {
 }
 
 impl Sign for Quick {
-    fn id(&self) -> PeerId {
-        self.0
+    fn public(&self) -> PublicKey {
+        key_of(self.0)
     }
 
     fn sign(&self, context: Context, message: &[u8]) -> Signature {
-        hash(&self.0, context, message)
+        hash(&self.public(), context, message)
     }
 }
 
 impl Verify for Quick {
-    fn verify(&self, signer: &PeerId, context: Context, message: &[u8], signature: &Signature) -> bool {
+    fn verify(&self, signer: &PublicKey, context: Context, message: &[u8], signature: &Signature) -> bool {
         hash(signer, context, message) == *signature
     }
 }
@@ -226,7 +232,7 @@ fn config() -> ViewerConfig {
     ViewerConfig {
         id: ME,
         verify: Arc::new(Quick(CHANNEL)),
-        channel: CHANNEL,
+        channel: key_of(CHANNEL),
         addresses: vec![address(200)],
         secret: None,
         now: Instant::ZERO,

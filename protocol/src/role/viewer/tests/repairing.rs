@@ -72,6 +72,36 @@ fn a_parent_that_sends_again_before_the_spare_is_kept() {
 }
 
 #[test]
+fn the_coordinator_hears_who_is_kept_when_its_plan_was_refused() {
+    let mut stage = Stage::playing(None);
+    let stripe = stripe_of(1, 0);
+    stage.mood(1, Mood::Silent);
+    stage.run(600);
+    assert!(!orphaned(&stage).is_empty(), "nobody else sends it");
+    // The plan is node 5, which says no; its spare says yes, and has nothing yet.
+    stage.mood(4, Mood::Late);
+    stage.mood(5, Mood::Silent);
+    let rest = (1..3).map(|i| (stripe_of(1, i), 100, 1 + i, None));
+    let grants: Vec<_> = [(stripe, 100, 5, Some(4))].into_iter().chain(rest).collect();
+    stage.assign(1, &grants);
+    stage.run(100);
+    stage.told.clear();
+    let why = DetachReason::Shed;
+    stage.say(peer(5), &Message::Detached { stripe, why });
+    stage.run(100);
+    stage.mood(1, Mood::Good);
+    stage.run(100);
+    let kept = Moved {
+        stripe,
+        to: peer(1),
+        from: None,
+        planned: false,
+    };
+    assert_eq!((stage.seats(1), stage.seats(4)), (1, 0));
+    assert_eq!(stage.moves(), [&kept]);
+}
+
+#[test]
 fn late_marks_keep_the_parent_while_it_may_be_repaired_above() {
     let mut stage = Stage::playing(Some(4));
     stage.told.clear();

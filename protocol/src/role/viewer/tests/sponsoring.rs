@@ -9,7 +9,7 @@ use crate::wire::lease::{Lease, LeaseId};
 use crate::wire::order::{Numbered, Order, Usage};
 use crate::wire::region::RegionName;
 
-const RELAY: PeerId = PeerId([77; 32]);
+const RELAY: PeerId = PeerId([77; 16]);
 const SECRET: EnrolSecret = EnrolSecret([8; 16]);
 const BINDING: Binding = Binding([6; 32]);
 
@@ -146,7 +146,7 @@ fn orders(stage: &Stage) -> Vec<Order> {
     });
     let numbered = commanded.map(|commanded| {
         assert!(commanded.delegation.is_none(), "the sponsor's word is its own");
-        Numbered::open(&commanded.order, &ME, &RELAY, &Quick(ME)).expect("the sponsor signed it")
+        Numbered::open(&commanded.order, &key_of(ME), &RELAY, &Quick(ME)).expect("the sponsor signed it")
     });
     let numbered: Vec<Numbered> = numbered.collect();
     assert!(
