@@ -8,7 +8,7 @@ use banyan_protocol::io::{Input, Lane, LinkEnd, LinkId, Output};
 use banyan_protocol::limits::{CONTROL_FRAME_MAX, DATA_FRAME_MAX};
 use banyan_protocol::media::TierId;
 use banyan_protocol::wire::close::CloseCode;
-use banyan_protocol::wire::framing::frame;
+use banyan_protocol::wire::framing::{PREFIX, frame};
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 
@@ -39,7 +39,7 @@ async fn an_oversized_frame_breaks_its_link_and_no_other() {
     ] {
         let ((mut dialler, ours), (mut acceptor, theirs)) = pair().await;
         dialler.send(ours, lane, frame(&vec![1; max])).await;
-        assert_eq!(acceptor.hear_frame().await.1.len(), 4 + max);
+        assert_eq!(acceptor.hear_frame().await.1.len(), PREFIX + max);
         dialler.send(ours, lane, frame(&vec![1; max + 1])).await;
         assert!(matches!(acceptor.hear().await, Input::Broken { link } if link == theirs));
         dialler.send(ours, Lane::Data(TierId(1)), frame(b"more")).await;
