@@ -54,6 +54,10 @@ impl Overlay {
         }
         let beyond = member.granted - copy;
         let (top, lower) = self.unsent_but(Some(stripe));
+        if self.is_top(stripe) && !self.sends(stripe) {
+            // Nobody has the full stream without it, so that it goes before what is kept for lower tiers.
+            return member.free().saturating_sub(top);
+        }
         member.free().saturating_sub(top + beyond.min(lower))
     }
 
@@ -71,22 +75,27 @@ impl Overlay {
 
     /// What the stripes cost that the source sends to nobody, `but` aside: the full stream's, and those of lower tiers.
     fn unsent_but(&self, but: Option<StripeIndex>) -> (Bitrate, Bitrate) {
-        let source = self.member(MemberIndex::SOURCE);
         let (mut top, mut lower) = (Bitrate::ZERO, Bitrate::ZERO);
         for stripe in self.stripes.all().filter(|stripe| Some(*stripe) != but) {
-            if !source
-                .place(stripe)
-                .is_some_and(|place| place.children.is_empty())
-            {
+            if self.sends(stripe) {
                 continue;
             }
-            if Some(self.stripes.id(stripe).tier) == self.stripes.top() {
+            if self.is_top(stripe) {
                 top += self.stripes.slot(stripe);
             } else {
                 lower += self.stripes.slot(stripe);
             }
         }
         (top, lower)
+    }
+
+    fn is_top(&self, stripe: StripeIndex) -> bool {
+        Some(self.stripes.id(stripe).tier) == self.stripes.top()
+    }
+
+    /// Whether the source sends a stripe to anybody.
+    fn sends(&self, stripe: StripeIndex) -> bool {
+        !self.children(MemberIndex::SOURCE, stripe).is_empty()
     }
 
     /// Whether `parent` may take `child` on `stripe`, budgets aside.
@@ -127,12 +136,8 @@ impl Overlay {
 
     /// Whether a tier reaches anybody besides the source, or could: else room that others have is of no use to it.
     pub fn is_within_reach(&self, tier: TierId) -> bool {
-        let source = self.member(MemberIndex::SOURCE);
         self.stripes.of_tier(tier).all(|stripe| {
-            let sent = source
-                .place(stripe)
-                .is_some_and(|place| !place.children.is_empty());
-            sent || self.free_for(MemberIndex::SOURCE, stripe) >= self.stripes.slot(stripe)
+            self.sends(stripe) || self.free_for(MemberIndex::SOURCE, stripe) >= self.stripes.slot(stripe)
         })
     }
 
@@ -270,7 +275,8 @@ impl Overlay {
         }
     }
 
-    /// The best seat on `stripe` that `newcomer` may take from somebody much weaker, nearer to the source than `depth`.
+    /// The best seat on `stripe` that `newcomer` may take from somebody much weaker, nearer to the source than `depth`, and adopt who sat
+    /// there: sent elsewhere, that one would be deeper by many levels, and all below it with it.
     pub fn weaker_seat(&self, newcomer: MemberIndex, stripe: StripeIndex, depth: u16) -> Option<Takeover> {
         let strength = self.member(newcomer).promise();
         let weaker = |seat: &Takeover| {
@@ -278,7 +284,9 @@ impl Overlay {
             seat.depth < depth && sitter.promise().percent(150) < strength
         };
         let key = |seat: &Takeover| self.takeover_key(stripe, seat);
-        let fits = |seat: &Takeover| self.may_take(newcomer, stripe, seat);
+        let fits = |seat: &Takeover| {
+            self.may_take(newcomer, stripe, seat) && self.may_adopt(newcomer, stripe, *seat)
+        };
         least(self.seats(stripe).filter(weaker), key, fits)
     }
 

@@ -89,7 +89,8 @@ impl Overlay {
         None
     }
 
-    fn may_adopt(&self, newcomer: MemberIndex, stripe: StripeIndex, seat: Takeover) -> bool {
+    /// Whether `newcomer` may be the parent of whoever's seat it takes, room aside.
+    pub(super) fn may_adopt(&self, newcomer: MemberIndex, stripe: StripeIndex, seat: Takeover) -> bool {
         if self.link_between(seat.sitter, newcomer).is_none() || !self.may_meet(seat.sitter, newcomer) {
             return false;
         }

@@ -1,6 +1,7 @@
 mod crowds;
 mod moves;
 mod relays;
+mod rising;
 
 use super::*;
 use crate::media::TierId;
@@ -35,7 +36,7 @@ fn layout() -> Layout {
 }
 
 fn peer(n: u32) -> PeerId {
-    let mut id = [0; 32];
+    let mut id = [0; PeerId::LEN];
     id[..4].copy_from_slice(&n.to_be_bytes());
     PeerId(id)
 }
@@ -453,6 +454,24 @@ fn for_a_tier_that_nobody_receives_one_viewer_leaves_the_source_and_no_other_los
 
 fn later(round: u64) -> Instant {
     Instant::from_micros(round * 10_000_000)
+}
+
+#[test]
+fn a_stripe_of_the_full_stream_that_the_source_sends_to_nobody_goes_before_what_is_kept_for_lower_tiers() {
+    let mut overlay = overlay(11);
+    (1..9).for_each(|n| _ = join(&mut overlay, n, 12));
+    let [unsent, sent, ..] = overlay.stripes.of_tier(TOP).collect::<Vec<_>>()[..] else {
+        panic!("the full stream has several");
+    };
+    for child in overlay.children(MemberIndex::SOURCE, unsent).to_vec() {
+        overlay.detach(child, unsent, None);
+    }
+    let source = overlay.member_mut(MemberIndex::SOURCE);
+    source.granted = source.used + Bitrate(SLOT.0 * 3 / 2);
+    let low = overlay.stripes.of_tier(TierId(0)).next().unwrap();
+    let room = |stripe| overlay.free_for(MemberIndex::SOURCE, stripe) >= overlay.stripes.slot(stripe);
+    assert!(room(unsent));
+    assert!(!room(sent) && !room(low));
 }
 
 /// A crowd on full uplinks: some with the full stream, the rest with less, in the order of their coming.
