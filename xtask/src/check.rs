@@ -21,8 +21,10 @@ pub(crate) fn run() -> Result<()> {
     spelling()
 }
 
-/// What takes a second, and needs no network: licences, sources and bans of the dependencies, and spelling.
+/// What takes a second: licences, sources and bans of the dependencies, and spelling. Dependencies of other systems than this one are
+/// looked at too; a build would not fetch them, and where they are here already, nothing is asked of the network.
 pub(crate) fn quick() -> Result<()> {
+    shell::run(&mut shell::cargo(&["fetch", "--locked"]))?;
     licences(&["--offline", "check", "bans", "licenses", "sources"])?;
     image::check()?;
     spelling()
