@@ -139,6 +139,11 @@ impl Dials {
         }
     }
 
+    /// Whether a peer waits for that.
+    pub(super) fn waits(&self, peer: &PeerId) -> bool {
+        self.put_off.contains(peer)
+    }
+
     /// When that is, if anybody waits.
     pub(super) fn due(&self) -> Option<Instant> {
         (!self.put_off.is_empty()).then_some(self.free)
@@ -348,6 +353,7 @@ mod tests {
         assert_eq!(dials.due(), None, "nobody waits");
         let peer = PeerId([7; 16]);
         dials.put_off(peer);
+        assert!(dials.waits(&peer));
         let due = dials.due().expect("somebody waits");
         assert!((80..90).contains(&due.since(now).as_millis()), "{due:?}");
         assert_eq!(dials.next(now), None);

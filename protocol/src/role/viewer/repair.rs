@@ -40,6 +40,7 @@ impl Viewer {
     }
 
     fn run_feed(&mut self, now: Instant, at: usize, out: &mut Outbox) {
+        self.wait_for_dial(now, at);
         let (feed, round_trip) = (&self.feeds[at], |link| self.links.round_trip(link));
         let link = feed.healthy().and_then(|main| main.link);
         let silent = link.is_some_and(|link| now >= feed.watch.deadline(round_trip(link)));
@@ -62,6 +63,16 @@ impl Viewer {
             self.next_failed(now, at, why, out);
         } else if self.feeds[at].next.is_none() {
             self.ask_around(now, at, out);
+        }
+    }
+
+    /// Whoever is to send a stripe next, and is dialled when our own uplink has carried the handshakes before, has had no time yet:
+    /// asked for somebody else instead, the coordinator would name another to dial, and so on, until nobody is ever reached.
+    fn wait_for_dial(&mut self, now: Instant, at: usize) {
+        let dials = &self.dials;
+        let next = self.feeds[at].next.as_mut();
+        if let Some(next) = next.filter(|next| next.link.is_none() && dials.waits(&next.peer)) {
+            next.since = now;
         }
     }
 

@@ -115,6 +115,30 @@ fn where_several_send_or_a_handshake_is_dear_spares_wait_for_the_picture() {
 }
 
 #[test]
+fn who_has_hardly_an_uplink_dials_one_after_the_other_and_asks_for_nobody_else_meanwhile() {
+    // A handshake takes it three seconds, and a parent that does not answer is given up after two and a half.
+    let mut stage = Stage::with(ViewerConfig {
+        uplink: Some(Bitrate::from_kbps(8)),
+        ..config()
+    });
+    stage.run(2500);
+    stage.join();
+    // No single one of them gives it a picture.
+    [1, 2, 3, 200].iter().for_each(|n| stage.mood(*n, Mood::Stingy));
+    let grants: Vec<_> = (0..3).map(|i| (stripe_of(1, i), 100, 1 + i, None)).collect();
+    stage.assign(1, &grants);
+    stage.run(2_800);
+    let seats = |stage: &Stage| (1..=3).filter(|n| stage.seats(*n) == 1).count();
+    assert_eq!(seats(&stage), 1, "the first is reached");
+    stage.run(3_500);
+    assert_eq!(seats(&stage), 3);
+    let complaints = stage
+        .told_to(CHANNEL)
+        .filter(|message| matches!(message, Message::Orphaned(_)));
+    assert_eq!(complaints.count(), 0);
+}
+
+#[test]
 fn nobody_at_the_address_ends_after_ten_seconds() {
     let mut stage = Stage::new();
     let mut dials = 0;
