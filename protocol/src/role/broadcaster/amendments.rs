@@ -31,7 +31,12 @@ impl Broadcaster {
         let told = contact.order.as_ref()?;
         let is_relay = !matches!(contact.route, Route::Link(_));
         let same = (told.tier, told.why, told.class) == (order.tier, order.why, order.class);
-        if is_relay || !same || told.grants.len() != order.grants.len() || ends_soon(now, contact) {
+        if is_relay
+            || !same
+            || contact.is_called_back(order)
+            || told.grants.len() != order.grants.len()
+            || ends_soon(now, contact)
+        {
             return None;
         }
         let pairs = told.grants.iter().zip(&order.grants);
@@ -73,7 +78,7 @@ impl Broadcaster {
         out: &mut Outbox,
     ) {
         let contact = self.contacts.get_mut(&member).expect("it has an order");
-        contact.order = Some(order);
+        contact.note_told(order);
         if !amendments.list.is_empty() {
             self.tell(member, &Message::Amend(amendments), out);
         }

@@ -1,7 +1,8 @@
 //! What the coordinator keeps of each member besides its places.
 
 use super::routes::Route;
-use crate::media::TierId;
+use crate::id::PeerTag;
+use crate::media::{StripeId, TierId};
 use crate::overlay::member::MemberIndex;
 use crate::overlay::nearness::RoundTrips;
 use crate::overlay::stripes::StripeIndex;
@@ -9,7 +10,7 @@ use crate::time::Instant;
 use crate::units::Bitrate;
 use crate::wire::control::TierReason;
 use crate::wire::ticket::{Class, Grant, TicketLane};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -40,6 +41,8 @@ pub(super) struct Contact {
     pub(super) order: Option<Order>,
     /// Who sends it which stripe, as it has said last.
     pub(super) sits: BTreeMap<StripeIndex, MemberIndex>,
+    /// Stripes that it has from somebody else than it was told last, as it has said since: told the same again, it is told something new.
+    pub(super) astray: BTreeSet<StripeId>,
     pub(super) late_since: Option<Instant>,
     /// What it sent by its last report.
     pub(super) sending: Bitrate,
@@ -60,11 +63,39 @@ impl Contact {
             lane: TicketLane::default(),
             order: None,
             sits: BTreeMap::new(),
+            astray: BTreeSet::new(),
             late_since: None,
             sending: Bitrate::ZERO,
             spurious_offers: 0,
             whereabouts: Whereabouts::Unknown,
         }
+    }
+}
+
+impl Contact {
+    /// It is told this now.
+    pub(super) fn note_told(&mut self, order: Order) {
+        self.order = Some(order);
+        self.astray.clear();
+    }
+
+    /// It has a stripe from this peer now, as it says.
+    pub(super) fn note_parent(&mut self, stripe: StripeId, parent: PeerTag) {
+        if self.told_parent(stripe) == Some(parent) {
+            self.astray.remove(&stripe);
+        } else {
+            self.astray.insert(stripe);
+        }
+    }
+
+    /// Whether `order` tells it of a parent again that it has left since.
+    pub(super) fn is_called_back(&self, order: &Order) -> bool {
+        let back = |stripe: &StripeId| self.told_parent(*stripe) == order.parent(*stripe);
+        self.astray.iter().any(back)
+    }
+
+    fn told_parent(&self, stripe: StripeId) -> Option<PeerTag> {
+        self.order.as_ref()?.parent(stripe)
     }
 }
 
@@ -75,4 +106,11 @@ pub(super) struct Order {
     pub(super) why: TierReason,
     pub(super) class: Class,
     pub(super) grants: Vec<Grant>,
+}
+
+impl Order {
+    fn parent(&self, stripe: StripeId) -> Option<PeerTag> {
+        let grant = self.grants.iter().find(|grant| grant.stripe == stripe);
+        grant.map(|grant| grant.parent)
+    }
 }

@@ -74,7 +74,8 @@ impl Broadcaster {
         let order = self.order_of(member);
         let contact = &self.contacts[&member];
         let nothing = order.grants.is_empty() && contact.expires.is_none();
-        let known = contact.order.as_ref() == Some(&order) && !ends_soon(now, contact);
+        let same = contact.order.as_ref() == Some(&order) && !contact.is_called_back(&order);
+        let known = same && !ends_soon(now, contact);
         if nothing || known {
             return;
         }
@@ -119,7 +120,7 @@ impl Broadcaster {
             ticket: ticket.seal(&*self.config.key),
             peers,
         };
-        contact.order = Some(order);
+        contact.note_told(order);
         let message = match contact.route {
             Route::Link(_) => contact.lane.send(assign),
             // Whoever passes it on to a relay reads it.

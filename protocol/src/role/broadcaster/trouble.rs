@@ -64,6 +64,7 @@ impl Broadcaster {
         if let Some(to) = to {
             let contact = self.contacts.get_mut(&child).expect("every member has a contact");
             contact.sits.insert(stripe, to);
+            contact.note_parent(moved.stripe, moved.to.tag());
             self.overlay.standing_mut().withdraw_refusal(to, child);
         }
         if moved.planned {

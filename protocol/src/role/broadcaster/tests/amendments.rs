@@ -88,3 +88,35 @@ fn whom_it_does_not_name_takes_another_ticket() {
     let granted = ticket.grant(amendment.stripe).and_then(|grant| grant.spare);
     assert_eq!(granted, amendment.spare);
 }
+
+#[test]
+fn who_has_left_a_parent_is_told_of_it_again_where_the_plan_returns_to_it() {
+    let mut studio = settled();
+    let (link, named) = studio.respare(true);
+    studio.pass(1_100);
+    let id = studio.linked[&link];
+    let overlay = &studio.broadcaster.overlay;
+    let child = overlay.find(&id).unwrap();
+    let stripe = overlay.stripes().find(named.stripe).unwrap();
+    let place = overlay.member(child).place(stripe).unwrap();
+    let (parent, spare) = (place.parent.unwrap(), place.spare.unwrap());
+    let moved = Moved {
+        stripe: named.stripe,
+        to: overlay.member(spare).id,
+        from: None,
+        planned: false,
+    };
+    let expected = overlay.member(parent).id.tag();
+    studio.heard.clear();
+    studio.say(link, &Message::Moved(moved));
+    let overlay = &mut studio.broadcaster.overlay;
+    assert_eq!(overlay.member(child).place(stripe).unwrap().parent, Some(spare));
+    overlay.detach(child, stripe, None);
+    overlay.attach(child, stripe, parent);
+    overlay.set_spare(child, stripe, Some(spare));
+    studio.pass(1_000);
+    let told = studio
+        .last_assign(link)
+        .and_then(|(_, ticket)| ticket.grant(named.stripe).cloned());
+    assert_eq!(told.map(|grant| grant.parent), Some(expected));
+}
