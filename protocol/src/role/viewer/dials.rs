@@ -16,6 +16,9 @@ const HANDSHAKE: u64 = 2 * 1_262 + 400;
 /// A handshake is a small matter if the uplink takes no longer for it: a fifth of a tick.
 const QUICK: Duration = Duration::from_millis(20);
 
+/// A handshake that takes the uplink longer is not worth waiting for: somebody else may have a link already, or call.
+const TEDIOUS: Duration = Duration::from_secs(5);
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// How long an address that did not answer is left alone.
@@ -139,9 +142,9 @@ impl Dials {
         }
     }
 
-    /// Whether a peer waits for that.
+    /// Whether a peer waits for that, and its turn comes before long.
     pub(super) fn waits(&self, peer: &PeerId) -> bool {
-        self.put_off.contains(peer)
+        self.pace <= TEDIOUS && self.put_off.contains(peer)
     }
 
     /// When that is, if anybody waits.
@@ -354,6 +357,9 @@ mod tests {
         let peer = PeerId([7; 16]);
         dials.put_off(peer);
         assert!(dials.waits(&peer));
+        let mut hopeless = Dials::new(Some(Bitrate(19)));
+        hopeless.put_off(peer);
+        assert!(!hopeless.waits(&peer), "its turn would come after twenty minutes");
         let due = dials.due().expect("somebody waits");
         assert!((80..90).contains(&due.since(now).as_millis()), "{due:?}");
         assert_eq!(dials.next(now), None);
