@@ -16,7 +16,10 @@ const HANDSHAKE: u64 = 2 * 1_262 + 400;
 /// A handshake is a small matter if the uplink takes no longer for it: a fifth of a tick.
 const QUICK: Duration = Duration::from_millis(20);
 
-/// A handshake that takes the uplink longer is not worth waiting for: somebody else may have a link already, or call.
+/// Where a handshake takes the uplink longer, who is put off has to be waited for: whoever were asked for instead would be put off, too.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// One that takes it longer still is not worth waiting for: somebody else may have a link already, or call.
 const TEDIOUS: Duration = Duration::from_secs(5);
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -142,9 +145,9 @@ impl Dials {
         }
     }
 
-    /// Whether a peer waits for that, and its turn comes before long.
+    /// Whether a peer waits for that, and nobody else would be there sooner.
     pub(super) fn waits(&self, peer: &PeerId) -> bool {
-        self.pace <= TEDIOUS && self.put_off.contains(peer)
+        self.pace > SLOW && self.pace <= TEDIOUS && self.put_off.contains(peer)
     }
 
     /// When that is, if anybody waits.
@@ -331,6 +334,17 @@ mod tests {
     }
 
     #[test]
+    fn who_is_put_off_is_waited_for_where_that_is_seconds() {
+        let waits = |bps| {
+            let mut dials = Dials::new(Some(Bitrate(bps)));
+            let peer = PeerId([7; 16]);
+            dials.put_off(peer);
+            dials.waits(&peer) && !dials.waits(&PeerId([8; 16]))
+        };
+        assert_eq!([300_000, 8_000, 19].map(waits), [false, true, false]);
+    }
+
+    #[test]
     fn who_answered_is_not_new() {
         let mut dials = dials("127.0.0.1:1");
         let known = at("127.0.0.1:9");
@@ -356,10 +370,6 @@ mod tests {
         assert_eq!(dials.due(), None, "nobody waits");
         let peer = PeerId([7; 16]);
         dials.put_off(peer);
-        assert!(dials.waits(&peer));
-        let mut hopeless = Dials::new(Some(Bitrate(19)));
-        hopeless.put_off(peer);
-        assert!(!hopeless.waits(&peer), "its turn would come after twenty minutes");
         let due = dials.due().expect("somebody waits");
         assert!((80..90).contains(&due.since(now).as_millis()), "{due:?}");
         assert_eq!(dials.next(now), None);
