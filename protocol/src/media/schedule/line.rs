@@ -28,7 +28,11 @@ pub(super) const STALE: Duration = Duration::from_secs(5);
 /// Where a backlog is not worked off for want of room, what waits no longer than that may still be of use.
 pub(super) const LAGGING: Duration = Duration::from_secs(2);
 
-/// A backlog of a second or two is worked off by then, if there is room for the child at all.
+/// A backlog of a second or two is worked off by then, if there is room for the child at all. Else it skips: below it others wait as long
+/// again, and two in a row are still at the live edge within ten seconds.
+const ROOM: Duration = Duration::from_secs(3);
+
+/// A longer one is worked off by then, and until then says nothing of our uplink.
 const CATCH_UP: Duration = Duration::from_secs(5);
 
 /// What may wait in the transport for a child, in time at its slots' rate, though never more than [`limits::LINK_BACKLOG_MAX`]: what
@@ -436,7 +440,7 @@ impl Line {
 
     pub(super) fn is_stale(&self, now: Instant) -> bool {
         let waits = self.seated.front().map(|entry| now.since(entry.queued));
-        let lags = self.behind_since.is_some() && !self.catches_up(now);
+        let lags = self.behind_since.is_some_and(|since| now.since(since) > ROOM);
         waits.is_some_and(|waits| waits > if lags { LAGGING } else { STALE })
     }
 
