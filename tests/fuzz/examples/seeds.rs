@@ -9,10 +9,14 @@ use std::path::Path;
 fn main() -> std::io::Result<()> {
     let link = (String::from("link"), specimens::link().to_string().into());
     let sealed = specimens::sealed();
+    let mut orders = specimens::commands();
+    let delegation = orders.split_off(orders.len() - 1);
     write("data", &specimens::data_frames(), &[])?;
     write("control", &specimens::control_frames(), &[])?;
     write("layout", &sealed[..1], &[])?;
     write("ticket", &sealed[1..], &[])?;
+    write("order", &orders, &[])?;
+    write("delegation", &delegation, &[])?;
     write("link", &[link], &[])?;
     write("deframer", &specimens::control_frames(), &[7])?;
     write("record", &specimens::bodies(), &u16::MAX.to_le_bytes())
