@@ -35,13 +35,13 @@ pub fn between(old: &[u8], new: &[u8]) -> Vec<u8> {
             Some((from, len)) => {
                 put_in(&new[put..at], &mut patch);
                 let len_less = (len - COPY_MIN) as u8;
-                if usize::from(from) == next {
+                if from == next {
                     patch.push(len_less);
                 } else {
-                    patch.extend([FROM | len_less, from]);
+                    patch.extend([FROM | len_less, from as u8]);
                 }
                 at += len;
-                (put, came_to) = (at, usize::from(from) + len);
+                (put, came_to) = (at, from + len);
             }
             None => at += 1,
         }
@@ -58,17 +58,19 @@ fn put_in(bytes: &[u8], patch: &mut Vec<u8>) {
 }
 
 /// Where the longest row of old bytes is that `new` begins with, and how long it is, if it is worth a step. Of several as long it is the one
-/// at `next`, or else the first.
-fn longest(old: &[u8], new: &[u8], next: usize) -> Option<(u8, usize)> {
+/// at `next`, or else the first. Beyond what a byte can say there is the one at `next` alone.
+fn longest(old: &[u8], new: &[u8], next: usize) -> Option<(usize, usize)> {
     let begins = new.first_chunk::<COPY_MIN>()?;
-    let common = |from: u8| {
-        let pairs = old[usize::from(from)..].iter().zip(new).take(COPY_MAX);
+    let common = |from: usize| {
+        let pairs = old[from..].iter().zip(new).take(COPY_MAX);
         pairs.take_while(|(one, other)| one == other).count()
     };
-    let places = (0..=u8::MAX).zip(old.windows(COPY_MIN));
-    let places = places.filter(|(_, there)| there == begins);
-    let rows = places.map(|(from, _)| (from, common(from)));
-    rows.max_by_key(|(from, len)| (*len, usize::from(*from) == next, Reverse(*from)))
+    let places = old.windows(COPY_MIN).enumerate();
+    let near = places.clone().take(usize::from(u8::MAX) + 1);
+    let far = places.skip(next).take(usize::from(next > usize::from(u8::MAX)));
+    let rows = near.chain(far).filter(|(_, there)| there == begins);
+    let rows = rows.map(|(from, _)| (from, common(from)));
+    rows.max_by_key(|(from, len)| (*len, *from == next, Reverse(*from)))
 }
 
 /// What `patch` makes of `old`.
@@ -106,6 +108,18 @@ mod tests {
     use crate::rng::Rng;
 
     const MOST: usize = 2000;
+
+    #[test]
+    fn what_goes_on_where_it_came_to_is_copied_however_far_it_is() {
+        let mut rng = Rng::new(9);
+        let old: Vec<u8> = (0..500).map(|_| rng.below(256) as u8).collect();
+        let mut new = old.clone();
+        new[10] ^= 1;
+        let patch = between(&old, &new);
+        assert_eq!(apply(&old, &patch, MOST).as_deref(), Ok(&*new));
+        let copies = 1 + (old.len() - 11).div_ceil(COPY_MAX);
+        assert_eq!(patch.len(), copies + 2);
+    }
 
     #[test]
     fn a_patch_makes_new_of_old_and_is_short_where_little_is_new() {
