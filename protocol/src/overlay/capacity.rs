@@ -67,7 +67,7 @@ fn calm_of(member: &Member) -> Duration {
 impl Overlay {
     /// Raises the grants of those who use most of what they have, and were in time. `wanted`: somebody waits for room, so
     /// that whatever is left of a grant does not count. Where the next viewer would have to wait for room, caps are gone up to before it
-    /// comes. Call once a second.
+    /// comes; and what has proved too weak is tried again only then. Call once a second.
     pub fn raise_grants(&mut self, now: Instant, wanted: bool) {
         let slot = self.stripes.top_slot();
         let scarce = self.room().free < 2 * self.stripes.top_len() as u64;
@@ -77,7 +77,13 @@ impl Overlay {
             let well_used = member.used * 4 >= member.granted * 3 && member.is_interior();
             let tried = (wanted && member.free() < slot) || ((wanted || scarce) && is_stretched(member));
             let recovers = member.late.is_some() && member.cap.is_some();
-            if member.is_active() && calm && (well_used || (tried && member.is_interior()) || recovers) {
+            // When a line turns out to be too weak once more, its children pay for it.
+            let worth_it = member.late.is_none() || member.cap.is_some() || wanted || scarce;
+            if member.is_active()
+                && calm
+                && worth_it
+                && (well_used || (tried && member.is_interior()) || recovers)
+            {
                 let raised = raised(member, slot);
                 let member = self.member_mut(index);
                 member.granted = raised.max(member.granted);

@@ -737,6 +737,30 @@ fn an_uplink_without_a_cap_is_tried_again_later_each_time_that_it_proves_too_wea
 }
 
 #[test]
+fn what_proved_too_weak_is_not_tried_again_for_nobody() {
+    for plenty in [false, true] {
+        let mut overlay = overlay(6);
+        let (strong, _) = join(&mut overlay, 1, 8);
+        overlay.member_mut(strong).cap = None;
+        (2..=3).for_each(|n| _ = join(&mut overlay, n, 0));
+        if plenty {
+            join(&mut overlay, 4, 40);
+        }
+        assert_eq!(overlay.room().free >= 10, plenty);
+        overlay.cut_grant(NOW, strong, SLOT * 6);
+        let granted = overlay.member(strong).granted;
+        for seconds in 0..100 {
+            overlay.raise_grants(NOW + Duration::from_secs(seconds), false);
+        }
+        assert_eq!(
+            overlay.member(strong).granted == granted,
+            plenty,
+            "there is room: {plenty}"
+        );
+    }
+}
+
+#[test]
 fn the_source_is_left_each_stripe_once_however_late_it_is() {
     let mut overlay = overlay(20);
     (1..=4).for_each(|n| _ = join(&mut overlay, n, 5));
