@@ -53,10 +53,6 @@ pub const BLOCKS_AHEAD_MAX: u64 = 600;
 /// How long a ticket is good for at most.
 pub const TICKET_LIFE: Duration = Duration::from_secs(600);
 
-/// How many seats whoever shows a ticket may have at a peer for each time that the ticket names it: spares that are told later take no
-/// new one.
-pub const SEATS_A_NAMING: usize = 3;
-
 /// How long a data link may be silent before it is closed.
 pub const DATA_IDLE: Duration = Duration::from_secs(10);
 

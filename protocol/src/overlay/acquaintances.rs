@@ -21,7 +21,7 @@ pub(super) struct Acquaintances {
     met: BTreeMap<(MemberIndex, MemberIndex), (Instant, MemberIndex)>,
     /// How many new addresses a member was given to dial within the last minute.
     dials: BTreeMap<MemberIndex, u32>,
-    /// Whom a member's newest ticket names, once for each stripe and part.
+    /// Whom a member's newest ticket names, each once.
     named: BTreeMap<MemberIndex, Vec<MemberIndex>>,
 }
 
@@ -63,21 +63,28 @@ impl Overlay {
     pub fn note_ticket(&mut self, member: MemberIndex) {
         let places = self.member(member).places.iter().flatten();
         let named = places.flat_map(|place| [place.parent, place.spare]).flatten();
-        let named = named.collect();
+        let mut named: Vec<_> = named.collect();
+        named.sort_unstable();
+        named.dedup();
         self.acquaintances.named.insert(member, named);
+        self.note_told(member);
+    }
+
+    /// Notes that `member` knows its places as they are.
+    pub fn note_told(&mut self, member: MemberIndex) {
         let places = self.member_mut(member).places.iter_mut();
         places.flatten().for_each(Place::note_told);
     }
 
-    /// Whom the newest ticket of `member` names, once for each stripe and part, but for those about whom something was wrong since.
+    /// Whom the newest ticket of `member` names, each once, but for those about whom something was wrong since.
     pub(super) fn named(&self, member: MemberIndex) -> &[MemberIndex] {
         let named = self.acquaintances.named.get(&member);
         named.map_or(&[][..], Vec::as_slice)
     }
 
-    /// For how many stripes the newest ticket of `member` names `peer`; 0 if something about that was wrong since.
-    pub(crate) fn times_named(&self, member: MemberIndex, peer: MemberIndex) -> usize {
-        self.named(member).iter().filter(|other| **other == peer).count()
+    /// Whether the newest ticket of `member` names `peer`, about whom nothing was wrong since.
+    pub(crate) fn is_named(&self, member: MemberIndex, peer: MemberIndex) -> bool {
+        self.named(member).contains(&peer)
     }
 
     /// `member` is to be told of `peer` once more: something about it was wrong.

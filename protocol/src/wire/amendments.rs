@@ -1,4 +1,4 @@
-//! Amendments: other spares than a ticket names, without a new ticket (`docs/protocol.md` §7).
+//! Amendments: other spares and parents than a ticket names, without a new ticket (`docs/protocol.md` §7).
 
 use crate::id::PeerTag;
 use crate::limits::{STRIPES_MAX, TIERS_MAX};
@@ -20,12 +20,24 @@ pub struct Amendments {
     pub list: Vec<Amendment>,
 }
 
+impl Amendments {
+    /// Changes the grants of a ticket; what it does not grant stays so.
+    pub fn apply(&self, grants: &mut [Grant]) {
+        for amendment in &self.list {
+            let grant = grants.iter_mut().find(|grant| grant.stripe == amendment.stripe);
+            if let Some(grant) = grant {
+                amendment.apply(grant);
+            }
+        }
+    }
+}
+
 /// What has changed of one stripe's grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amendment {
     /// The stripe.
     pub stripe: StripeId,
-    /// Who sends it now, if the viewer has said that it took its spare.
+    /// Who is to send it, if somebody else than before: the viewer asks it, if it has not done so by itself.
     pub parent: Option<PeerTag>,
     /// Who is to be asked when the parent fails; `None`: nobody.
     pub spare: Option<PeerTag>,
@@ -49,7 +61,7 @@ impl Amendment {
         grant.spare = self.spare;
         if let Some(parent) = self.parent {
             grant.parent = parent;
-            // It sits there.
+            // It sits there, or there is room.
             grant.replaces = None;
         }
     }

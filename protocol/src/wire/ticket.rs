@@ -96,6 +96,13 @@ pub struct Ticket {
     pub grants: Vec<Grant>,
 }
 
+impl Grant {
+    /// Whether it lets its child ask `parent`, as parent or as spare.
+    pub fn names(&self, parent: PeerTag) -> bool {
+        self.parent == parent || self.spare == Some(parent)
+    }
+}
+
 impl Ticket {
     /// Signs it: `body ‖ signature`, where the signature is over `child ‖ body`.
     pub fn seal(&self, channel: &dyn Sign) -> Bytes {
@@ -121,17 +128,10 @@ impl Ticket {
         self.grants.iter().find(|grant| grant.stripe == stripe)
     }
 
-    /// For how many stripes it names `parent`.
-    pub fn times_named(&self, parent: PeerTag) -> usize {
-        let names = |grant: &&Grant| grant.parent == parent || grant.spare == Some(parent);
-        self.grants.iter().filter(names).count()
-    }
-
-    /// Whether it lets its child ask `parent` for `stripe`, as parent or as spare.
-    pub fn names(&self, stripe: StripeId, parent: &PeerId) -> bool {
-        let tag = parent.tag();
-        self.grant(stripe)
-            .is_some_and(|grant| grant.parent == tag || grant.spare == Some(tag))
+    /// Whether it lets its child ask `parent`: as parent or spare of the stripes for which it names it, and as a spare of the others, of
+    /// which the child may be told without another ticket.
+    pub fn names(&self, parent: PeerTag) -> bool {
+        self.grants.iter().any(|grant| grant.names(parent))
     }
 }
 

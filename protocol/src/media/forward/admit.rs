@@ -5,7 +5,6 @@ use super::children::{Patience, Seat, Shown};
 use super::send::old_entry;
 use super::tickets;
 use crate::io::{LinkId, Outbox, Output};
-use crate::limits::SEATS_A_NAMING;
 use crate::media::StripeId;
 use crate::media::schedule::Kind;
 use crate::media::store::{stripe_at, stripe_slot};
@@ -118,9 +117,7 @@ impl Forwarder {
 
     /// Whether we serve a child by pull: a relay only those who were given to it, on whatever stripe.
     fn may_pull(&self, index: u32) -> bool {
-        let shown = self.children.get(index).ticket.as_ref();
-        let names_us = |grant: &Grant| grant.parent == self.me || grant.spare == Some(self.me);
-        self.favourite.is_none() || shown.is_some_and(|shown| shown.ticket.grants.iter().any(names_us))
+        self.favourite.is_none() || self.may_ask_us(index)
     }
 
     /// Lets a child ask for something, and closes its link if it must not have.
@@ -248,7 +245,7 @@ impl Forwarder {
             return Verdict::TooEarly;
         }
         let grant = match self.good_grant(at, index, stripe) {
-            Ok(grant) if self.may_ask_us(index, grant) => grant,
+            Ok(grant) if self.may_ask_us(index) => grant,
             _ => return Verdict::Refused(DetachReason::NoTicket),
         };
         let (Some(own), Some(_)) = (self.ranks[slot], self.layouts.newest()) else {
@@ -268,18 +265,11 @@ impl Forwarder {
         grant.is_some_and(|grant| grant.replaces.is_some())
     }
 
-    /// Whether a child may ask us for what it is granted: if its ticket names us for that stripe, or as a spare of which it was told since,
-    /// within [`SEATS_A_NAMING`].
-    fn may_ask_us(&self, index: u32, grant: &Grant) -> bool {
-        if grant.parent == self.me || grant.spare == Some(self.me) {
-            return true;
-        }
-        let child = self.children.get(index);
-        let named = child
-            .ticket
-            .as_ref()
-            .map(|shown| shown.ticket.times_named(self.me));
-        (child.stripes.count_ones() as usize) < SEATS_A_NAMING * named.unwrap_or(0)
+    /// Whether a child may ask us for what it is granted: if its ticket names us, on whatever stripe. On others than that we are a spare of
+    /// which it was told since.
+    fn may_ask_us(&self, index: u32) -> bool {
+        let shown = self.children.get(index).ticket.as_ref();
+        shown.is_some_and(|shown| shown.ticket.names(self.me))
     }
 
     /// What a child's ticket grants on a stripe, by whatever parent, if it is good now.

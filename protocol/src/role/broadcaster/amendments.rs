@@ -1,10 +1,9 @@
-//! New spares are told without a new ticket where they can be: they are what changes most, and a ticket has ten times the bytes.
+//! New spares and parents are told without a new ticket where they can be: they are what changes most, and a ticket has ten times the bytes.
 
 use super::orders::ends_soon;
 use super::routes::Route;
 use super::{Broadcaster, Order};
 use crate::io::Outbox;
-use crate::limits::SEATS_A_NAMING;
 use crate::overlay::member::MemberIndex;
 use crate::time::Instant;
 use crate::wire::amendments::{Amendment, Amendments};
@@ -24,8 +23,8 @@ impl Broadcaster {
         }
     }
 
-    /// What makes `order` of what a viewer was told last, if its ticket lets it do all that: there are other spares only, and parents that it
-    /// has taken by itself.
+    /// What makes `order` of what a viewer was told last, if its ticket lets it do all that: there are other spares and parents only, whom
+    /// it names, and nobody makes way for it.
     pub(super) fn amendments(&self, now: Instant, member: MemberIndex, order: &Order) -> Option<Amendments> {
         let contact = self.contacts.get(&member)?;
         let told = contact.order.as_ref()?;
@@ -41,33 +40,21 @@ impl Broadcaster {
         }
         let pairs = told.grants.iter().zip(&order.grants);
         let changed = pairs.filter(|(old, new)| old != new);
-        let list = changed.map(|(old, new)| self.amendment(member, order, (old, new)));
+        let list = changed.map(|(old, new)| self.amendment(member, (old, new)));
         let list: Option<_> = list.collect();
         Some(Amendments { list: list? })
     }
 
-    fn amendment(
-        &self,
-        member: MemberIndex,
-        order: &Order,
-        (old, new): (&Grant, &Grant),
-    ) -> Option<Amendment> {
+    fn amendment(&self, member: MemberIndex, (old, new): (&Grant, &Grant)) -> Option<Amendment> {
         let amendment = Amendment::between(old, new)?;
         let stripe = self.overlay.stripes().find(new.stripe)?;
         let place = self.overlay.member(member).place(stripe)?;
         let parent = place.parent.filter(|_| amendment.parent.is_some());
         let sits = |parent| self.contacts[&member].sits.get(&stripe) == Some(&parent);
-        let known = |peer| self.may_be_asked(member, order, peer);
-        let good = parent.is_none_or(sits) && [parent, place.spare].into_iter().flatten().all(known);
+        let known = |peer| self.overlay.is_named(member, peer);
+        let asks = |parent| sits(parent) || new.replaces.is_none();
+        let good = parent.is_none_or(asks) && [parent, place.spare].into_iter().flatten().all(known);
         good.then_some(amendment)
-    }
-
-    /// Whether a viewer knows a peer, and may ask it by the ticket that it has, within [`SEATS_A_NAMING`].
-    fn may_be_asked(&self, member: MemberIndex, order: &Order, peer: MemberIndex) -> bool {
-        let tag = self.overlay.member(peer).id.tag();
-        let named = self.overlay.times_named(member, peer);
-        let names = |grant: &&Grant| grant.parent == tag || grant.spare == Some(tag);
-        named > 0 && order.grants.iter().filter(names).count() <= SEATS_A_NAMING * named
     }
 
     pub(super) fn amend(
@@ -79,6 +66,7 @@ impl Broadcaster {
     ) {
         let contact = self.contacts.get_mut(&member).expect("it has an order");
         contact.note_told(order);
+        self.overlay.note_told(member);
         if !amendments.list.is_empty() {
             self.tell(member, &Message::Amend(amendments), out);
         }

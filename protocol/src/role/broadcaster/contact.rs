@@ -90,7 +90,10 @@ impl Contact {
 
     /// Whether `order` tells it of a parent again that it has left since.
     pub(super) fn is_called_back(&self, order: &Order) -> bool {
-        let back = |stripe: &StripeId| self.told_parent(*stripe) == order.parent(*stripe);
+        let back = |stripe: &StripeId| {
+            let told = self.told_parent(*stripe);
+            told.is_some() && told == order.parent(*stripe)
+        };
         self.astray.iter().any(back)
     }
 

@@ -179,14 +179,21 @@ impl Studio {
         self.say(link, &Message::Attach(attach));
     }
 
+    /// What it was told last, with what has been amended since.
     fn last_assign(&self, link: LinkId) -> Option<(Assign, Ticket)> {
-        let assign = self.heard.iter().rev().find_map(|(to, message)| match message {
-            Message::Assign(assign) if *to == link => Some(assign.clone()),
-            _ => None,
-        })?;
-        let child = self.linked[&link];
-        let ticket = Ticket::open(&assign.ticket, &child, &key(200).public(), &Ed25519).unwrap();
-        Some((assign, ticket))
+        let mut told = None;
+        for (_, message) in self.heard.iter().filter(|(to, _)| *to == link) {
+            match (message, &mut told) {
+                (Message::Assign(assign), _) => {
+                    let child = self.linked[&link];
+                    let ticket = Ticket::open(&assign.ticket, &child, &key(200).public(), &Ed25519);
+                    told = Some((assign.clone(), ticket.unwrap()));
+                }
+                (Message::Amend(amendments), Some((_, ticket))) => amendments.apply(&mut ticket.grants),
+                _ => {}
+            }
+        }
+        told
     }
 
     fn refusal(&self, link: LinkId) -> Option<RefuseReason> {

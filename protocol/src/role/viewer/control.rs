@@ -376,7 +376,7 @@ impl Viewer {
 
 /// Whether a peer must see the new ticket: it changes what the peer holds us to.
 fn is_news(former: &Ticket, new: &Ticket, peer: &PeerTag) -> bool {
-    let names = |grant: &&Grant| grant.parent == *peer || grant.spare == Some(*peer);
+    let names = |grant: &&Grant| grant.names(*peer);
     let same = former
         .grants
         .iter()

@@ -228,7 +228,7 @@ impl Feed {
     /// Whether the grant names this tag.
     pub(super) fn names(&self, tag: &PeerTag) -> bool {
         let grant = self.grant.as_ref();
-        grant.is_ok_and(|grant| grant.parent == *tag || grant.spare == Some(*tag))
+        grant.is_ok_and(|grant| grant.names(*tag))
     }
 
     /// Whether the rank of the grant is held: it may be lower than the one held only once no parent stands above it.

@@ -126,13 +126,14 @@ impl Tickets {
         let mut ticket = given.last().map_or(signed, |(_, last)| last).clone();
         for amendment in &amendments.list {
             let mut peers = [amendment.parent, amendment.spare].into_iter().flatten();
-            if peers.any(|peer| signed.times_named(peer) == 0) {
+            if peers.any(|peer| !signed.names(peer)) {
                 return Err("its ticket does not name".into());
             }
-            let mut grants = ticket.grants.iter_mut();
-            let grant = grants.find(|grant| grant.stripe == amendment.stripe);
-            amendment.apply(grant.ok_or("are for what its ticket does not grant")?);
+            if ticket.grant(amendment.stripe).is_none() {
+                return Err("are for what its ticket does not grant".into());
+            }
         }
+        amendments.apply(&mut ticket.grants);
         given.push((now, ticket));
         Ok(())
     }
@@ -144,7 +145,9 @@ impl Tickets {
 
     /// Whether such a ticket names `parent` for it.
     pub(crate) fn names(&self, now: Micros, node: NodeIndex, stripe: StripeId, parent: &PeerId) -> bool {
-        self.valid(now, node).any(|ticket| ticket.names(stripe, parent))
+        let tag = parent.tag();
+        let names = |ticket: &Ticket| ticket.grant(stripe).is_some_and(|grant| grant.names(tag));
+        self.valid(now, node).any(names)
     }
 
     /// How a viewer is to be served by its newest ticket, or by the one before while that may not have been shown yet: the best and the

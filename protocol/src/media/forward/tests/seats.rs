@@ -34,22 +34,31 @@ fn a_spare_is_as_good_as_a_parent_and_a_known_ticket_need_not_come_again() {
 }
 
 #[test]
-fn a_spare_of_another_stripe_may_be_asked_for_two_more_and_takes_nobodys_seat() {
-    let mut rig = Rig::new(Some(slot() * 4));
+fn a_spare_of_another_stripe_may_be_asked_for_all_and_takes_nobodys_seat() {
+    let mut rig = Rig::new(Some(slot() * 5));
     let mut known = ticket(1, &[0, 1, 2, 3]);
     for grant in &mut known.grants[1..] {
         grant.parent = child_id(9).tag();
     }
     rig.attach(&known, &[(0, 0), (1, 0), (2, 0), (3, 0)]).unwrap();
+    let all: Vec<_> = (0..4).map(attached).collect();
+    assert_eq!(rig.said(1), all);
+    let again = Attach {
+        ticket: None,
+        stripes: vec![(stripe(2), 0)],
+    };
+    rig.ask(1, again).unwrap();
+    assert_eq!(rig.said(1).last(), Some(&attached(2)), "it holds that seat");
+    let mut stranger = ticket(4, &[0, 1]);
+    stranger
+        .grants
+        .iter_mut()
+        .for_each(|grant| grant.parent = child_id(9).tag());
+    rig.attach(&stranger, &[(0, 0)]).unwrap();
     assert_eq!(
-        rig.said(1),
-        [
-            attached(0),
-            attached(1),
-            attached(2),
-            detached(3, DetachReason::NoTicket)
-        ],
-        "it is named once"
+        rig.said(4),
+        [detached(0, DetachReason::NoTicket)],
+        "it is not named"
     );
     let mut rider = ticket(2, &[0]);
     rider.class = Class::FreeRider;

@@ -1,9 +1,9 @@
-//! Spares that come without a ticket.
+//! Spares and parents that come without a ticket.
 
 use super::*;
 use crate::wire::amendments::{Amendment, Amendments};
 
-/// Tells of a spare for the first stripe, and of a parent if the viewer sits there.
+/// Tells of a spare for the first stripe, and of a parent if there is to be another.
 fn amend(stage: &mut Stage, parent: Option<u8>, spare: u8) {
     let tag = |n| peer(n).tag();
     let amendment = Amendment {
@@ -46,6 +46,25 @@ fn who_has_taken_its_spare_is_told_of_the_next_one() {
     let moves = stage.moves();
     let to: Vec<_> = moves.iter().map(|moved| (moved.to, moved.planned)).collect();
     assert_eq!(to, [(peer(4), false), (peer(2), false)]);
+}
+
+#[test]
+fn another_parent_comes_without_a_ticket() {
+    let mut stage = Stage::playing(Some(4));
+    stage.told.clear();
+    amend(&mut stage, Some(2), 1);
+    stage.run(1000);
+    stage.assert_seamless();
+    let moves = stage.moves();
+    let to: Vec<_> = moves.iter().map(|moved| (moved.to, moved.planned)).collect();
+    assert_eq!(to, [(peer(2), true)]);
+    stage.mood(2, Mood::Silent);
+    stage.run(2000);
+    assert_eq!(
+        stage.moves().last().map(|moved| moved.to),
+        Some(peer(1)),
+        "its spare now"
+    );
 }
 
 #[test]
