@@ -337,6 +337,7 @@ impl Relay {
         if let Some((link, binding, address)) = sponsor {
             self.carrier.called_by_sponsor(&address);
             self.on_sponsor(now, link, &binding, out);
+            self.carrier.handle(now, Input::Wake, out);
         }
     }
 }

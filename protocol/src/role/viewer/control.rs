@@ -182,6 +182,7 @@ impl Viewer {
         if self.phase == Phase::Joining {
             return Err(CloseCode::Unexpected);
         }
+        self.calm.end();
         let Self { config, .. } = self;
         let ticket = Ticket::open(&assign.ticket, &config.id, &config.channel, &*config.verify)
             .map_err(|_| CloseCode::Forged)?;
@@ -200,6 +201,11 @@ impl Viewer {
             self.book.learn(introduction);
         }
         let former = self.ticket.as_ref().map(|held| &held.ticket);
+        let dropped = |peer: &PeerId| {
+            let tag = peer.tag();
+            former.is_some_and(|former| former.names(tag)) && !ticket.names(tag)
+        };
+        self.dials.keep(|peer| !dropped(peer));
         for link in self.links.iter_mut() {
             let renewed = ticket.expires.since(link.shown_until) >= RENEWED;
             if renewed || former.is_none_or(|former| is_news(former, &ticket, &link.peer.tag())) {

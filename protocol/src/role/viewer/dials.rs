@@ -145,6 +145,11 @@ impl Dials {
         }
     }
 
+    /// Those who are wanted no more are not dialled in their turn.
+    pub(super) fn keep(&mut self, wanted: impl Fn(&PeerId) -> bool) {
+        self.put_off.retain(wanted);
+    }
+
     /// Whether a peer waits for that, and nobody else would be there sooner.
     pub(super) fn waits(&self, peer: &PeerId) -> bool {
         self.pace > SLOW && self.pace <= TEDIOUS && self.put_off.contains(peer)

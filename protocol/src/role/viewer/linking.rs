@@ -90,6 +90,7 @@ impl Viewer {
         if peer == self.config.id {
             return;
         }
+        self.calm.end();
         self.book.learn(introduction);
         if self.links.to(&peer).is_none() && !self.reach(now, peer, out) {
             self.tell_coordinator(&Message::Unreachable { peer }, out);
@@ -224,6 +225,7 @@ impl Viewer {
         if self.links.get(id).is_none() {
             return;
         }
+        self.calm.end();
         out.push(Output::Close { link: id, code });
         self.forwarder.unlinked(now, id);
         self.forget_link(now, id, out);

@@ -203,6 +203,7 @@ impl Viewer {
 
     /// A relay: from now on it answers to whoever is at the other end of this link.
     pub(in crate::role) fn answer_to(&mut self, now: Instant, link: LinkId) {
+        self.calm.end();
         if self.session.link() != Some(link) {
             self.session.state = State::Member(link);
             self.clock.restart(now);

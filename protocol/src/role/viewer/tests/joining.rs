@@ -1,7 +1,7 @@
 //! From the first dial to the first picture.
 
 use super::*;
-use crate::wire::control::RefuseReason;
+use crate::wire::control::{Introduction, RefuseReason};
 
 #[test]
 fn a_viewer_joins_attaches_and_plays() {
@@ -204,4 +204,55 @@ fn a_coordinator_that_falls_silent_before_it_welcomes_is_dialled_again() {
     assert!(stage.dials.is_empty() && stage.ended.is_none());
     stage.run(3000);
     assert_eq!(stage.closed, [(CHANNEL, CloseCode::Done)]);
+}
+
+#[test]
+fn who_is_to_be_dialled_by_order_is_dialled_as_soon_as_the_uplink_is_free() {
+    for wait in 0..10 {
+        let mut stage = Stage::with(ViewerConfig {
+            uplink: Some(Bitrate::from_kbps(300)),
+            ..config()
+        });
+        stage.run(2500);
+        stage.join();
+        [1, 2, 3, 200].iter().for_each(|n| stage.mood(*n, Mood::Stingy));
+        let grants: Vec<_> = (0..3).map(|i| (stripe_of(1, i), 100, 1 + i, None)).collect();
+        stage.assign(1, &grants);
+        stage.run(400 + 10 * wait);
+        let (now, mut out) = (stage.now, Outbox::new());
+        // As a relay does, which is told so by its sponsor.
+        for n in [61, 62] {
+            let addresses = vec![address(n)];
+            let introduction = Introduction {
+                peer: peer(n),
+                addresses,
+            };
+            stage.viewer.on_dial(now, introduction, &mut out);
+            stage.viewer.handle(now, Input::Wake, &mut out);
+        }
+        let due = stage.viewer.dials.due().expect("two wait");
+        assert!(stage.viewer.wake_at().is_some_and(|wake| wake <= due));
+    }
+}
+
+#[test]
+fn whom_the_next_ticket_does_not_name_is_not_dialled_in_its_turn() {
+    let mut stage = Stage::with(ViewerConfig {
+        uplink: Some(Bitrate::from_kbps(50)),
+        ..config()
+    });
+    stage.run(2500);
+    stage.join();
+    [1, 2, 3, 4, 200]
+        .iter()
+        .for_each(|n| stage.mood(*n, Mood::Stingy));
+    let grants: Vec<_> = (0..3).map(|i| (stripe_of(1, i), 100, 1 + i, None)).collect();
+    stage.assign(1, &grants);
+    assert!(
+        stage.viewer.dials.due().is_some(),
+        "two wait for the first one's handshake"
+    );
+    let grants: Vec<_> = (0..3).map(|i| (stripe_of(1, i), 100, 1, None)).collect();
+    stage.assign(2, &grants);
+    assert_eq!(stage.viewer.dials.due(), None);
 }
