@@ -77,7 +77,7 @@ pub enum LinkEnd {
 pub enum Input {
     /// It is [`Machine::wake_at`] or later.
     Wake,
-    /// A link is up: one that was dialled, or one that a peer dialled. `peer` is the key it proved in TLS.
+    /// A link is up: one that was dialled, or one that a peer dialled. `peer` is the name of the key it proved in TLS.
     Linked {
         /// The link.
         link: LinkId,
@@ -172,7 +172,7 @@ pub enum CloudOrder {
     Pinned {
         /// The relay.
         relay: u64,
-        /// Its key.
+        /// The name of its key.
         key: PeerId,
     },
     /// What it has used of its lease, for the meter.
@@ -299,7 +299,7 @@ pub enum Output {
     Dial {
         /// The new link's name.
         link: LinkId,
-        /// The key to expect.
+        /// Whom to expect.
         peer: PeerId,
         /// Best first.
         addresses: Vec<SocketAddr>,

@@ -14,7 +14,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
-    /// Its key, and where it listens.
+    /// Its name, and where it listens.
     pub(super) target: Announced,
 }
 

@@ -86,7 +86,7 @@ impl Lingering {
 /// A member.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// Its key.
+    /// Its name.
     pub id: PeerId,
     /// What it is here for.
     pub kind: Kind,

@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for EnrolSecret {
 }
 
 impl EnrolSecret {
-    /// What `relay` shows on a link with that binding: HMAC-SHA256 of the binding and its key.
+    /// What `relay` shows on a link with that binding: HMAC-SHA256 of the binding and its name.
     pub fn proof(&self, binding: &Binding, relay: &PeerId) -> [u8; 32] {
         self.mac(binding, relay).finalize().into_bytes().into()
     }
