@@ -134,6 +134,17 @@ impl Viewer {
         ])
     }
 
+    pub(super) fn assert_calm(&self) {
+        let others = self.others_due();
+        assert!(
+            self.calm
+                .until
+                .is_none_or(|until| others.is_none_or(|due| until <= due)),
+            "calm until {:?}, and something is due at {others:?}",
+            self.calm.until
+        );
+    }
+
     /// When something is due that is neither for the screen nor for children.
     fn others_due(&self) -> Option<Instant> {
         let live = self.is_live();

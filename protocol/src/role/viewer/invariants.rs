@@ -34,6 +34,7 @@ impl Viewer {
             first.is_none_or(|first| self.feeds.due.is_some_and(|due| due <= first)),
             "no feed is due before we wake"
         );
+        self.assert_calm();
     }
 
     fn assert_feed(&self, feed: &Feed) {
