@@ -56,8 +56,8 @@ impl<'de> Deserialize<'de> for PublicKey {
     }
 }
 
-/// A peer: the first 128 bits of the [`PublicKey`] that is its TLS identity. Nobody finds another key that begins so; whole keys travel only
-/// where a signature is checked by them.
+/// A peer: the first 128 bits of the [`PublicKey`] that is its TLS identity. Nobody but the key's holder finds another one that begins so (the
+/// negative of an own key does, and is good for nothing that the key itself is not); whole keys travel only where a signature is checked by them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub [u8; PeerId::LEN]);
 
