@@ -43,29 +43,14 @@ pub async fn run(args: Args) -> Result<(), Error> {
             conclude(began, report, session, None).await
         }
         Command::Watch(args) => {
-            let config = config::Watch::resolve(args, file.watch, file.cloud)?;
-            let report = watch_report(&config);
-            let answers = answers::source(&config);
-            conclude(
+            watch(
                 began,
-                report,
-                session::watch::start(config, &folders, began).await,
-                answers,
+                config::Watch::resolve(args, file.watch, file.cloud)?,
+                &folders,
             )
             .await
         }
-        Command::Sponsor(args) => {
-            let config = config::Watch::sponsor(args, file.cloud)?;
-            let report = watch_report(&config);
-            let answers = answers::source(&config);
-            conclude(
-                began,
-                report,
-                session::watch::start(config, &folders, began).await,
-                answers,
-            )
-            .await
-        }
+        Command::Sponsor(args) => watch(began, config::Watch::sponsor(args, file.cloud)?, &folders).await,
         Command::Bench {
             what: Bench::Relay(args),
         } => bench(began, &args).await,
@@ -79,6 +64,14 @@ pub async fn run(args: Args) -> Result<(), Error> {
             Ok(())
         }
     }
+}
+
+/// Watches, or stands by to sponsor without doing so.
+async fn watch(began: Instant, config: config::Watch, folders: &Folders) -> Result<(), Error> {
+    let report = watch_report(&config);
+    let answers = answers::source(&config);
+    let session = session::watch::start(config, folders, began).await;
+    conclude(began, report, session, answers).await
 }
 
 async fn bench(began: Instant, args: &BenchRelay) -> Result<(), Error> {
