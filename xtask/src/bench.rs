@@ -42,7 +42,13 @@ pub(crate) fn run(what: What, options: &[String]) -> Result<()> {
 fn end_to_end(options: &[String]) -> Result<()> {
     shell::run(&mut shell::cargo(&["build", "--workspace", "--all-targets"]))?;
     let mut tests = test::runner(&["--package", "banyan-e2e", "--features", "long"]);
-    tests.env("BANYAN_E2E", "long").args(options);
+    for option in options {
+        if test::is_scenario(option) {
+            tests.arg("--test");
+        }
+        tests.arg(option);
+    }
+    tests.env("BANYAN_E2E", "long");
     shell::run(test::as_root(&mut tests)?)
 }
 

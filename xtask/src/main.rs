@@ -23,7 +23,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
-    /// A channel on this machine: seven viewers with home uplinks, one killed in the middle, figures at the end.
+    /// A channel on this machine: seven viewers with home uplinks, one killed in the middle, then more than there is room for, and a relay that one sponsors; figures at the end.
     Demo,
     /// Install the system packages that Banyan needs, and moto for the cloud tests, and say so.
     Setup,
@@ -60,7 +60,7 @@ enum Task {
     Bench {
         /// What to measure.
         what: bench::What,
-        /// Passed on: a test's name for `e2e`, options of `banyan bench relay` for `relay`.
+        /// Passed on: a scenario's or a test's name for `e2e`, options of `banyan bench relay` for `relay`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         options: Vec<String>,
     },

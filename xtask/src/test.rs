@@ -63,10 +63,15 @@ pub(crate) fn simulate(suite: &str, options: &[String]) -> Result<()> {
 
 /// The tests whose names contain `filter`, or one whole end-to-end scenario.
 fn only(filter: &str) -> Command {
-    if Path::new(&format!("tests/e2e/tests/{filter}.rs")).exists() {
+    if is_scenario(filter) {
         return runner(&["--workspace", "--test", filter]);
     }
     runner(&["--workspace", filter])
+}
+
+/// Whether that is an end-to-end scenario, which is a test program of its own.
+pub(crate) fn is_scenario(name: &str) -> bool {
+    Path::new(&format!("tests/e2e/tests/{name}.rs")).exists()
 }
 
 /// The test runner over `scope`, in cargo's words: nextest where it is installed, else cargo's own.
