@@ -10,7 +10,8 @@ use clap::Parser;
     after_help = "Example: banyan-sim --scenario churn --viewers 100 --seed 7 --minutes 5"
 )]
 pub struct Args {
-    /// A scenario file, or one of: churn, exodus, flash, home, killer, large, liars, newcomer, restart, scarce, signed, sponsored, twins
+    /// A scenario file, or one of: again, altering, choosy, churn, crashed, crowded, destroyed, exodus, feigning, flash, home, killer, large, leases, liars, newcomer, overload,
+    /// restart, scarce, signed, slander, sponsored, twins, withdrawn, withholding
     #[arg(long, value_name = "FILE|NAME", default_value = "churn")]
     pub scenario: String,
     /// Viewers that join at the start, instead of the scenario's
@@ -40,7 +41,7 @@ pub struct Args {
     /// Print in each second who is not at the live edge, and below whom it falls behind, to standard error
     #[arg(long)]
     pub late: bool,
-    /// Run a whole suite of seeds on all cores: ci (all that is promised), quick (a tenth of it) or speed (how fast it goes, in one thread)
+    /// Run a whole suite of seeds on all cores: ci (all that is promised), seeds (the same without the five thousand viewers), quick (a tenth of it) or speed (how fast it goes, in one thread)
     #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "viewers", "seed", "minutes", "follow"])]
     pub suite: Option<crate::suite::Size>,
 }
