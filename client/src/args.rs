@@ -93,7 +93,7 @@ pub struct Broadcast {
     #[arg(long, value_name = "T")]
     pub title: Option<String>,
 
-    /// Listen here instead of at the default port.
+    /// Listen here instead of at the default port (4600).
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
 
@@ -105,7 +105,7 @@ pub struct Broadcast {
     #[arg(long, value_name = "RATE", value_parser = quantity::rate)]
     pub uplink: Option<Bitrate>,
 
-    /// What happens to a viewer for whom there is no room.
+    /// What happens to a viewer for whom there is no room (degrade, unless given).
     #[arg(long, value_enum)]
     pub when_full: Option<WhenFull>,
 
@@ -117,7 +117,7 @@ pub struct Broadcast {
     #[arg(long = "loop")]
     pub looped: bool,
 
-    /// Copy the picture whatever it is; there is then one tier only.
+    /// Copy the picture whatever it is; there is then one tier only, and --when-full degrade refuses, too.
     #[arg(long, conflicts_with = "transcode")]
     pub copy: bool,
 
@@ -160,7 +160,7 @@ pub struct Watch {
     #[arg(long, value_name = "ADDR:PORT")]
     pub http: Option<SocketAddr>,
 
-    /// Play this far behind capture (2s).
+    /// Play this far behind capture (2s; 100ms to 8s).
     #[arg(long, value_name = "DUR", value_parser = quantity::duration)]
     pub buffer: Option<Duration>,
 
@@ -172,23 +172,23 @@ pub struct Watch {
     #[arg(long)]
     pub relay_only: bool,
 
-    /// Whether this viewer sponsors a relay when the channel runs out of capacity; yes needs --hours and --budget.
+    /// Whether this viewer sponsors a relay when the channel runs out of capacity (ask, unless given); yes needs --hours and --budget.
     #[arg(long, value_enum)]
     pub sponsor: Option<Sponsor>,
 
-    /// Where a sponsored relay runs.
+    /// Where a sponsored relay runs (local, unless given).
     #[arg(long, value_enum)]
     pub provider: Option<Provider>,
 
-    /// The provider's region, or auto.
+    /// The provider's region, or auto (unless given): the nearest to the viewers.
     #[arg(long, value_name = "NAME|auto")]
     pub region: Option<String>,
 
-    /// Sponsor for at most this long.
+    /// Sponsor for at most this long, in hours (1 is proposed).
     #[arg(long, value_name = "H", value_parser = quantity::hours)]
     pub hours: Option<Duration>,
 
-    /// Spend at most so many US dollars.
+    /// Spend at most so many US dollars (1 is proposed).
     #[arg(long, value_name = "USD", value_parser = quantity::usd)]
     pub budget: Option<Usd>,
 
@@ -196,7 +196,7 @@ pub struct Watch {
     #[arg(long, value_name = "RATE", value_parser = quantity::rate)]
     pub relay_uplink: Option<Bitrate>,
 
-    /// What becomes of a sponsored relay when this viewer leaves.
+    /// What becomes of a sponsored relay when this viewer leaves (stop, unless given).
     #[arg(long, value_enum, value_name = "WHAT")]
     pub when_leaving: Option<WhenLeaving>,
 
@@ -218,7 +218,7 @@ pub struct SponsorRelay {
     #[arg(long, value_enum)]
     pub provider: Provider,
 
-    /// The provider's region, or auto.
+    /// The provider's region, or auto (unless given): the nearest to the viewers.
     #[arg(long, value_name = "NAME|auto")]
     pub region: Option<String>,
 
@@ -234,7 +234,7 @@ pub struct SponsorRelay {
     #[arg(long, value_name = "RATE", value_parser = quantity::rate)]
     pub relay_uplink: Option<Bitrate>,
 
-    /// What becomes of the relay when this program is ended.
+    /// What becomes of the relay when this program is ended (stop, unless given).
     #[arg(long, value_enum, value_name = "WHAT")]
     pub when_leaving: Option<WhenLeaving>,
 
