@@ -1,4 +1,4 @@
-//! How QUIC behaves on our links (`ARCHITECTURE.md`, “Data plane”), with why each number.
+//! How QUIC behaves on our links (`ARCHITECTURE.md`, “Where the design was changed”), with why each number.
 
 use banyan_protocol::limits::{CONTROL_IDLE, DATA_IDLE, LINK_BACKLOG_MAX, TIERS_MAX};
 use quinn::{

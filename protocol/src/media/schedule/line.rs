@@ -13,7 +13,7 @@ use alloc::collections::VecDeque;
 use core::cmp::Reverse;
 
 /// How long a chunk waits for others to be written with, at most. A fan-out costs 0.55 CPU-seconds a gigabit with 80 writes
-/// a second to a child, 0.31 with 30 and 0.24 with 20 (`ARCHITECTURE.md`, data plane). A child's stripes bring their chunks
+/// a second to a child, 0.31 with 30 and 0.24 with 20 (`docs/findings.md`, “CPU of a forwarder”). A child's stripes bring their chunks
 /// one after another, each once a tick: what comes in this time is written together. Of ten stripes whose ticks are
 /// staggered that is three chunks, 33 writes a second; and a chunk that passes through stays well under 30 ms.
 pub(super) const COALESCE: Duration = Duration::from_millis(25);

@@ -1,4 +1,4 @@
-//! Repairs: parents that fail, peers that do not answer, and orphans (`docs/protocol.md` §8).
+//! Repairs: parents that fail, peers that do not answer, and orphans (`docs/protocol.md` §6.4).
 
 use super::Viewer;
 use super::feed::{Fault, Feed, Source, Trouble};

@@ -18,8 +18,8 @@ const FADING: u32 = 432;
 /// after some tens of seconds.
 const CREEP_US: i64 = 1000;
 
-/// Watches what comes from one parent for one stripe (`docs/protocol.md` §8): silent is who sends neither chunk nor mark
-/// for max(2 ticks, 4 × jitter, 1.5 × round-trip time) beyond the next tick.
+/// Watches what comes from one parent for one stripe (`docs/protocol.md` §6.4): silent is who sends neither chunk nor mark
+/// for max(3 ticks, 4 × jitter, 1.5 × round-trip time) beyond the next tick.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
     heard: Instant,
