@@ -1,4 +1,4 @@
-//! New spares and parents are told without a new ticket where they can be: they are what changes most, and a ticket has ten times the bytes.
+//! New spares are told without a new ticket where they can be: they are what changes most, and a ticket has ten times the bytes.
 
 use super::orders::ends_soon;
 use super::routes::Route;
@@ -23,8 +23,8 @@ impl Broadcaster {
         }
     }
 
-    /// What makes `order` of what a viewer was told last, if its ticket lets it do all that: there are other spares and parents only, whom
-    /// it names, and nobody makes way for it.
+    /// What makes `order` of what a viewer was told last, if its ticket lets it do all that: there are other spares only, whom
+    /// it names, and parents that it has taken by itself.
     pub(super) fn amendments(&self, now: Instant, member: MemberIndex, order: &Order) -> Option<Amendments> {
         let contact = self.contacts.get(&member)?;
         let told = contact.order.as_ref()?;
@@ -52,8 +52,8 @@ impl Broadcaster {
         let parent = place.parent.filter(|_| amendment.parent.is_some());
         let sits = |parent| self.contacts[&member].sits.get(&stripe) == Some(&parent);
         let known = |peer| self.overlay.is_named(member, peer);
-        let asks = |parent| sits(parent) || new.replaces.is_none();
-        let good = parent.is_none_or(asks) && [parent, place.spare].into_iter().flatten().all(known);
+        // A parent makes no room for whoever asks without a ticket that sends it there.
+        let good = parent.is_none_or(sits) && [parent, place.spare].into_iter().flatten().all(known);
         good.then_some(amendment)
     }
 
@@ -66,7 +66,6 @@ impl Broadcaster {
     ) {
         let contact = self.contacts.get_mut(&member).expect("it has an order");
         contact.note_told(order);
-        self.overlay.note_told(member);
         if !amendments.list.is_empty() {
             self.tell(member, &Message::Amend(amendments), out);
         }

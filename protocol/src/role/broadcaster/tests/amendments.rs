@@ -116,32 +116,16 @@ fn whom_the_ticket_names_is_told_as_a_spare_without_another_one() {
 }
 
 #[test]
-fn whom_the_ticket_names_is_told_as_a_parent_without_another_one() {
-    let mut studio = settled();
-    let (link, moved) = studio.move_one(false);
-    studio.pass(100);
-    let told = studio.heard.iter().filter(|(to, _)| *to == link);
-    let told: Vec<_> = told.map(|(_, message)| message).collect();
-    let [Message::Amend(amendments)] = &told[..] else {
-        panic!("{told:?} is not one amendment")
-    };
-    let to: Vec<_> = amendments
-        .list
-        .iter()
-        .map(|told| (told.stripe, told.parent))
-        .collect();
-    assert_eq!(to, [(moved.stripe, moved.parent)]);
-}
-
-#[test]
-fn who_takes_somebodys_seat_is_given_a_ticket_that_says_so() {
-    let mut studio = settled();
-    let (link, amendment) = studio.move_one(true);
-    studio.pass(100);
-    assert!(!studio.is_told(link, amendment));
-    let (_, ticket) = studio.last_assign(link).expect("a ticket");
-    let grant = ticket.grant(amendment.stripe).expect("it keeps its stripes");
-    assert!(Some(grant.parent) == amendment.parent && grant.replaces.is_some());
+fn who_is_sent_to_another_parent_is_given_a_ticket_that_says_so() {
+    for replaced in [false, true] {
+        let mut studio = settled();
+        let (link, amendment) = studio.move_one(replaced);
+        studio.pass(100);
+        assert!(!studio.is_told(link, amendment));
+        let (_, ticket) = studio.last_assign(link).expect("a ticket");
+        let grant = ticket.grant(amendment.stripe).expect("it keeps its stripes");
+        assert!(Some(grant.parent) == amendment.parent && grant.replaces.is_some() == replaced);
+    }
 }
 
 #[test]
