@@ -89,13 +89,12 @@ impl Overlay {
         Some((member, orphans))
     }
 
-    /// Whether all that an orphan waits for is a parent that has turned it away a moment ago, and that it may ask again within
-    /// `time`: somebody is about to leave the seat that the plan has given to it.
+    /// Whether all that a member lacks on what it is to see is a parent that has turned somebody away a moment ago, and that may be asked
+    /// again within `time`: somebody is about to leave the seat that the plan has given to it.
     pub fn seat_is_due(&self, now: Instant, member: MemberIndex, time: Duration) -> bool {
-        let places = self.member(member).places_with_index();
-        let mut orphaned = places.filter(|(_, place)| place.parent.is_none()).peekable();
-        orphaned.peek().is_some()
-            && orphaned.all(|(stripe, _)| {
+        let lacking = self.lacking(member);
+        !lacking.is_empty()
+            && lacking.into_iter().all(|stripe| {
                 let slot = self.stripes.slot(stripe);
                 let roomy = |parent: &MemberIndex| self.free_for(*parent, stripe) >= slot;
                 let rooted = |parent: &MemberIndex| {
@@ -110,5 +109,16 @@ impl Overlay {
                 self.present()
                     .any(|parent| roomy(&parent) && rooted(&parent) && soon(&parent))
             })
+    }
+
+    /// The stripes on which a member has lost its parent; those of the lowest tier for one that sees nothing.
+    fn lacking(&self, member: MemberIndex) -> Vec<StripeIndex> {
+        let info = self.member(member);
+        let least = self.stripes.tiers().next().filter(|_| info.tier.is_none());
+        let is_lacked = |stripe: &StripeIndex| match info.place(*stripe) {
+            Some(place) => place.parent.is_none(),
+            None => Some(self.stripes.id(*stripe).tier) == least,
+        };
+        self.stripes.all().filter(is_lacked).collect()
     }
 }

@@ -424,6 +424,20 @@ fn degrading_frees_the_seats_of_free_riders_first() {
 }
 
 #[test]
+fn who_sees_nothing_has_a_seat_due_where_a_parent_with_room_may_be_asked_again() {
+    let mut overlay = overlay(6);
+    let full = Duration::from_secs(2);
+    overlay.note_full(NOW, MemberIndex::SOURCE, full);
+    let (waits, _) = join(&mut overlay, 1, 0);
+    assert_eq!(overlay.member(waits).tier, None);
+    assert!(overlay.seat_is_due(NOW, waits, full));
+    let sooner = full.saturating_sub(Duration::from_millis(1));
+    assert!(!overlay.seat_is_due(NOW, waits, sooner));
+    overlay.member_mut(MemberIndex::SOURCE).granted = Bitrate::ZERO;
+    assert!(!overlay.seat_is_due(NOW, waits, full), "it has no room");
+}
+
+#[test]
 fn for_a_tier_that_nobody_receives_one_viewer_leaves_the_source_and_no_other_loses_anything() {
     let mut overlay = overlay(11);
     (1..9).for_each(|n| _ = join(&mut overlay, n, 12));

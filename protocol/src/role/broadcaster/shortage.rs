@@ -2,6 +2,7 @@
 
 use super::Broadcaster;
 use super::ration::Cause;
+use super::trouble::FULL_FOR_NOW;
 use crate::event::Event;
 use crate::io::Outbox;
 use crate::limits::VIEWERS_MAX;
@@ -261,7 +262,8 @@ impl Broadcaster {
         let waiting: Vec<_> = waiting.map(|(member, cause)| (*member, *cause)).collect();
         for (member, cause) in waiting {
             let refuse = self.config.when_full == WhenFull::Refuse && cause == Cause::Joined;
-            let waits = |ours: &Self| ours.may_sit_here_soon(member) || ours.may_inherit(now, cause);
+            let may_sit = |ours: &Self| ours.overlay.seat_is_due(now, member, FULL_FOR_NOW);
+            let waits = |ours: &Self| may_sit(ours) || ours.may_inherit(now, cause);
             if refuse || !(self.degrade_for(now, member) || waits(self)) {
                 self.refuse(now, member, RefuseReason::Capacity, out);
             }
@@ -271,12 +273,6 @@ impl Broadcaster {
                 self.overlay.touch(member);
             }
         }
-    }
-
-    /// Whether we have turned a member away a moment ago: what it finds when it may ask again is not known yet.
-    fn may_sit_here_soon(&self, member: MemberIndex) -> bool {
-        let source = MemberIndex::SOURCE;
-        self.overlay.link_between(member, source).is_none()
     }
 
     /// Whether somebody who was served lacks everything while others come down to less: their seats come free in a moment, and are asked

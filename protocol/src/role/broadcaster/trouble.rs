@@ -32,7 +32,7 @@ const SHUNNED: Duration = Duration::from_secs(30);
 const APART_FOR_NOW: Duration = Duration::from_secs(10);
 
 /// A parent whose seats are all sat on is asked again after so long: those who have moved away have left by then.
-const FULL_FOR_NOW: Duration = Duration::from_secs(2);
+pub(super) const FULL_FOR_NOW: Duration = Duration::from_secs(2);
 
 /// After a failure nobody is moved for the trees' sake for so long: its children find new parents, and nobody else is to notice.
 /// Where many watch somebody always fails, and it is less.
