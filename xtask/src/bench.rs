@@ -42,12 +42,10 @@ pub(crate) fn run(what: What, options: &[String]) -> Result<()> {
 fn end_to_end(options: &[String]) -> Result<()> {
     shell::run(&mut shell::cargo(&["build", "--workspace", "--all-targets"]))?;
     let mut tests = test::runner(&["--package", "banyan-e2e", "--features", "long"]);
-    for option in options {
-        if test::is_scenario(option) {
-            tests.arg("--test");
-        }
-        tests.arg(option);
+    if options.first().is_some_and(|first| test::is_scenario(first)) {
+        tests.arg("--test");
     }
+    tests.args(options);
     tests.env("BANYAN_E2E", "long");
     shell::run(test::as_root(&mut tests)?)
 }

@@ -22,8 +22,9 @@ pub(crate) fn run() -> Result<()> {
     spelling()
 }
 
-/// What takes little time: the fuzz targets, which stand beside the workspace, licences, sources and bans of the dependencies, and spelling. Dependencies of other systems than this one are
-/// looked at too; a build would not fetch them, and where they are here already, nothing is asked of the network.
+/// What takes little time: the fuzz targets, which stand beside the workspace, licences, sources and bans of the dependencies, and
+/// spelling. Dependencies of other systems than this one are looked at too; a build would not fetch them, and where they are here already,
+/// nothing is asked of the network.
 pub(crate) fn quick() -> Result<()> {
     fuzz_targets()?;
     shell::run(&mut shell::cargo(&["fetch", "--locked"]))?;

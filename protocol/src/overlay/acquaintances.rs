@@ -67,11 +67,6 @@ impl Overlay {
         named.sort_unstable();
         named.dedup();
         self.acquaintances.named.insert(member, named);
-        self.note_told(member);
-    }
-
-    /// Notes that `member` knows its places as they are.
-    pub fn note_told(&mut self, member: MemberIndex) {
         let places = self.member_mut(member).places.iter_mut();
         places.flatten().for_each(Place::note_told);
     }

@@ -43,12 +43,17 @@ pub fn first_grant(cap: Option<Bitrate>, stripes: &Stripes) -> Bitrate {
 /// Twice as much, within the cap; at least a slot more, so that a grant of nothing can grow. Where an uplink without
 /// a cap has once proved too weak, a slot or a tenth more than what was left then.
 fn raised(member: &Member, slot: Bitrate) -> Bitrate {
-    let more = if member.late.is_some() && member.cap.is_none() {
+    let more = if is_weak(member) {
         member.granted.percent(110).max(member.granted + slot)
     } else {
         (member.granted * 2).max(slot)
     };
     member.limit().map_or(more, |limit| more.min(limit))
+}
+
+/// Whether an uplink without a cap has proved too weak, and has not carried all that it may since.
+fn is_weak(member: &Member) -> bool {
+    member.late.is_some() && member.cap.is_none()
 }
 
 /// Whether a quarter of an uplink with a cap is in use: where somebody waits for room, that proves as much again and more, for what
@@ -78,7 +83,7 @@ impl Overlay {
             let tried = (wanted && member.free() < slot) || ((wanted || scarce) && is_stretched(member));
             let recovers = member.late.is_some() && member.cap.is_some();
             // When a line turns out to be too weak once more, its children pay for it.
-            let worth_it = member.late.is_none() || member.cap.is_some() || wanted || scarce;
+            let worth_it = !is_weak(member) || wanted || scarce;
             if member.is_active()
                 && calm
                 && worth_it

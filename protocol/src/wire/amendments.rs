@@ -1,4 +1,5 @@
-//! Amendments: other spares and parents than a ticket names, without a new ticket (`docs/protocol.md` §7).
+//! Amendments: other spares than a ticket grants, and parents that a viewer has taken by itself, without a new ticket
+//! (`docs/protocol.md` §7).
 
 use crate::id::PeerTag;
 use crate::limits::{STRIPES_MAX, TIERS_MAX};
@@ -37,7 +38,8 @@ impl Amendments {
 pub struct Amendment {
     /// The stripe.
     pub stripe: StripeId,
-    /// Who is to send it, if somebody else than before: the viewer asks it, if it has not done so by itself.
+    /// Who sends it by now, if somebody else than the viewer was told last: whom it has taken by itself. If it has left that one again
+    /// meanwhile, it asks it once more.
     pub parent: Option<PeerTag>,
     /// Who is to be asked when the parent fails; `None`: nobody.
     pub spare: Option<PeerTag>,
@@ -61,7 +63,7 @@ impl Amendment {
         grant.spare = self.spare;
         if let Some(parent) = self.parent {
             grant.parent = parent;
-            // It sits there, or there is room.
+            // It sits there already.
             grant.replaces = None;
         }
     }

@@ -1,4 +1,5 @@
-//! New spares are told without a new ticket where they can be: they are what changes most, and a ticket has ten times the bytes.
+//! New spares are told without a new ticket where they can be: they are what changes most, and a ticket has ten times the bytes. So are
+//! parents that a viewer has taken by itself.
 
 use super::orders::ends_soon;
 use super::routes::Route;

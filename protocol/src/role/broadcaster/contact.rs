@@ -92,7 +92,7 @@ impl Contact {
     pub(super) fn is_called_back(&self, order: &Order) -> bool {
         let back = |stripe: &StripeId| {
             let told = self.told_parent(*stripe);
-            told.is_some() && told == order.parent(*stripe)
+            told.is_some_and(|told| order.parent(*stripe) == Some(told))
         };
         self.astray.iter().any(back)
     }

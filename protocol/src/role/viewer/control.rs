@@ -182,7 +182,6 @@ impl Viewer {
         if self.phase == Phase::Joining {
             return Err(CloseCode::Unexpected);
         }
-        self.calm.end();
         let Self { config, .. } = self;
         let ticket = Ticket::open(&assign.ticket, &config.id, &config.channel, &*config.verify)
             .map_err(|_| CloseCode::Forged)?;

@@ -1,4 +1,4 @@
-//! Spares and parents that are told without a ticket, and those that take one.
+//! What is told without a ticket, and what takes one.
 
 use super::*;
 use crate::overlay::member::Lingering;

@@ -1,9 +1,9 @@
-//! Spares and parents that come without a ticket.
+//! Spares that come without a ticket, and the parents that a viewer has taken by itself.
 
 use super::*;
 use crate::wire::amendments::{Amendment, Amendments};
 
-/// Tells of a spare for the first stripe, and of a parent if there is to be another.
+/// Tells of a spare for the first stripe, and of its parent if that is another than the ticket says.
 fn amend(stage: &mut Stage, parent: Option<u8>, spare: u8) {
     let tag = |n| peer(n).tag();
     let amendment = Amendment {
@@ -49,7 +49,7 @@ fn who_has_taken_its_spare_is_told_of_the_next_one() {
 }
 
 #[test]
-fn another_parent_comes_without_a_ticket() {
+fn a_parent_that_it_does_not_sit_at_is_asked() {
     let mut stage = Stage::playing(Some(4));
     stage.told.clear();
     amend(&mut stage, Some(2), 1);

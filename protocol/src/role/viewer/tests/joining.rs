@@ -79,6 +79,20 @@ fn spares_are_linked_and_know_the_ticket_before_they_are_needed() {
     assert!(shown && stage.seats(4) == 0);
 }
 
+/// A viewer with this uplink that has just been assigned three stripes of 1, 2 and 3; no single one of those gives it a picture.
+fn dialling(uplink_kbps: u64) -> Stage {
+    let mut stage = Stage::with(ViewerConfig {
+        uplink: Some(Bitrate::from_kbps(uplink_kbps)),
+        ..config()
+    });
+    stage.run(2500);
+    stage.join();
+    [1, 2, 3, 200].iter().for_each(|n| stage.mood(*n, Mood::Stingy));
+    let grants: Vec<_> = (0..3).map(|i| (stripe_of(1, i), 100, 1 + i, None)).collect();
+    stage.assign(1, &grants);
+    stage
+}
+
 /// A viewer that was just assigned stripes of parents that send nothing, with 9 as spare.
 fn waiting_for(uplink_kbps: u64, parents: [u8; 3]) -> Stage {
     let mut stage = Stage::with(ViewerConfig {
@@ -117,16 +131,7 @@ fn where_several_send_or_a_handshake_is_dear_spares_wait_for_the_picture() {
 #[test]
 fn who_has_hardly_an_uplink_dials_one_after_the_other_and_asks_for_nobody_else_meanwhile() {
     // A handshake takes it three seconds, and a parent that does not answer is given up after two and a half.
-    let mut stage = Stage::with(ViewerConfig {
-        uplink: Some(Bitrate::from_kbps(8)),
-        ..config()
-    });
-    stage.run(2500);
-    stage.join();
-    // No single one of them gives it a picture.
-    [1, 2, 3, 200].iter().for_each(|n| stage.mood(*n, Mood::Stingy));
-    let grants: Vec<_> = (0..3).map(|i| (stripe_of(1, i), 100, 1 + i, None)).collect();
-    stage.assign(1, &grants);
+    let mut stage = dialling(8);
     stage.run(2_800);
     let seats = |stage: &Stage| (1..=3).filter(|n| stage.seats(*n) == 1).count();
     assert_eq!(seats(&stage), 1, "the first is reached");
@@ -209,15 +214,7 @@ fn a_coordinator_that_falls_silent_before_it_welcomes_is_dialled_again() {
 #[test]
 fn who_is_to_be_dialled_by_order_is_dialled_as_soon_as_the_uplink_is_free() {
     for wait in 0..10 {
-        let mut stage = Stage::with(ViewerConfig {
-            uplink: Some(Bitrate::from_kbps(300)),
-            ..config()
-        });
-        stage.run(2500);
-        stage.join();
-        [1, 2, 3, 200].iter().for_each(|n| stage.mood(*n, Mood::Stingy));
-        let grants: Vec<_> = (0..3).map(|i| (stripe_of(1, i), 100, 1 + i, None)).collect();
-        stage.assign(1, &grants);
+        let mut stage = dialling(300);
         stage.run(400 + 10 * wait);
         let (now, mut out) = (stage.now, Outbox::new());
         // As a relay does, which is told so by its sponsor.
@@ -237,17 +234,7 @@ fn who_is_to_be_dialled_by_order_is_dialled_as_soon_as_the_uplink_is_free() {
 
 #[test]
 fn whom_the_next_ticket_does_not_name_is_not_dialled_in_its_turn() {
-    let mut stage = Stage::with(ViewerConfig {
-        uplink: Some(Bitrate::from_kbps(50)),
-        ..config()
-    });
-    stage.run(2500);
-    stage.join();
-    [1, 2, 3, 4, 200]
-        .iter()
-        .for_each(|n| stage.mood(*n, Mood::Stingy));
-    let grants: Vec<_> = (0..3).map(|i| (stripe_of(1, i), 100, 1 + i, None)).collect();
-    stage.assign(1, &grants);
+    let mut stage = dialling(50);
     assert!(
         stage.viewer.dials.due().is_some(),
         "two wait for the first one's handshake"
