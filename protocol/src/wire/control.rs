@@ -303,8 +303,6 @@ pub struct Report {
     pub sending: Bitrate,
     /// What its uplink was found to carry, where that is less than what it was said to.
     pub carries: Option<Bitrate>,
-    /// The serial of the newest ticket it acts by.
-    pub ticket: u32,
     /// Round-trip times to peers that it is linked with, in milliseconds.
     pub round_trips: Vec<(PeerId, u16)>,
     /// Parents that it accuses, and of what.

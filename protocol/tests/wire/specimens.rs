@@ -207,7 +207,6 @@ fn from_viewer() -> Vec<(&'static str, Message)> {
         children_in_time: true,
         carries: None,
         sending: Bitrate::from_kbps(3_300),
-        ticket: 5,
         round_trips: vec![(peer(2), 41)],
         accusations: vec![(peer(3), Accusation::Silent)],
     };

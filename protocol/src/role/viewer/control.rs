@@ -247,7 +247,6 @@ impl Viewer {
                 self.regrant(now, grant, from_block, out);
             }
         }
-        self.note_adopted();
         self.drop_withdrawn(now, out);
     }
 
@@ -366,16 +365,6 @@ impl Viewer {
             }
         }
         self.forwarder.set_rank(stripe, None, out);
-    }
-
-    /// Notes the ticket's serial for the report, once all its ranks are held.
-    pub(super) fn note_adopted(&mut self) {
-        let held = |feed: &Feed| feed.grant.as_ref().is_ok_and(|grant| grant.rank != feed.rank);
-        if let Some(ticket) = self.ticket.as_ref().map(|held| held.ticket.serial)
-            && !self.feeds.iter().any(held)
-        {
-            self.reports.adopted(ticket);
-        }
     }
 }
 

@@ -280,7 +280,6 @@ impl Viewer {
         if feed.rank != grant.rank && feed.may_adopt_rank() {
             feed.rank = grant.rank;
             self.forwarder.set_rank(feed.stripe, Some(grant.rank), out);
-            self.note_adopted();
         }
     }
 

@@ -29,9 +29,6 @@ type Sending = (bool, usize, Option<Bitrate>);
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Reports {
-    /// The newest ticket that we act by, and the newest reported.
-    adopted: u32,
-    acknowledged: u32,
     /// What it said of our sending.
     said: Sending,
     accusations: Vec<(PeerId, Accusation)>,
@@ -51,8 +48,6 @@ impl Reports {
         Self {
             last: now,
             said: (true, 0, None),
-            adopted: 0,
-            acknowledged: 0,
             accusations: Vec::new(),
             sent: 0,
             received: 0,
@@ -73,11 +68,6 @@ impl Reports {
         self.measured = (now, self.sent);
     }
 
-    /// We act by this ticket now.
-    pub(super) fn adopted(&mut self, serial: u32) {
-        self.adopted = serial;
-    }
-
     /// Each accusation is made once a report.
     pub(super) fn accuse(&mut self, peer: PeerId, what: Accusation) {
         let accusation = (peer, what);
@@ -88,7 +78,7 @@ impl Reports {
 
     /// Whether something cannot wait for the next second.
     fn is_urgent(&self) -> bool {
-        self.adopted != self.acknowledged || !self.accusations.is_empty()
+        !self.accusations.is_empty()
     }
 
     pub(super) fn check_invariants(&self) {
@@ -107,7 +97,7 @@ impl Viewer {
         }
     }
 
-    /// After each step: a ticket that is acted by, faults of parents, and what the uplink was found to carry, are reported at once.
+    /// After each step: faults of parents, and what the uplink was found to carry, are reported at once.
     pub(super) fn run_urgent_reports(&mut self, now: Instant, out: &mut Outbox) {
         let is_urgent = self.reports.is_urgent() || self.reports.said.2 != self.forwarder.found_uplink();
         if is_urgent && self.session.is_member() {
@@ -138,13 +128,11 @@ impl Viewer {
             children_in_time: said.0,
             sending: reports.sending,
             carries: said.2,
-            ticket: reports.adopted,
             round_trips: round_trips.take(LISTED_MAX).collect(),
             accusations: core::mem::take(&mut reports.accusations),
         };
         reports.last = now;
         reports.said = said;
-        reports.acknowledged = reports.adopted;
         self.tell_coordinator(&Message::Report(report), out);
     }
 

@@ -117,11 +117,6 @@ fn a_ticket_is_shown_again_when_it_is_renewed_for_the_same_parents() {
         };
         assert!(stripes.is_empty());
     }
-    let reported = stage.told_to(CHANNEL).any(|message| match message {
-        Message::Report(report) => report.ticket == 3,
-        _ => false,
-    });
-    assert!(reported, "the coordinator learns that the ticket is acted by");
 }
 
 #[test]
@@ -137,21 +132,12 @@ fn a_lower_rank_is_held_only_when_no_parent_stands_above_it() {
     stage.told.clear();
     stage.assign(1, &grants([6, 2, 3], 40, Some(4)));
     stage.run(500);
-    let acknowledged = |stage: &Stage| {
-        stage.told_to(CHANNEL).any(|message| match message {
-            Message::Report(report) => report.ticket == 2,
-            _ => false,
-        })
-    };
-    assert!(!acknowledged(&stage));
+    let held = |stage: &Stage| stage.viewer.feeds.iter().all(|feed| feed.rank == Rank(40));
+    assert!(!held(&stage));
     stage.assign(1, &grants([6, 6, 6], 40, Some(4)));
     stage.mood(6, Mood::Good);
     stage.run(500);
-    let reported = stage.told_to(CHANNEL).any(|message| match message {
-        Message::Report(report) => report.ticket == 3,
-        _ => false,
-    });
-    assert!(reported);
+    assert!(held(&stage));
     assert_eq!((stage.seats(6), stage.seats(1), stage.seats(2)), (3, 0, 0));
     stage.assert_seamless();
 }
