@@ -1,6 +1,6 @@
 //! What is played, and what the person is told of it.
 
-use super::Viewer;
+use super::{Phase, Viewer};
 use crate::event::Event;
 use crate::io::{Outbox, Output, Play};
 use crate::media::join::Join;
@@ -165,8 +165,8 @@ impl Viewer {
                 out.event(Event::Playing { startup_ms });
                 self.dials.hurry(now);
             }
-            // At the end of the channel nothing is missing.
-            PlayoutEvent::Stall | PlayoutEvent::Resumed { .. } if !self.is_live() => {}
+            // At the end of the channel nothing is missing, and who leaves has stopped watching.
+            PlayoutEvent::Stall | PlayoutEvent::Resumed { .. } if self.phase != Phase::Member => {}
             PlayoutEvent::Stall => out.event(Event::Stall),
             PlayoutEvent::Resumed { ms } => out.event(Event::Resumed { ms }),
             PlayoutEvent::TierShown { tier, was } => {

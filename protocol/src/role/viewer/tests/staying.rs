@@ -119,6 +119,20 @@ fn children_that_do_not_move_are_left_after_two_seconds() {
 }
 
 #[test]
+fn who_leaves_tells_of_no_stall() {
+    let mut stage = Stage::playing(None);
+    feed_child(&mut stage);
+    stage.run(500);
+    [1, 2, 3, 200].iter().for_each(|n| stage.mood(*n, Mood::Silent));
+    stage.run(1000);
+    let stalls = |stage: &Stage| stage.count(|event| matches!(event, Event::Stall));
+    assert_eq!(stalls(&stage), 0);
+    stage.command(Command::Leave);
+    stage.run(1900);
+    assert_eq!((stage.ended.clone(), stalls(&stage)), (None, 0));
+}
+
+#[test]
 fn a_channel_that_ends_is_played_out() {
     let mut stage = Stage::playing(Some(4));
     stage.say(CHANNEL, &Message::End);
