@@ -10,8 +10,8 @@ use clap::Parser;
     after_help = "Example: banyan-sim --scenario churn --viewers 100 --seed 7 --minutes 5"
 )]
 pub struct Args {
-    /// A scenario file, or one of: again, altering, choosy, churn, crashed, crowded, destroyed, exodus, feigning, flash, home, killer, large, leases, liars, newcomer, overload,
-    /// restart, scarce, signed, slander, sponsored, twins, withdrawn, withholding
+    /// A scenario file, or one of: again, alone, altering, choosy, churn, crashed, crowded, destroyed, exodus, feigning, flash, home, killer, large, leases,
+    /// liars, newcomer, overload, restart, scarce, signed, slander, sponsored, twins, withdrawn, withholding
     #[arg(long, value_name = "FILE|NAME", default_value = "churn")]
     pub scenario: String,
     /// Viewers that join at the start, instead of the scenario's

@@ -33,6 +33,10 @@ pub enum Figure {
     MovedAgain,
     /// How often a viewer stood still.
     Stalls,
+    /// How often one did that had watched for long.
+    StallsSettled,
+    /// How often one did that had watched for long, and kept its quality.
+    StallsKept,
     /// Cheats that the broadcaster did not name.
     Unnamed,
     /// Others whom it named.
@@ -72,6 +76,8 @@ impl Figure {
             Self::Refused => result.refused as f64,
             Self::MovedAgain => result.moved_again as f64,
             Self::Stalls => result.stalls as f64,
+            Self::StallsSettled => result.stalls_settled as f64,
+            Self::StallsKept => result.stalls_kept as f64,
             Self::Unnamed => (result.cheats - result.cheats_named) as f64,
             Self::WronglyNamed => result.wrongly_named as f64,
             Self::StallsByCheats => result.stalls_by_cheats as f64,
@@ -112,6 +118,8 @@ impl fmt::Display for Figure {
             Self::Refused => "viewers refused",
             Self::MovedAgain => "moves of viewers that had moved for the same newcomer",
             Self::Stalls => "stalls",
+            Self::StallsSettled => "stalls of viewers that had watched for long",
+            Self::StallsKept => "stalls of viewers that had watched for long and kept their quality",
             Self::Unnamed => "cheats that nobody named",
             Self::WronglyNamed => "members named who did no wrong",
             Self::StallsByCheats => "stalls of others since somebody cheated",
@@ -171,7 +179,7 @@ const LARGE: RangeInclusive<usize> = 201..=400;
 use Figure::{
     AgreedAfter, CheatsGain, Continuity, Control, CrowdShare, DepthOfLeast, FullAfter, KeptLow, LiveAfter,
     MovedAgain, Prompts, Refused, Repair, Sheds, SlotsOfCeiling, Speed, SponsorHarm, Stalls, StallsByCheats,
-    Startup, UnfairSheds, Unnamed, WronglyNamed,
+    StallsKept, StallsSettled, Startup, UnfairSheds, Unnamed, WronglyNamed,
 };
 use Weight::{Gate, Told};
 
@@ -223,6 +231,10 @@ const PROMISES: &[Promise] = &[
     promise("again",   ANY,    FullAfter,      30.0,  Gate),
     promise("again",   ANY,    Refused,        0.0,   Gate),
     promise("again",   ANY,    Stalls,         0.0,   Told),
+    promise("alone",   ANY,    LiveAfter,      10.0,  Gate),
+    promise("alone",   ANY,    AgreedAfter,    30.0,  Gate),
+    promise("alone",   ANY,    Refused,        0.0,   Gate),
+    promise("alone",   ANY,    StallsKept,     0.0,   Told),
     promise("churn",   SMALL,  LiveAfter,      10.0,  Gate),
     promise("churn",   SMALL,  AgreedAfter,    30.0,  Told),
     promise("churn",   SMALL,  FullAfter,      30.0,  Told),
@@ -239,6 +251,7 @@ const PROMISES: &[Promise] = &[
     promise("crashed", ANY,    AgreedAfter,    30.0,  Gate),
     promise("crashed", ANY,    FullAfter,      30.0,  Gate),
     promise("crashed", ANY,    Refused,        0.0,   Gate),
+    promise("crashed", ANY,    StallsSettled,  0.0,   Gate),
     promise("destroyed", ANY,  LiveAfter,      10.0,  Gate),
     promise("destroyed", ANY,  AgreedAfter,    30.0,  Gate),
     promise("destroyed", ANY,  FullAfter,      30.0,  Gate),
@@ -275,7 +288,7 @@ const PROMISES: &[Promise] = &[
     promise("large",   ANY,    AgreedAfter,    30.0,  Told),
     promise("large",   ANY,    FullAfter,      30.0,  Told),
     promise("leases",  ANY,    LiveAfter,      10.0,  Told),
-    promise("leases",  ANY,    Stalls,         0.0,   Told),
+    promise("leases",  ANY,    StallsSettled,  0.0,   Gate),
     promise("leases",  ANY,    KeptLow,        5.0,   Told),
     promise("leases",  ANY,    Refused,        0.0,   Gate),
     promise("liars",   ANY,    LiveAfter,      10.0,  Gate),
@@ -304,7 +317,8 @@ const PROMISES: &[Promise] = &[
     promise("sponsored", ANY,  FullAfter,      30.0,  Gate),
     promise("sponsored", ANY,  KeptLow,        5.0,   Gate),
     promise("sponsored", ANY,  Refused,        0.0,   Gate),
-    promise("sponsored", ANY,  Stalls,         0.0,   Gate),
+    promise("sponsored", ANY,  StallsSettled,  0.0,   Gate),
+    promise("sponsored", ANY,  Stalls,         0.0,   Told),
     promise("sponsored", ANY,  Continuity,     1.0,   Gate),
     promise("twins",   ANY,    LiveAfter,      10.0,  Gate),
     promise("twins",   ANY,    AgreedAfter,    30.0,  Gate),
@@ -315,6 +329,7 @@ const PROMISES: &[Promise] = &[
     promise("withdrawn", ANY,  AgreedAfter,    30.0,  Gate),
     promise("withdrawn", ANY,  FullAfter,      30.0,  Gate),
     promise("withdrawn", ANY,  Refused,        0.0,   Gate),
+    promise("withdrawn", ANY,  StallsSettled,  0.0,   Told),
 ];
 
 /// A promise that a run did not keep.

@@ -305,8 +305,9 @@ pub enum ScenarioError {
 }
 
 /// The names of our own scenarios.
-pub const NAMES: [&str; 25] = [
+pub const NAMES: [&str; 26] = [
     "again",
+    "alone",
     "altering",
     "choosy",
     "churn",
@@ -336,6 +337,7 @@ pub const NAMES: [&str; 25] = [
 fn built_in(name: &str) -> Option<&'static str> {
     Some(match name {
         "again" => include_str!("../scenarios/again.toml"),
+        "alone" => include_str!("../scenarios/alone.toml"),
         "twins" => include_str!("../scenarios/twins.toml"),
         "churn" => include_str!("../scenarios/churn.toml"),
         "altering" => include_str!("../scenarios/altering.toml"),

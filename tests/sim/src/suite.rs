@@ -67,7 +67,7 @@ const fn batch(scenario: &'static str, viewers: Option<usize>, seeds: u64, twice
 
 /// Of 300, 100 and 30 viewers 10, 40 and 150 seeds, 20 of them twice, and beside them those of a scenario's own size. The
 /// longest runs come first, so that no core is left with one at the end.
-const BATCHES: [Batch; 28] = [
+const BATCHES: [Batch; 29] = [
     batch("large", None, 1, 0),
     batch("churn", Some(300), 10, 2),
     batch("churn", Some(100), 20, 4),
@@ -84,6 +84,7 @@ const BATCHES: [Batch; 28] = [
     batch("newcomer", None, 20, 0),
     batch("sponsored", None, 10, 0),
     batch("destroyed", None, 10, 0),
+    batch("alone", None, 10, 0),
     batch("crashed", None, 10, 0),
     batch("withdrawn", None, 10, 0),
     batch("leases", None, 10, 0),

@@ -4,6 +4,7 @@ mod ledger;
 mod pulse;
 mod result;
 mod seat;
+mod stalls;
 mod tickets;
 mod wrongs;
 
@@ -24,6 +25,7 @@ use banyan_protocol::media::StripeId;
 use banyan_protocol::wire::chunk::Data;
 use banyan_protocol::wire::control::{DetachReason, Message};
 use bytes::Bytes;
+use stalls::Stalls;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickets::Tickets;
@@ -41,7 +43,7 @@ pub struct Score {
     pub(crate) tickets: Tickets,
     pub(crate) startups_ms: Vec<u64>,
     pub(crate) repairs_ms: Vec<u64>,
-    pub(crate) stalls: u64,
+    pub(crate) stalls: Stalls,
     pub(crate) refused: u64,
     /// Bytes of frames that the broadcaster sent on control lanes, and on data lanes: messages with their length, without the
     /// datagrams, acknowledgements and handshakes that QUIC adds.
@@ -80,7 +82,7 @@ impl Score {
             verify,
             startups_ms: Vec::new(),
             repairs_ms: Vec::new(),
-            stalls: 0,
+            stalls: Stalls::default(),
             refused: 0,
             control_bytes: 0,
             data_bytes: 0,
@@ -179,9 +181,15 @@ impl Watch for Score {
             }
             Event::Stall if !self.is_excused(now, node) => {
                 self.wrongs.stalled(now, node);
-                self.stalls += 1;
+                let joined = self.seats.get(&node).map_or(0, |seat| seat.joined);
+                self.stalls.stalled(now, node, joined);
             }
-            Event::Tier { tier, was, .. } if tier < was => self.wrongs.fell(node),
+            Event::Tier { tier, was, .. } => {
+                self.stalls.goes_over(now, node);
+                if tier < was {
+                    self.wrongs.fell(node);
+                }
+            }
             Event::Stats(Stats {
                 viewer: Some(stats), ..
             }) => self.wrongs.lost(node, stats.blocks_lost),

@@ -49,6 +49,10 @@ pub struct SimResult {
     pub continuity: f64,
     /// Stalls of all viewers together.
     pub stalls: u64,
+    /// Those of viewers that had watched for a quarter of a minute and more.
+    pub stalls_settled: u64,
+    /// Of these, those of viewers that kept the quality that they had.
+    pub stalls_kept: u64,
     /// 95 % of repairs took at most so many milliseconds.
     pub repair_ms_p95: u64,
     /// Stripes that moved in the five seconds after a failure, or until somebody joined, although their parents lived.
@@ -142,7 +146,11 @@ impl fmt::Display for SimResult {
             self.live_after_s
         )?;
         writeln!(f, "  start-up     {:6} ms 95th percentile", self.startup_ms_p95)?;
-        writeln!(f, "  continuity   {:8.4} {} stalls", self.continuity, self.stalls)?;
+        writeln!(
+            f,
+            "  continuity   {:8.4} {} stalls, {} after a quarter of a minute, {} of those in the same quality",
+            self.continuity, self.stalls, self.stalls_settled, self.stalls_kept
+        )?;
         writeln!(
             f,
             "  repair       {:6} ms 95th percentile; {} stripes moved whose parents lived, {} twice for a newcomer",

@@ -289,7 +289,9 @@ impl Show {
             } else {
                 (in_time as f64 / due as f64).min(1.0)
             },
-            stalls: score.stalls,
+            stalls: score.stalls.all,
+            stalls_settled: score.stalls.settled,
+            stalls_kept: score.stalls.kept(),
             repair_ms_p95: percentile(&score.repairs_ms, 95),
             strangers_moved: self.checks.strangers_moved(),
             moved_again: self.checks.moved_again(),
