@@ -24,7 +24,9 @@ const ENDS_EVERY_US: u64 = 60_000_000;
 /// when its first picture is due.
 const AHEAD_BLOCKS: u64 = 6;
 
-/// In a crowd a newcomer starts this near to the live edge: its first picture comes later, but then it is in time.
+/// In a crowd a newcomer starts this near to the live edge: its first picture comes later, but then it is in time. So does who shows a
+/// lower tier meanwhile: a backlog would keep whom it takes a seat from, and is to feed, as far behind where its parent has no room to
+/// work it off.
 const CATCH_UP_BLOCKS: u64 = 4;
 
 /// A member that joined this recently may not have caught up with the live edge itself.
@@ -138,7 +140,7 @@ impl Broadcaster {
             return self.source.live_block();
         }
         let info = self.overlay.member(member);
-        let behind = if self.is_crowded(now) {
+        let behind = if self.shows_less(member, tier) || self.is_crowded(now) {
             CATCH_UP_BLOCKS
         } else {
             u64::from(info.buffer_ms / 100).saturating_sub(AHEAD_BLOCKS)
@@ -150,6 +152,15 @@ impl Broadcaster {
         let parents = info.places.iter().flatten().filter_map(|place| place.parent);
         let begun = parents.filter_map(|parent| self.relays.get(&parent)?.from_block);
         begun.fold(start, u64::max)
+    }
+
+    /// Whether a member shows something, and is to have a better tier.
+    fn shows_less(&self, member: MemberIndex, tier: TierId) -> bool {
+        let told = self
+            .contacts
+            .get(&member)
+            .and_then(|contact| contact.order.as_ref());
+        told.is_some_and(|told| told.tier < tier)
     }
 
     /// Whether there are so many newcomers that the uplinks' reserve is not enough for the backlog of each.

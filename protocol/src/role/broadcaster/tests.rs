@@ -688,6 +688,58 @@ fn what_comes_free_is_given_back_within_a_second() {
     assert!(links.iter().all(|link| studio.refusal(*link).is_none()));
 }
 
+/// Goes on for so many seconds, with a keyframe a second in each tier.
+fn broadcast(studio: &mut Studio, seconds: i64) {
+    for second in 0..seconds {
+        for tier in [TierId(0), TierId(1)] {
+            let packet = Packet {
+                track: 0,
+                pts: second * 90_000,
+                dts: second * 90_000,
+                duration: 90_000,
+                keyframe: true,
+                data: Bytes::from(vec![0; 1_000]),
+            };
+            studio.input(Input::Command(Command::Packet { tier, packet }));
+        }
+        studio.pass(1_000);
+    }
+}
+
+#[test]
+fn who_shows_a_lower_tier_begins_the_better_one_nearer_to_the_live_edge_than_a_newcomer() {
+    let mut studio = Studio::new(BroadcasterConfig {
+        when_full: WhenFull::Degrade,
+        ..config()
+    });
+    let links: Vec<_> = (1..=3).map(|n| studio.join(n, hello(0))).collect();
+    broadcast(&mut studio, 30);
+    let is_low = |link: &&LinkId| tier_of(&studio, **link) == Some(TierId(0));
+    let waits = *links.iter().find(is_low).expect("two have the full stream");
+    let leaves = *links
+        .iter()
+        .find(|link| **link != waits)
+        .expect("three are there");
+    let begins = |studio: &Studio, link| {
+        let (assign, _) = studio.last_assign(link).expect("it is served");
+        studio.broadcaster.source.live_block() - assign.from_block
+    };
+    studio.input(Input::Unlinked {
+        link: leaves,
+        why: crate::io::LinkEnd::TimedOut,
+    });
+    let steps = (0..10).take_while(|_| {
+        let waits_still = tier_of(&studio, waits) == Some(TierId(0));
+        studio.pass(100);
+        waits_still
+    });
+    assert!(steps.count() < 10);
+    let sooner = begins(&studio, waits);
+    let newcomer = studio.join(4, hello(0));
+    let later = begins(&studio, newcomer);
+    assert!(sooner < 14 && later >= 14, "{sooner} and {later} blocks behind");
+}
+
 #[test]
 fn nobody_sees_nothing_while_others_have_all() {
     let mut studio = Studio::new(BroadcasterConfig {
