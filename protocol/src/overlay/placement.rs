@@ -121,16 +121,24 @@ impl Overlay {
     /// who has it, would have to dial more new addresses within a minute than anybody may.
     pub fn lacks_introductions(&self, member: MemberIndex) -> bool {
         let shown = self.member(member).tier.or(self.stripes.top());
-        let stripes = self.stripes.all().filter(|stripe| {
-            let place = self.member(member).place(*stripe);
-            let is_wanted = place.is_some() || Some(self.stripes.id(*stripe).tier) == shown;
-            is_wanted && place.is_none_or(|place| place.parent.is_none())
-        });
-        stripes.into_iter().any(|stripe| {
+        self.lacking(member, shown).any(|stripe| {
             let roomy = self.with_room(stripe);
             let could_hang = |parent: &&MemberIndex| self.could_hang(member, stripe, **parent);
             let mut hosts = roomy.iter().filter(could_hang).peekable();
             hosts.peek().is_some() && hosts.all(|parent| !self.may_meet(member, *parent))
+        })
+    }
+
+    /// The stripes on which a member has no parent: of those that it has a place on, and of all of `shown`.
+    pub(super) fn lacking(
+        &self,
+        member: MemberIndex,
+        shown: Option<TierId>,
+    ) -> impl Iterator<Item = StripeIndex> + '_ {
+        self.stripes.all().filter(move |stripe| {
+            let place = self.member(member).place(*stripe);
+            let is_wanted = place.is_some() || Some(self.stripes.id(*stripe).tier) == shown;
+            is_wanted && place.is_none_or(|place| place.parent.is_none())
         })
     }
 

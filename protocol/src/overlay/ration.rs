@@ -92,9 +92,10 @@ impl Overlay {
     /// Whether all that a member lacks on what it is to see is a parent that has turned somebody away a moment ago, and that may be asked
     /// again within `time`: somebody is about to leave the seat that the plan has given to it.
     pub fn seat_is_due(&self, now: Instant, member: MemberIndex, time: Duration) -> bool {
-        let lacking = self.lacking(member);
-        !lacking.is_empty()
-            && lacking.into_iter().all(|stripe| {
+        let shown = self.member(member).tier.or(self.stripes.tiers().next());
+        let mut lacking = self.lacking(member, shown).peekable();
+        lacking.peek().is_some()
+            && lacking.all(|stripe| {
                 let slot = self.stripes.slot(stripe);
                 let roomy = |parent: &MemberIndex| self.free_for(*parent, stripe) >= slot;
                 let rooted = |parent: &MemberIndex| {
@@ -109,16 +110,5 @@ impl Overlay {
                 self.present()
                     .any(|parent| roomy(&parent) && rooted(&parent) && soon(&parent))
             })
-    }
-
-    /// The stripes on which a member has lost its parent; those of the lowest tier for one that sees nothing.
-    fn lacking(&self, member: MemberIndex) -> Vec<StripeIndex> {
-        let info = self.member(member);
-        let least = self.stripes.tiers().next().filter(|_| info.tier.is_none());
-        let is_lacked = |stripe: &StripeIndex| match info.place(*stripe) {
-            Some(place) => place.parent.is_none(),
-            None => Some(self.stripes.id(*stripe).tier) == least,
-        };
-        self.stripes.all().filter(is_lacked).collect()
     }
 }
