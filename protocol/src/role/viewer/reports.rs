@@ -76,11 +76,6 @@ impl Reports {
         }
     }
 
-    /// Whether something cannot wait for the next second.
-    fn is_urgent(&self) -> bool {
-        !self.accusations.is_empty()
-    }
-
     pub(super) fn check_invariants(&self) {
         assert!(self.accusations.len() <= LISTED_MAX);
     }
@@ -99,7 +94,8 @@ impl Viewer {
 
     /// After each step: faults of parents, and what the uplink was found to carry, are reported at once.
     pub(super) fn run_urgent_reports(&mut self, now: Instant, out: &mut Outbox) {
-        let is_urgent = self.reports.is_urgent() || self.reports.said.2 != self.forwarder.found_uplink();
+        let reports = &self.reports;
+        let is_urgent = !reports.accusations.is_empty() || reports.said.2 != self.forwarder.found_uplink();
         if is_urgent && self.session.is_member() {
             self.report(now, out);
         }
