@@ -70,12 +70,15 @@ impl Playout {
         true
     }
 
-    /// The block of `tier`, to which the screen changes from a better one, before which nothing is of use any more: the newest keyframe that is
-    /// shown before the better one runs out. One that has not come is looked for about where the better one has its own. `None` if
-    /// nothing is known, and for other tiers.
+    /// The block of `tier`, to which the screen changes from a better one, before which nothing is of use any more: where it takes over if that is
+    /// planned, else the newest keyframe that is shown before the better one runs out. One that has not come is looked for about where the
+    /// better one has its own. `None` if nothing is known, and for other tiers.
     pub fn takes_over_at(&self, tier: TierId) -> Option<u64> {
         let shown = self.shown.as_ref().filter(|shown| tier < shown.tier)?;
         let switch = self.switch.filter(|switch| switch.to == tier)?;
+        if let Some(plan) = switch.plan {
+            return Some(plan.block);
+        }
         let run = self.runs.back().filter(|_| self.runs.len() == 1)?;
         let (better, ring) = (run.ring(shown.tier)?, run.ring(tier)?);
         let runs_out = shown.next + better.complete_from(shown.next);
@@ -96,7 +99,7 @@ impl Playout {
         let from = about.saturating_sub(apart.unwrap_or(KEYFRAMES_APART));
         let is_there =
             start.is_some_and(|start| start >= from) || (from..=about).all(|block| ring.is_begun(block));
-        if is_there { start } else { Some(from) }
+        Some(start.filter(|_| is_there).unwrap_or(from))
     }
 
     fn cut_at(&mut self, pts: Option<i64>) {

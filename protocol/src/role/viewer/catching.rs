@@ -101,13 +101,13 @@ impl Viewer {
             .map_or(0..0, |(main, next)| after(main.newest)..next.from)
     }
 
-    /// Where a feed's seat begins: what is older is fetched by number.
+    /// Where a feed's seat begins: what is older is fetched by number. One of a lower tier begins where that takes over: all below would wait for
+    /// what comes before.
     pub(super) fn seat_from(&self, now: Instant, at: usize) -> u64 {
         let behind = self.live_edge(now).saturating_sub(SEAT_BEHIND);
         let begins = self.screen.takes_over_at(self.feeds[at].stripe.tier);
         let begins = begins.filter(|block| block + SEAT_BEHIND / 2 >= behind);
-        self.lacking(at)
-            .max(begins.map_or(behind, |block| block.min(behind)))
+        self.lacking(at).max(begins.unwrap_or(behind))
     }
 
     /// The newest block that there should be.

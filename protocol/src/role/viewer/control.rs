@@ -336,7 +336,7 @@ impl Viewer {
         let mut at = 0;
         while at < self.feeds.len() {
             let feed = &self.feeds[at];
-            let is_shown = self.screen.wants(feed.stripe.tier);
+            let is_shown = self.screen.wants(feed.stripe.tier) && !self.is_past_use(now, at);
             let patience = if is_shown || self.forwarder.is_interior(feed.stripe) {
                 SWITCH_MAX
             } else {
@@ -347,6 +347,29 @@ impl Viewer {
                 _ => at += 1,
             }
         }
+    }
+
+    /// Whether nothing that comes of a stripe from now on can be shown: another stripe of its tier has ended before.
+    fn is_past_use(&self, now: Instant, at: usize) -> bool {
+        let feed = &self.feeds[at];
+        let tier = feed.stripe.tier;
+        let layout = self.layout.as_ref().and_then(|(_, layout)| layout.tier(tier));
+        let Some(layout) = layout.filter(|layout| !layout.parity) else {
+            return false;
+        };
+        let Some(newest) = feed.main.as_ref().and_then(|main| main.newest) else {
+            return false;
+        };
+        let mut stripes = (0..layout.stripes).map(|index| StripeId { tier, index });
+        stripes.any(|stripe| {
+            let other = self.feeds.find(stripe).map(|at| &self.feeds[at]);
+            let has_ended = other.is_none_or(|other| other.has_ended(now));
+            has_ended
+                && self
+                    .screen
+                    .missing(stripe, newest + 2)
+                    .any(|missing| missing.block <= newest + 1)
+        })
     }
 
     /// Receives a stripe no more.

@@ -25,6 +25,9 @@ const URGENT_PLAN_PATIENCE: Duration = Duration::from_millis(700);
 /// The same while the old parent sends.
 const MOVE_PATIENCE: Duration = Duration::from_secs(3);
 
+/// A parent that a viewer is leaving anyway has ended when it has been silent for so long.
+const ENDED: Duration = Duration::from_millis(500);
+
 /// How long a link that is needed may take to come up.
 const LINK_PATIENCE: Duration = Duration::from_millis(2500);
 
@@ -209,6 +212,13 @@ impl Feed {
     /// Whether it is granted.
     pub(super) fn is_granted(&self) -> bool {
         self.grant.is_ok()
+    }
+
+    /// Whether nothing more comes of it: it is not granted any more, and nobody sends it.
+    pub(super) fn has_ended(&self, now: Instant) -> bool {
+        let sends = self.main.as_ref().is_some_and(|main| main.link.is_some());
+        let speaks = now < self.watch.heard() + ENDED;
+        self.grant.is_err() && self.former.is_none() && !(sends && speaks)
     }
 
     /// Whether a link carries it, or is to.

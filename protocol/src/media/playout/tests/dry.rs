@@ -63,6 +63,33 @@ fn what_comes_before_the_keyframe_that_takes_over_is_of_no_use() {
 }
 
 #[test]
+fn while_it_takes_over_nothing_before_is_of_use() {
+    let (mut ms, mut station) = (0, Station::new(1, 3));
+    station.lag[1] = 300;
+    let mut viewer = Viewer::new(&station.layout, HIGH, 0);
+    run(&mut station, &mut viewer, &mut ms, 25, |_| true);
+    viewer.playout.show(LOW, 20);
+    // The keyframe of block 30 is due by now, and what the better tier has before it is not yet.
+    run(&mut station, &mut viewer, &mut ms, 26, |_| true);
+    assert_eq!(viewer.shown(), [HIGH]);
+    assert_eq!(viewer.playout.takes_over_at(LOW), Some(30));
+    run(&mut station, &mut viewer, &mut ms, 5, |_| true);
+    assert_eq!(viewer.shown(), [HIGH, LOW]);
+}
+
+#[test]
+fn a_keyframe_that_is_not_where_it_was_looked_for_makes_nothing_older_of_use() {
+    let (mut ms, mut station) = (0, Station::new(1, 3));
+    station.lag[0] = 300;
+    let mut viewer = Viewer::new(&station.layout, HIGH, 0);
+    run(&mut station, &mut viewer, &mut ms, 25, |_| true);
+    viewer.playout.show(LOW, 20);
+    run(&mut station, &mut viewer, &mut ms, 8, |_| true);
+    // It may come three blocks earlier than the better tier's at block 30.
+    assert_eq!(viewer.playout.takes_over_at(LOW), Some(27));
+}
+
+#[test]
 fn what_comes_just_in_time_takes_over_from_what_runs_out() {
     let viewer = taken_over(32, |_| Some(-230));
     let shown = PlayoutEvent::TierShown { tier: LOW, was: HIGH };

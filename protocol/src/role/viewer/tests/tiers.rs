@@ -48,6 +48,53 @@ fn a_tier_is_received_until_the_other_is_shown() {
 }
 
 #[test]
+fn what_cannot_be_shown_any_more_is_left_before_the_other_tier_is_shown() {
+    for vanishes in [false, true] {
+        let mut stage = Stage::playing(None);
+        match vanishes {
+            true => stage.unlink(peer(1), LinkEnd::TimedOut),
+            false => stage.mood(1, Mood::Silent),
+        }
+        stage.run(600);
+        stage.mood(5, Mood::Silent);
+        stage.assign(0, &low(5));
+        stage.run(200);
+        assert!(shown(&stage).is_empty());
+        assert_eq!(
+            (stage.seats(2), stage.seats(3)),
+            (0, 0),
+            "one stripe of three ends"
+        );
+        stage.mood(5, Mood::Good);
+        stage.run(3_000);
+        assert_eq!(shown(&stage), [(TierId(0), TierId(1))]);
+    }
+}
+
+#[test]
+fn a_lower_tier_begins_where_it_takes_over() {
+    let mut stage = Stage::playing(None);
+    stage.run(3_000);
+    while stage.station.next % KEYFRAMES != 5 {
+        stage.run(100);
+    }
+    let keyframe = stage.station.next - 5;
+    stage.unlink(peer(1), LinkEnd::TimedOut);
+    stage.assign(0, &low(5));
+    stage.run(200);
+    let asked = stage.told_to(peer(5)).find_map(|message| match message {
+        Message::Attach(attach) => attach.stripes.first().copied(),
+        _ => None,
+    });
+    let (stripe, from) = asked.expect("it is asked");
+    assert_eq!(stripe, stripe_of(0, 0));
+    assert!(
+        (keyframe - 3..=keyframe).contains(&from),
+        "{from}, and the newest keyframe is about {keyframe}"
+    );
+}
+
+#[test]
 fn stripes_of_a_tier_that_is_not_shown_are_carried() {
     let mut stage = Stage::playing(None);
     let mut grants: Vec<_> = (0..3).map(|i| (stripe_of(1, i), 100, 1 + i, None)).collect();
