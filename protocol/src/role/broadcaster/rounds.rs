@@ -12,6 +12,11 @@ pub(super) const REVIEW: Duration = Duration::from_millis(250);
 /// Seconds between moves that shorten the trees, and after which a spare that takes a new ticket, or a new class, is told if nothing else is. Tickets are most of what the coordinator sends.
 const SMALL_NEWS_EVERY: u64 = 5;
 
+/// The same where more watch than a crowd: somebody always comes and somebody always fails there, and what changes again before it is told costs
+/// nothing.
+const SMALL_NEWS_EVERY_CROWDED: u64 = 10;
+const CROWD: usize = 50;
+
 impl Broadcaster {
     pub(super) fn review(&mut self, now: Instant, out: &mut Outbox) {
         self.next_review = now + REVIEW;
@@ -54,7 +59,11 @@ impl Broadcaster {
     /// Trees are made shorter, and spares that cannot stand in, or have no room, are replaced.
     fn review_trees(&mut self, now: Instant) {
         let second = now.since(self.started).as_secs();
-        if second.is_multiple_of(SMALL_NEWS_EVERY) {
+        let every = match self.overlay.viewer_count() {
+            0..=CROWD => SMALL_NEWS_EVERY,
+            _ => SMALL_NEWS_EVERY_CROWDED,
+        };
+        if second.is_multiple_of(every) {
             self.overlay.review_spares();
             if self.is_calm(now) {
                 self.shorten_trees(now);
