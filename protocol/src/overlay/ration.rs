@@ -4,6 +4,7 @@
 //! Everybody has something before anybody has more.
 
 use crate::overlay::Overlay;
+use crate::overlay::forest::Place;
 use crate::overlay::member::MemberIndex;
 use crate::overlay::stripes::StripeIndex;
 use crate::time::{Duration, Instant};
@@ -36,6 +37,28 @@ impl Overlay {
             self.member(*index).tier == Some(top) && !self.feeds_itself(*index) && fits(*index)
         });
         full.min_by_key(|index| self.claim(*index))
+    }
+
+    /// Whether a seat that `giver` would leave if it gave up what it shows is at somebody who could send `orphan` something that it lacks:
+    /// uplink of those who do not receive that themselves is of no use to it.
+    pub fn would_help(&self, giver: MemberIndex, orphan: MemberIndex) -> bool {
+        let leaves = |place: &&Place| place.children.is_empty();
+        let left: Vec<MemberIndex> = self
+            .member(giver)
+            .places
+            .iter()
+            .flatten()
+            .filter(leaves)
+            .filter_map(|place| place.parent)
+            .collect();
+        self.lacking(orphan, self.member(orphan).tier)
+            .any(|stripe| left.iter().any(|parent| self.may_hang(orphan, stripe, *parent)))
+    }
+
+    /// Whether a member lacks something of a tier that the source sends to nobody, and has no room for.
+    pub fn is_out_of_reach(&self, member: MemberIndex) -> bool {
+        self.lacking(member, self.member(member).tier)
+            .any(|stripe| !self.is_within_reach(self.stripes.id(stripe).tier))
     }
 
     /// Takes the tier that it shows from a member. It keeps the places at which it receives for others; from those that have lost

@@ -462,6 +462,30 @@ fn for_a_tier_that_nobody_receives_one_viewer_leaves_the_source_and_no_other_los
     overlay.check_invariants();
 }
 
+#[test]
+fn a_seat_at_somebody_who_does_not_receive_a_tier_is_of_no_use_to_its_orphan() {
+    let mut overlay = overlay(5);
+    let (first, _) = join(&mut overlay, 1, 12);
+    let (below, _) = join(&mut overlay, 2, 12);
+    let (orphan, full) = join(&mut overlay, 3, 0);
+    assert!(full && !overlay.is_out_of_reach(first));
+    overlay.degrade(NOW, orphan);
+    overlay.member_mut(orphan).tier = Some(TierId(0));
+    assert!(overlay.is_out_of_reach(orphan), "the source has no room for it");
+    assert!(
+        !overlay.would_help(below, orphan),
+        "its parent does not receive that tier"
+    );
+    assert!(
+        !overlay.would_help(first, orphan),
+        "it keeps its seats at the source, for whom it feeds"
+    );
+    overlay.degrade(NOW, below);
+    assert!(overlay.would_help(first, orphan), "it leaves seats at the source");
+    overlay.member_mut(MemberIndex::SOURCE).granted += SLOT;
+    assert!(!overlay.is_out_of_reach(orphan));
+}
+
 fn later(round: u64) -> Instant {
     Instant::from_micros(round * 10_000_000)
 }

@@ -109,11 +109,11 @@ impl Broadcaster {
                 continue;
             }
             let victims = degraded.iter().filter(|(_, by)| *by == member).count();
-            let victim = match victims {
-                0..VICTIMS_MAX => self.victim_for(member),
-                _ => member,
+            let (victim, orphans) = match victims {
+                0..VICTIMS_MAX => self.give_way(now, member),
+                _ => (member, self.degrade(now, member)),
             };
-            left.extend(self.degrade(now, victim));
+            left.extend(orphans);
             degraded.push((victim, member));
             if victim != member {
                 left.push(member);
@@ -139,13 +139,25 @@ impl Broadcaster {
         false
     }
 
-    /// Who gives up what it shows, so that an orphan finds a seat: of those with a lesser claim the least; the orphan itself, if there
-    /// is nobody. Whoever would see nothing goes before everybody who sees more than that.
-    fn victim_for(&self, member: MemberIndex) -> MemberIndex {
-        let full = self.overlay.member(member).tier == self.overlay.stripes().top();
-        let claim = self.overlay.claim(member);
-        let fits = |other: MemberIndex| other != member && (!full || self.overlay.claim(other) < claim);
-        self.overlay.weakest_full(fits).unwrap_or(member)
+    /// Somebody gives up what it shows, so that an orphan finds a seat: of those with a lesser claim whose seats are of use to it the least; the
+    /// orphan itself, if there is nobody. Whoever would see nothing goes before everybody who sees more than that. Returns who it is, and
+    /// those who found no seat because of that.
+    fn give_way(&mut self, now: Instant, orphan: MemberIndex) -> (MemberIndex, Vec<MemberIndex>) {
+        let full = self.overlay.member(orphan).tier == self.overlay.stripes().top();
+        let claim = self.overlay.claim(orphan);
+        let yields = |overlay: &Overlay, other: MemberIndex| {
+            other != orphan && (!full || overlay.claim(other) < claim)
+        };
+        if self.overlay.is_out_of_reach(orphan) {
+            // Only what the source gives up is of use then.
+            if let Some((victim, orphans)) = self.overlay.free_the_source(now, yields) {
+                self.note_degraded(now, victim);
+                return (victim, self.overlay.reseat(now, orphans));
+            }
+        }
+        let helps = |other| yields(&self.overlay, other) && self.overlay.would_help(other, orphan);
+        let victim = self.overlay.weakest_full(helps).unwrap_or(orphan);
+        (victim, self.degrade(now, victim))
     }
 
     /// Takes what it shows from a member. Returns those who found no seat because of that.
