@@ -335,18 +335,20 @@ impl Viewer {
     pub(super) fn drop_withdrawn(&mut self, now: Instant, out: &mut Outbox) {
         let mut at = 0;
         while at < self.feeds.len() {
-            let feed = &self.feeds[at];
-            let is_shown = self.screen.wants(feed.stripe.tier) && !self.is_past_use(now, at);
-            let patience = if is_shown || self.forwarder.is_interior(feed.stripe) {
-                SWITCH_MAX
-            } else {
-                Duration::ZERO
-            };
-            match feed.grant {
-                Err(since) if now >= since + patience => self.drop_feed(at, out),
+            match self.feeds[at].grant {
+                Err(since) if now >= since + SWITCH_MAX || !self.is_needed(now, at) => {
+                    self.drop_feed(at, out)
+                }
                 _ => at += 1,
             }
         }
+    }
+
+    /// Whether anybody needs what comes of a stripe: the screen, or a child.
+    fn is_needed(&self, now: Instant, at: usize) -> bool {
+        let stripe = self.feeds[at].stripe;
+        let is_shown = self.screen.wants(stripe.tier) && !self.is_past_use(now, at);
+        is_shown || self.forwarder.is_interior(stripe)
     }
 
     /// Whether nothing that comes of a stripe from now on can be shown: another stripe of its tier has ended before.
