@@ -97,6 +97,15 @@ impl Events {
             .cloned()
     }
 
+    /// The last `count` that are not called `name`, in the order in which they came.
+    pub fn last_but(&self, count: usize, name: &str) -> Vec<Event> {
+        let log = self.lock();
+        let others = log.events.iter().rev().filter(|event| event.name() != name);
+        let mut last: Vec<Event> = others.take(count).cloned().collect();
+        last.reverse();
+        last
+    }
+
     /// How the program ended, if it did.
     pub fn ended(&self) -> Option<ExitStatus> {
         self.lock().ended

@@ -27,8 +27,9 @@ pub struct Program {
 /// Links are what goes wrong first: how each begins and ends is in the log of a failed test.
 const LOG: &str = "info,banyan_peer=debug";
 
-/// Lines of standard error that a failure shows.
+/// Lines of standard error that a failure shows, and events.
 const TAIL: usize = 5;
+const LAST_EVENTS: usize = 8;
 
 impl Program {
     /// Starts `command` on `host`. What it prints is kept in the stage's folder, as `NAME.out` and `NAME.err`; its data
@@ -140,15 +141,22 @@ impl Program {
     }
 
     fn complain(&self, error: &anyhow::Error) -> anyhow::Error {
+        anyhow!("{}: {error:#}; {}", self.name, self.last_words())
+    }
+
+    /// What it told last, and the end of its standard error.
+    pub fn last_words(&self) -> String {
         let stderr = self.stderr();
         let lines: Vec<&str> = stderr.lines().collect();
         let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n      | ");
         let tail = if tail.is_empty() {
             tail
         } else {
-            format!("; its standard error ends with\n      | {tail}")
+            format!("\n    and the end of its standard error:\n      | {tail}")
         };
-        anyhow!("{}: {error:#}{tail}", self.name)
+        let told = self.events.last_but(LAST_EVENTS, "stats").into_iter();
+        let told: String = told.map(|event| format!("\n      > {}", event.fields)).collect();
+        format!("the last events of {}:{told}{tail}", self.name)
     }
 }
 

@@ -81,7 +81,11 @@ impl Short {
         let is_first = |event: &Event| {
             event.text("state") == "serving" && !event.fields["click_to_serving_ms"].is_null()
         };
-        let serving = program.wait("sponsoring", PATIENCE, is_first)?;
+        let serving = program.wait("sponsoring", PATIENCE, is_first);
+        let serving = serving.with_context(|| {
+            let broadcaster = &self.scene.broadcast.program;
+            format!("{} lends no relay; {}", sponsor.name(), broadcaster.last_words())
+        })?;
         self.verdict.at_most(
             "yes to serving ms",
             serving.number("click_to_serving_ms"),
