@@ -9,7 +9,11 @@ use crate::time::{Duration, Instant};
 /// Suspects, shortages and newcomers are looked at this often beside what happens.
 pub(super) const REVIEW: Duration = Duration::from_millis(250);
 
-/// Seconds between moves that shorten the trees, and after which a spare that takes a new ticket, or a new class, is told if nothing else is. Tickets are most of what the coordinator sends.
+/// Seconds between looks for shorter trees and better spares.
+const LOOKS_EVERY: u64 = 5;
+
+/// Seconds after which a spare that takes a new ticket, or a new class, is told if nothing else is: tickets are most of what the coordinator
+/// sends.
 const SMALL_NEWS_EVERY: u64 = 5;
 
 /// The same where more watch than a crowd: somebody always comes and somebody always fails there, and what changes again before it is told costs
@@ -59,15 +63,17 @@ impl Broadcaster {
     /// Trees are made shorter, and spares that cannot stand in, or have no room, are replaced.
     fn review_trees(&mut self, now: Instant) {
         let second = now.since(self.started).as_secs();
+        if second.is_multiple_of(LOOKS_EVERY) {
+            self.overlay.review_spares();
+            if self.is_calm(now) {
+                self.shorten_trees(now);
+            }
+        }
         let every = match self.overlay.viewer_count() {
             0..=CROWD => SMALL_NEWS_EVERY,
             _ => SMALL_NEWS_EVERY_CROWDED,
         };
         if second.is_multiple_of(every) {
-            self.overlay.review_spares();
-            if self.is_calm(now) {
-                self.shorten_trees(now);
-            }
             self.overlay.change_all();
         }
     }
