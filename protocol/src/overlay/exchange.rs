@@ -14,11 +14,14 @@
 mod worth;
 
 use crate::overlay::Overlay;
+use crate::overlay::forest::Place;
 use crate::overlay::member::MemberIndex;
 use crate::overlay::stripes::StripeIndex;
 use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 use worth::Sizes;
 
 /// A newcomer has caught up with the live edge by then, and has proven that it stays.
@@ -27,7 +30,8 @@ const SETTLED_AFTER: Duration = Duration::from_secs(5);
 /// Who was moved is left where it is for so long.
 const REST: Duration = Duration::from_secs(10);
 
-/// Parents that are looked at in one go, so that it takes milliseconds with thousands of viewers too.
+/// Parents that are looked at in one go, so that it takes milliseconds with thousands of viewers too. A quarter are those nearest to the
+/// source, whose seats are worth most; a quarter those who have many receivers below a child and are far from it; the others take turns.
 const PARENTS_MAX: usize = 256;
 
 /// What exchanges are made for.
@@ -79,7 +83,7 @@ impl Overlay {
         };
         let mut sizes = Sizes::of(self);
         let mut found = self.exchanges(now, aim, &sizes, worth_least);
-        found.sort_by_key(|exchange| core::cmp::Reverse(exchange.worth));
+        found.sort_by_key(|exchange| Reverse(exchange.worth));
         let mut moved = 0;
         for exchange in found {
             let steps: Vec<Step> = [Some(exchange.there), exchange.back]
@@ -125,7 +129,7 @@ impl Overlay {
     /// The best exchange of each parent, if it is worth its moves.
     fn exchanges(&self, now: Instant, aim: Aim, sizes: &Sizes, worth_least: i64) -> Vec<Exchange> {
         let free = |child: MemberIndex| self.is_free(now, aim, child);
-        let parents: Vec<MemberIndex> = self.able_parents(now);
+        let parents: Vec<MemberIndex> = self.able_parents(now, sizes);
         // Each pair is looked at from either side.
         let between = |from| {
             move |to| {
@@ -150,21 +154,59 @@ impl Overlay {
         places.any(|(stripe, _)| self.carries(member, stripe))
     }
 
-    /// Parents in good order, the source first: all if they are few, else others each second.
-    fn able_parents(&self, now: Instant) -> Vec<MemberIndex> {
+    /// Parents in good order: all if they are few, else those between whom a step is worth most, and others each time.
+    fn able_parents(&self, now: Instant, sizes: &Sizes) -> Vec<MemberIndex> {
         let able = |index: &MemberIndex| {
             let member = self.member(*index);
             let settled = *index == MemberIndex::SOURCE || now.since(member.joined) >= SETTLED_AFTER;
             settled && member.is_active() && member.granted >= self.stripes.top_slot()
         };
         let mut all: Vec<MemberIndex> = self.present().filter(able).collect();
-        let turn = now.as_micros() as usize / 1_000_000 * PARENTS_MAX / 2;
-        let start = turn % all.len().max(1);
-        if all.len() > PARENTS_MAX {
-            all.rotate_left(start);
-            all.truncate(PARENTS_MAX);
+        if all.len() <= PARENTS_MAX {
+            return all;
         }
-        all
+        let mut chosen = all.clone();
+        chosen.sort_by_key(|parent| {
+            (
+                self.nearest(*parent),
+                Reverse(self.member(*parent).granted),
+                *parent,
+            )
+        });
+        chosen.truncate(PARENTS_MAX / 4);
+        let near: BTreeSet<MemberIndex> = chosen.iter().copied().collect();
+        all.retain(|parent| !near.contains(parent));
+        let mut burdened = all.clone();
+        burdened.sort_by_key(|parent| (Reverse(self.levels_below(*parent, sizes)), *parent));
+        burdened.truncate(PARENTS_MAX / 4);
+        let turn = now.as_micros() as usize / 1_000_000 * PARENTS_MAX / 4;
+        let start = turn % all.len();
+        all.rotate_left(start);
+        all.retain(|parent| !burdened.contains(parent));
+        chosen.append(&mut burdened);
+        chosen.extend(all.into_iter().take(PARENTS_MAX / 2));
+        chosen
+    }
+
+    /// How many levels below the source a member is where it is nearest.
+    fn nearest(&self, member: MemberIndex) -> u16 {
+        let rooted = self
+            .member(member)
+            .places
+            .iter()
+            .flatten()
+            .filter(|place| place.is_rooted());
+        rooted.map(|place| place.depth).min().unwrap_or(u16::MAX)
+    }
+
+    /// What it would be worth at most that a child of a parent's went to the source.
+    fn levels_below(&self, parent: MemberIndex, sizes: &Sizes) -> i64 {
+        let places = self.member(parent).places_with_index();
+        let most = |(stripe, place): (StripeIndex, &Place)| {
+            let below = place.children.iter().map(|child| sizes.below(*child, stripe));
+            below.max().unwrap_or(0) * i64::from(place.depth)
+        };
+        places.map(most).max().unwrap_or(0)
     }
 
     /// What two parents exchange, when the best steps one way and the other are these.

@@ -64,3 +64,21 @@ fn who_made_way_is_left_where_it_is() {
         assert!(displaced + again <= 1, "moved {displaced} and {again} times");
     }
 }
+
+#[test]
+fn in_a_crowd_the_best_seats_are_exchanged_first() {
+    let mut rng = Rng::new(5);
+    let mut overlay = overlay(20);
+    for n in 1..=900 {
+        let index = overlay.admit(newcomer(n, [4, 5, 6, 14][rng.below(4) as usize]));
+        overlay.serve(NOW, index, TOP);
+    }
+    let before = depths(&overlay);
+    for round in 1..=4 {
+        assert!(overlay.exchange(later(round), 90) > 0, "round {round}");
+        overlay.check_invariants();
+        overlay.expire(later(round));
+    }
+    let after = depths(&overlay);
+    assert!(after * 100 < before * 85, "depths {after} of {before}");
+}
