@@ -164,10 +164,10 @@ impl Schedule {
         }
     }
 
-    /// The child's lanes begin anew: what waits here is dropped. What waits there is given up too, and
+    /// The child has fallen too far behind, and its lanes begin anew: what waits here is dropped. What waits there is given up too, and
     /// [drained](Self::drained) when the transport has done so.
-    pub fn reset(&mut self, index: u32) {
-        self.line_mut(index).reset();
+    pub fn skip(&mut self, now: Instant, index: u32) {
+        self.line_mut(index).skip(now);
         self.active.retain(|active| *active != index);
     }
 

@@ -87,7 +87,7 @@ impl Forwarder {
         let stale: Vec<u32> = self.schedule.stale(now).collect();
         for index in stale {
             let tiers = self.tiers_in_use(index);
-            self.schedule.reset(index);
+            self.schedule.skip(now, index);
             for tier in (0..TIERS_MAX as u8)
                 .filter(|tier| tiers[usize::from(*tier)])
                 .map(TierId)

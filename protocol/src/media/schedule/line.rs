@@ -35,6 +35,10 @@ const ROOM: Duration = Duration::from_secs(3);
 /// A longer one is worked off by then, and until then says nothing of our uplink.
 const CATCH_UP: Duration = Duration::from_secs(5);
 
+/// Who had to skip has no such time again for so long: a child that is sent less than its slots' worth would skip again and again, and never
+/// come late.
+const FORGIVEN: Duration = Duration::from_secs(10);
+
 /// What may wait in the transport for a child, in time at its slots' rate, though never more than [`limits::LINK_BACKLOG_MAX`]: what
 /// waits longer than that is to wait here, where it is seen that the uplink is too weak.
 const CREDIT: Duration = Duration::from_millis(600);
@@ -92,6 +96,8 @@ pub struct Line {
     due: Option<Instant>,
     /// Since when it works off a backlog.
     behind_since: Option<Instant>,
+    /// When it skipped last.
+    skipped: Option<Instant>,
     /// Since when it has not yet taken all that it was sent: since its first seat, or since a backlog came. Nothing once it has.
     beginning: Option<Instant>,
     /// Bytes of frames that the transport has not taken yet.
@@ -124,6 +130,7 @@ impl Line {
             pulled_blocked: false,
             held_up: false,
             behind_since: None,
+            skipped: None,
             beginning: None,
             stripes: 0,
             turn: index,
@@ -219,8 +226,11 @@ impl Line {
 
     /// Whether it works off a backlog that has not taken too long yet.
     fn catches_up(&self, now: Instant) -> bool {
-        self.behind_since
-            .is_some_and(|since| now.since(since) <= CATCH_UP)
+        let lately = |at: Instant| now.since(at) <= FORGIVEN;
+        !self.skipped.is_some_and(lately)
+            && self
+                .behind_since
+                .is_some_and(|since| now.since(since) <= CATCH_UP)
     }
 
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&Entry) -> bool) {
@@ -229,10 +239,12 @@ impl Line {
         self.rest_if_empty();
     }
 
-    pub(super) fn reset(&mut self) {
+    /// It has fallen too far behind, and begins anew at the live edge.
+    pub(super) fn skip(&mut self, now: Instant) {
         self.seated.clear();
         self.pulled.clear();
         self.rest_if_empty();
+        self.skipped = Some(now);
     }
 
     pub(super) fn drained(&mut self, now: Instant, bytes: u64) -> Option<Instant> {

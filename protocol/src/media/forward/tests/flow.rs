@@ -305,3 +305,22 @@ fn children_of_many_stripes_are_written_to_some_thirty_times_a_second() {
     );
     assert!(rig.engine.in_time());
 }
+
+#[test]
+fn a_lone_child_that_gets_half_and_skips_again_and_again_tells_of_our_uplink() {
+    let mut rig = Rig::new(None);
+    rig.attach(&ticket(1, &[0, 1]), &[(0, 0), (1, 0)]).unwrap();
+    let (mut skips, mut in_time) = (0, 0);
+    for block in 0..300 {
+        rig.until(block * 100);
+        let keyframe = |header: &mut Header| header.flags = flags_every_second(block);
+        rig.chunk(&chunk_with(stripe(0), block, keyframe));
+        rig.chunk(&chunk_with(stripe(1), block, keyframe));
+        rig.drain(1, FRAME);
+        let said = rig.said(1);
+        skips += said.iter().filter(|said| matches!(said, Said::Reset(_))).count();
+        in_time += usize::from(skips > 0 && rig.engine.in_time());
+    }
+    assert!(skips >= 3, "{skips} skips");
+    assert!(in_time < 60, "in time at {in_time} ticks of some 250");
+}
