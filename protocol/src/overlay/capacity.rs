@@ -1,5 +1,5 @@
 //! Uplink, granted as it is proven: a newcomer starts with one copy's worth at most, is given twice as much every second
-//! that its children are in time and it is used, and half when they are late.
+//! that its children are in time and it is used, or a slot or a tenth more if it names no cap, and half when they are late.
 
 use crate::overlay::Overlay;
 use crate::overlay::member::{Member, MemberIndex};
@@ -40,20 +40,14 @@ pub fn first_grant(cap: Option<Bitrate>, stripes: &Stripes) -> Bitrate {
     cap.unwrap_or(stripes.top_slot() * 2).min(stripes.top_copy())
 }
 
-/// Twice as much, within the cap; at least a slot more, so that a grant of nothing can grow. Where an uplink without
-/// a cap has once proved too weak, a slot or a tenth more than what was left then.
+/// Twice as much, within the cap; at least a slot more, so that a grant of nothing can grow. Where nobody knows how much it carries, a slot or a
+/// tenth more: what is too much costs children late chunks, and twice as much is far too much.
 fn raised(member: &Member, slot: Bitrate) -> Bitrate {
-    let more = if is_weak(member) {
-        member.granted.percent(110).max(member.granted + slot)
-    } else {
-        (member.granted * 2).max(slot)
+    let more = match member.cap {
+        None => member.granted.percent(110).max(member.granted + slot),
+        Some(_) => (member.granted * 2).max(slot),
     };
     member.limit().map_or(more, |limit| more.min(limit))
-}
-
-/// Whether an uplink without a cap has proved too weak, and has not carried all that it may since.
-fn is_weak(member: &Member) -> bool {
-    member.late.is_some() && member.cap.is_none()
 }
 
 /// Whether a quarter of an uplink with a cap is in use: where somebody waits for room, that proves as much again and more, for what
@@ -72,7 +66,7 @@ fn calm_of(member: &Member) -> Duration {
 impl Overlay {
     /// Raises the grants of those who use most of what they have, and were in time. `wanted`: somebody waits for room, so
     /// that whatever is left of a grant does not count. Where the next viewer would have to wait for room, caps are gone up to before it
-    /// comes; and what has proved too weak is tried again only then. Call once a second.
+    /// comes; and only then is more tried of uplinks that name none. Call once a second.
     pub fn raise_grants(&mut self, now: Instant, wanted: bool) {
         let slot = self.stripes.top_slot();
         let scarce = self.room().free < 2 * self.stripes.top_len() as u64;
@@ -82,8 +76,8 @@ impl Overlay {
             let well_used = member.used * 4 >= member.granted * 3 && member.is_interior();
             let tried = (wanted && member.free() < slot) || ((wanted || scarce) && is_stretched(member));
             let recovers = member.late.is_some() && member.cap.is_some();
-            // When a line turns out to be too weak once more, its children pay for it.
-            let worth_it = !is_weak(member) || wanted || scarce;
+            // When a line turns out to be too weak, its children pay for it.
+            let worth_it = member.cap.is_some() || wanted || scarce;
             if member.is_active()
                 && calm
                 && worth_it

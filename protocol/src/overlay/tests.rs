@@ -771,6 +771,33 @@ fn an_uplink_without_a_cap_is_tried_again_later_each_time_that_it_proves_too_wea
 }
 
 #[test]
+fn an_uplink_without_a_cap_is_tried_by_a_slot_or_a_tenth_and_only_if_there_is_need() {
+    for cap in [None, Some(SLOT * 100)] {
+        let mut overlay = overlay(6);
+        let (strong, _) = join(&mut overlay, 1, 2);
+        join(&mut overlay, 2, 0);
+        overlay.member_mut(strong).cap = cap;
+        let mut grants = Vec::new();
+        let mut raise = |overlay: &mut Overlay, seconds, wanted| {
+            let member = overlay.member_mut(strong);
+            member.used = member.granted;
+            overlay.raise_grants(NOW + Duration::from_secs(seconds), wanted);
+            grants.push(overlay.member(strong).granted.slots(SLOT));
+        };
+        (1..=4).for_each(|seconds| raise(&mut overlay, seconds, true));
+        overlay.member_mut(strong).granted = SLOT * 40;
+        raise(&mut overlay, 5, true);
+        overlay.member_mut(MemberIndex::SOURCE).granted = SLOT * 40;
+        raise(&mut overlay, 6, false);
+        let expected = match cap {
+            None => [3, 4, 5, 6, 44, 44],
+            Some(_) => [4, 8, 16, 32, 80, 100],
+        };
+        assert_eq!(grants, expected);
+    }
+}
+
+#[test]
 fn what_proved_too_weak_is_not_tried_again_for_nobody() {
     for plenty in [false, true] {
         let mut overlay = overlay(6);
