@@ -150,6 +150,8 @@ fn a_relay_that_cannot_be_ended_is_told_of_before_the_window_closes() -> anyhow:
         let _rider = sponsor_at_ec2(&desk, &mut channel).await?;
         let refused = std::iter::repeat_n(Fault::Error("UnauthorizedOperation"), REFUSALS);
         channel.rig.proxy.script("TerminateInstances", refused);
+        // A relay that hears that it is to stop powers its machine off by itself.
+        channel.machines().freeze().await?;
         desk.press("ctrl+q");
         desk.click_primary("Stop it now");
         desk.click_primary("Close");

@@ -286,6 +286,18 @@ impl Machines {
     /// # Errors
     /// If there is none.
     pub async fn kill(&self) -> Result<()> {
+        self.signal("-KILL").await
+    }
+
+    /// Has the newest machine's process stand still: it neither serves nor ends by itself.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn freeze(&self) -> Result<()> {
+        self.signal("-STOP").await
+    }
+
+    async fn signal(&self, signal: &str) -> Result<()> {
         let pid = {
             let inner = self.inner.lock().expect("nobody panics with it");
             inner
@@ -293,11 +305,11 @@ impl Machines {
                 .and_then(|machine| machine.pid)
                 .context("no machine runs")?
         };
-        let killed = Command::new("kill")
-            .args(["-9", &pid.to_string()])
+        let sent = Command::new("kill")
+            .args([signal, &pid.to_string()])
             .status()
             .await?;
-        ensure!(killed.success(), "machine {pid} cannot be killed");
+        ensure!(sent.success(), "machine {pid} cannot be sent {signal}");
         Ok(())
     }
 
