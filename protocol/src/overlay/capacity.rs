@@ -7,6 +7,7 @@ use crate::overlay::reach::Reach;
 use crate::overlay::stripes::Stripes;
 use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
+use alloc::vec::Vec;
 
 /// How much room there is, in slots of the full stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,34 +65,52 @@ fn calm_of(member: &Member) -> Duration {
 }
 
 impl Overlay {
-    /// Raises the grants of those who use most of what they have, and were in time. `wanted`: somebody waits for room, so
-    /// that whatever is left of a grant does not count. Where the next viewer would have to wait for room, caps are gone up to before it
-    /// comes; and only then is more tried of uplinks that name none. Call once a second.
-    pub fn raise_grants(&mut self, now: Instant, wanted: bool) {
+    /// Raises the grants of those who use most of what they have, and were in time. `waiting`: so many wait for room, and then whatever is
+    /// left of a grant does not count. Where the next viewer would have to wait for room, caps are gone up to before it comes; and only then is
+    /// more tried of uplinks that name none, of those with the least first, and no more than is lacking: when a line turns out to be too weak,
+    /// its children pay for it. Call once a second.
+    pub fn raise_grants(&mut self, now: Instant, waiting: usize) {
         let slot = self.stripes.top_slot();
-        let scarce = self.room().free < 2 * self.stripes.top_len() as u64;
-        for index in self.present().collect::<alloc::vec::Vec<_>>() {
+        let ample = 2 * self.stripes.top_len() as u64;
+        let free = self.room().free;
+        let needed = waiting > 0 || free < ample;
+        let mut unknown = Vec::new();
+        for index in self.present().collect::<Vec<_>>() {
             let member = self.member(index);
             let calm = member.late.is_none_or(|late| now.since(late) > calm_of(member));
             let well_used = member.used * 4 >= member.granted * 3 && member.is_interior();
-            let tried = (wanted && member.free() < slot) || ((wanted || scarce) && is_stretched(member));
+            let tried = (waiting > 0 && member.free() < slot) || (needed && is_stretched(member));
             let recovers = member.late.is_some() && member.cap.is_some();
-            // When a line turns out to be too weak, its children pay for it.
-            let worth_it = member.cap.is_some() || wanted || scarce;
-            if member.is_active()
-                && calm
-                && worth_it
-                && (well_used || (tried && member.is_interior()) || recovers)
-            {
-                let raised = raised(member, slot);
-                let member = self.member_mut(index);
-                member.granted = raised.max(member.granted);
-                member.late = member
-                    .late
-                    .filter(|_| member.limit() != Some(member.granted))
-                    .map(|_| now);
+            if !member.is_active() || !calm || !(well_used || (tried && member.is_interior()) || recovers) {
+                continue;
+            }
+            match member.cap {
+                Some(_) => _ = self.raise_grant(now, index),
+                None if needed => unknown.push(index),
+                None => {}
             }
         }
+        let mut lacking = slot * (waiting as u64 * ample / 2 + ample.saturating_sub(free));
+        unknown.sort_by_key(|index| (self.member(*index).granted, *index));
+        for index in unknown {
+            if lacking == Bitrate::ZERO {
+                break;
+            }
+            lacking = lacking.saturating_sub(self.raise_grant(now, index));
+        }
+    }
+
+    /// By how much it is granted more.
+    fn raise_grant(&mut self, now: Instant, index: MemberIndex) -> Bitrate {
+        let slot = self.stripes.top_slot();
+        let member = self.member_mut(index);
+        let before = member.granted;
+        member.granted = raised(member, slot).max(before);
+        member.late = member
+            .late
+            .filter(|_| member.limit() != Some(member.granted))
+            .map(|_| now);
+        member.granted.saturating_sub(before)
     }
 
     /// A member's children get their chunks too late while it sends at `sending`: it is granted less than it has in use,

@@ -763,7 +763,7 @@ fn an_uplink_without_a_cap_is_tried_again_later_each_time_that_it_proves_too_wea
                 now.since(cut) < Duration::from_secs(600),
                 "it is never tried again"
             );
-            overlay.raise_grants(now, true);
+            overlay.raise_grants(now, 1);
         }
         waits.push(now.since(cut).as_secs());
     }
@@ -778,17 +778,17 @@ fn an_uplink_without_a_cap_is_tried_by_a_slot_or_a_tenth_and_only_if_there_is_ne
         join(&mut overlay, 2, 0);
         overlay.member_mut(strong).cap = cap;
         let mut grants = Vec::new();
-        let mut raise = |overlay: &mut Overlay, seconds, wanted| {
+        let mut raise = |overlay: &mut Overlay, seconds, waiting| {
             let member = overlay.member_mut(strong);
             member.used = member.granted;
-            overlay.raise_grants(NOW + Duration::from_secs(seconds), wanted);
+            overlay.raise_grants(NOW + Duration::from_secs(seconds), waiting);
             grants.push(overlay.member(strong).granted.slots(SLOT));
         };
-        (1..=4).for_each(|seconds| raise(&mut overlay, seconds, true));
+        (1..=4).for_each(|seconds| raise(&mut overlay, seconds, 1));
         overlay.member_mut(strong).granted = SLOT * 40;
-        raise(&mut overlay, 5, true);
+        raise(&mut overlay, 5, 1);
         overlay.member_mut(MemberIndex::SOURCE).granted = SLOT * 40;
-        raise(&mut overlay, 6, false);
+        raise(&mut overlay, 6, 0);
         let expected = match cap {
             None => [3, 4, 5, 6, 44, 44],
             Some(_) => [4, 8, 16, 32, 80, 100],
@@ -811,7 +811,7 @@ fn what_proved_too_weak_is_not_tried_again_for_nobody() {
         overlay.cut_grant(NOW, strong, SLOT * 6);
         let granted = overlay.member(strong).granted;
         for seconds in 0..100 {
-            overlay.raise_grants(NOW + Duration::from_secs(seconds), false);
+            overlay.raise_grants(NOW + Duration::from_secs(seconds), 0);
         }
         assert_eq!(
             overlay.member(strong).granted == granted,

@@ -11,7 +11,7 @@ use clap::Parser;
 )]
 pub struct Args {
     /// A scenario file, or one of: again, alone, altering, choosy, churn, crashed, crowded, destroyed, exodus, feigning, flash, home, killer, large, leases,
-    /// liars, newcomer, overload, restart, scarce, signed, slander, sponsored, twins, withdrawn, withholding
+    /// liars, newcomer, overload, restart, scarce, signed, slander, sponsored, twins, unnamed, withdrawn, withholding
     #[arg(long, value_name = "FILE|NAME", default_value = "churn")]
     pub scenario: String,
     /// Viewers that join at the start, instead of the scenario's

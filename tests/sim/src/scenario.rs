@@ -305,7 +305,7 @@ pub enum ScenarioError {
 }
 
 /// The names of our own scenarios.
-pub const NAMES: [&str; 26] = [
+pub const NAMES: [&str; 27] = [
     "again",
     "alone",
     "altering",
@@ -330,6 +330,7 @@ pub const NAMES: [&str; 26] = [
     "slander",
     "sponsored",
     "twins",
+    "unnamed",
     "withdrawn",
     "withholding",
 ];
@@ -349,6 +350,7 @@ fn built_in(name: &str) -> Option<&'static str> {
         "withholding" => include_str!("../scenarios/withholding.toml"),
         "exodus" => include_str!("../scenarios/exodus.toml"),
         "flash" => include_str!("../scenarios/flash.toml"),
+        "unnamed" => include_str!("../scenarios/unnamed.toml"),
         "home" => include_str!("../scenarios/home.toml"),
         "sponsored" => include_str!("../scenarios/sponsored.toml"),
         "destroyed" => include_str!("../scenarios/destroyed.toml"),

@@ -67,7 +67,7 @@ const fn batch(scenario: &'static str, viewers: Option<usize>, seeds: u64, twice
 
 /// Of 300, 100 and 30 viewers 10, 40 and 150 seeds, 20 of them twice, and beside them those of a scenario's own size. The
 /// longest runs come first, so that no core is left with one at the end.
-const BATCHES: [Batch; 29] = [
+const BATCHES: [Batch; 30] = [
     batch("large", None, 1, 0),
     batch("churn", Some(300), 10, 2),
     batch("churn", Some(100), 20, 4),
@@ -75,6 +75,7 @@ const BATCHES: [Batch; 29] = [
     batch("killer", Some(100), 10, 0),
     batch("signed", None, 4, 0),
     batch("flash", None, 5, 0),
+    batch("unnamed", None, 10, 0),
     batch("home", None, 10, 0),
     batch("churn", Some(30), 110, 10),
     batch("scarce", Some(30), 20, 2),

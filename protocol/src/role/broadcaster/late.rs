@@ -24,8 +24,11 @@ impl Broadcaster {
     pub(super) fn judge_late(&mut self, now: Instant) {
         self.judge_own_uplink(now);
         for member in self.overlay.others().collect::<Vec<_>>() {
-            let patience = match self.overlay.member(member).cap {
+            let info = self.overlay.member(member);
+            let patience = match info.cap {
                 Some(_) => LATE_FOR,
+                // What was cut before has not gone yet.
+                None if !info.lingering.is_empty() => continue,
                 None => Duration::ZERO,
             };
             let contact = self

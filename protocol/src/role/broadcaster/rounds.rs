@@ -42,7 +42,7 @@ impl Broadcaster {
         self.weigh_relays(now, out);
         self.name_slanderers(now, out);
         self.watch_sponsors(now, out);
-        self.overlay.raise_grants(now, !self.short.is_empty());
+        self.overlay.raise_grants(now, self.short.len());
         self.review_trees(now);
         self.amend_orders(now, out);
         self.renew_tickets(now);
