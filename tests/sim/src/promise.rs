@@ -270,7 +270,7 @@ const PROMISES: &[Promise] = &[
     promise("unnamed", ANY,    LiveAfter,      10.0,  Gate),
     promise("unnamed", ANY,    Refused,        0.0,   Gate),
     promise("unnamed", ANY,    Startup,        3000.0, Gate),
-    promise("unnamed", ANY,    FullAfter,      30.0,  Told),
+    promise("unnamed", ANY,    FullAfter,      30.0,  Gate),
     promise("unnamed", ANY,    Control,        100.0, Told),
     promise("unnamed", ANY,    Stalls,         0.0,   Told),
     promise("home",    ANY,    LiveAfter,      10.0,  Gate),

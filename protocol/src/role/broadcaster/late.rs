@@ -35,7 +35,7 @@ impl Broadcaster {
                 .contacts
                 .get_mut(&member)
                 .expect("every member has a contact");
-            if contact.late_since.is_none_or(|since| now.since(since) < patience) {
+            if contact.late_since.is_none_or(|since| now < since + patience) {
                 continue;
             }
             contact.late_since = Some(now + LATE_AGAIN);
