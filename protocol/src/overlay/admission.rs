@@ -3,7 +3,8 @@
 //!
 //! There is one open round at a time. It asks those who have lost quality with a parent, then the joiners that wait, then the leaves in
 //! batches, free riders first. When nobody is left to ask, or the batches are used up, the shortage is concluded and the
-//! broadcaster's choice applies. Who was asked is not asked again soon, unless the question was taken back before it was answered.
+//! broadcaster's choice applies. Who was asked is left in peace for a while; for a short one if the question was taken back before it was
+//! answered.
 //!
 //! The first yes wins, and is a *pledge* until its relay serves: what it is to bring is held to be on its way, and nobody is
 //! asked for that any more.
@@ -29,7 +30,9 @@ pub const UNPROVEN_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a yes is waited for to become a relay: a process takes two seconds, a machine a minute.
 pub const PLEDGE_DEADLINE: Duration = Duration::from_secs(180);
 /// Who was asked is left in peace for so long.
-const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(600);
+const PEACE: Duration = Duration::from_secs(600);
+/// And for so long who has not answered yet when the shortage solves itself: it may come back, and they may be the only ones to ask.
+const PEACE_UNANSWERED: Duration = Duration::from_secs(60);
 
 /// Who lacks what, as the coordinator measures it now.
 #[derive(Clone, Debug, Default)]
@@ -112,7 +115,8 @@ pub struct Admission {
     round: Option<Round>,
     batches: u8,
     last_number: u64,
-    asked: BTreeMap<PeerId, Instant>,
+    /// Who was asked, and until when nobody asks them again.
+    in_peace: BTreeMap<PeerId, Instant>,
     pledges: BTreeMap<PeerId, Pledge>,
 }
 
@@ -124,17 +128,17 @@ impl Admission {
 
     /// Looks at the shortage as it is now, and says what to do about it.
     pub fn poll(&mut self, now: Instant, shortage: &Shortage, steps: &mut Vec<Step>) {
-        self.asked.retain(|_, at| now.since(*at) < ASKED_AGAIN_AFTER);
+        self.in_peace.retain(|_, until| now < *until);
         self.expire_pledges(now, steps);
         if !shortage.exists() {
-            self.withdraw_all(WithdrawReason::Solved, steps);
+            self.withdraw_all(now, WithdrawReason::Solved, steps);
             self.since = None;
             self.batches = 0;
             return;
         }
         let since = *self.since.get_or_insert(now);
         if shortage.missing <= self.pledged() && !self.pledges.is_empty() {
-            self.withdraw_all(WithdrawReason::Taken, steps);
+            self.withdraw_all(now, WithdrawReason::Taken, steps);
             return;
         }
         if shortage.may_solve_itself && now.since(since) < UNPROVEN_PATIENCE {
@@ -144,7 +148,7 @@ impl Admission {
             if now < round.ends && !round.open.is_empty() {
                 return;
             }
-            self.withdraw_all(WithdrawReason::Expired, steps);
+            self.withdraw_all(now, WithdrawReason::Expired, steps);
         }
         self.next_round(now, shortage, steps);
     }
@@ -197,7 +201,7 @@ impl Admission {
                 missing,
             },
         );
-        self.withdraw_all(WithdrawReason::Taken, steps);
+        self.withdraw_all(now, WithdrawReason::Taken, steps);
     }
 
     /// The pledge of a round has become a relay, or will not. Whether there was one.
@@ -235,14 +239,16 @@ impl Admission {
         });
     }
 
-    fn withdraw_all(&mut self, why: WithdrawReason, steps: &mut Vec<Step>) {
+    fn withdraw_all(&mut self, now: Instant, why: WithdrawReason, steps: &mut Vec<Step>) {
         let Some(round) = self.round.take() else { return };
         let number = round.number;
-        if why == WithdrawReason::Taken {
-            // They have not been heard, and may be asked the next time.
-            round.open.keys().for_each(|id| {
-                self.asked.remove(id);
-            });
+        for id in round.open.keys() {
+            match why {
+                // They have not been heard, and may be asked the next time.
+                WithdrawReason::Taken => drop(self.in_peace.remove(id)),
+                WithdrawReason::Solved => drop(self.in_peace.insert(*id, now + PEACE_UNANSWERED)),
+                _ => {}
+            }
         }
         steps.extend(round.open.values().map(|member| Step::Withdraw {
             member: *member,
@@ -270,7 +276,7 @@ impl Admission {
     }
 
     fn not_asked(&self, members: &[(MemberIndex, PeerId)]) -> Vec<(MemberIndex, PeerId)> {
-        let fresh = members.iter().filter(|(_, id)| !self.asked.contains_key(id));
+        let fresh = members.iter().filter(|(_, id)| !self.in_peace.contains_key(id));
         fresh.take(BATCH).copied().collect()
     }
 
@@ -285,7 +291,7 @@ impl Admission {
         self.last_number += 1;
         let round = self.last_number;
         for (member, id) in members {
-            self.asked.insert(*id, now);
+            self.in_peace.insert(*id, now + PEACE);
             steps.push(Step::Ask {
                 member: *member,
                 round,
@@ -399,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_solved_shortage_withdraws_and_nobody_is_asked_twice_soon() {
+    fn a_solved_shortage_withdraws_and_who_has_not_answered_is_asked_again_after_a_minute() {
         let shortage = Shortage {
             joiners: vec![member(1)],
             ..Shortage::default()
@@ -414,8 +420,31 @@ mod tests {
         };
         assert_eq!(steps, [withdrawn]);
         assert_eq!(poll(&mut admission, 2, &shortage), [Step::Conclude]);
+        assert_eq!(poll(&mut admission, 60, &shortage), [Step::Conclude]);
         assert_eq!(
-            asked(&poll(&mut admission, 700, &shortage)),
+            asked(&poll(&mut admission, 61, &shortage)),
+            [(1, RoundKind::Joiner)]
+        );
+    }
+
+    #[test]
+    fn who_declined_is_left_in_peace_also_when_the_shortage_solves_itself() {
+        let shortage = Shortage {
+            joiners: vec![member(1), member(2)],
+            ..Shortage::default()
+        };
+        let mut admission = Admission::default();
+        poll(&mut admission, 0, &shortage);
+        assert!(admission.decline(&member(1).1, 1));
+        poll(&mut admission, 1, &Shortage::default());
+        assert_eq!(
+            asked(&poll(&mut admission, 61, &shortage)),
+            [(2, RoundKind::Joiner)]
+        );
+        assert!(admission.decline(&member(2).1, 2));
+        assert_eq!(poll(&mut admission, 599, &shortage), [Step::Conclude]);
+        assert_eq!(
+            asked(&poll(&mut admission, 600, &shortage)),
             [(1, RoundKind::Joiner)]
         );
     }
