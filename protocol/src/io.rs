@@ -201,6 +201,8 @@ pub enum EndReason {
     Version,
     /// It served, and does not answer any more.
     Lost,
+    /// The broadcaster has no use for it.
+    Unwanted,
 }
 
 /// Where a relay is in its life, as its sponsor is told.

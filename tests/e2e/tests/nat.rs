@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use rig::moves::places;
+use rig::relay::{Relay, relays};
 use rig::scene::{PLAYS, Scene, Viewer};
 use rig::verdict::Verdict;
 use rig::{Event, Wire};
@@ -68,5 +69,38 @@ fn uplink_that_nobody_can_reach_is_not_counted() -> Result<()> {
     });
     verdict.check(first.receiving(rig::scene::TOP, rig::scene::STRIPES, Duration::from_secs(10)));
     drop((first, second, homes));
+    scene.close(verdict)
+}
+
+/// A relay on a sponsor's machine behind its router: nobody can dial it, so that it is ended instead of running for nothing.
+#[test]
+fn a_relay_that_nobody_can_reach_is_ended() -> Result<()> {
+    let scene = Scene::open("nat-relay", Wire::Bridge, 7, &["--when-full", "degrade"])?;
+    let mut verdict = Verdict::of("nat-relay");
+    let open = scene.viewer("open", 0)?;
+    open.settled(PLAYS)?;
+    let home = scene.net.host_behind_nat("home")?;
+    let sponsors = ["--sponsor", "yes", "--hours", "1", "--budget", "1"];
+    let sponsor = scene.watch(&home.host, &home.router, HOME, &sponsors)?;
+    let is_now = |state: &'static str| move |event: &Event| event.text("state") == state;
+    let patience = Duration::from_secs(20);
+    sponsor
+        .program
+        .wait("sponsoring", patience, is_now("serving"))
+        .context("no relay is started")?;
+    let relay = Relay::of(&scene.stage, &home.host, "home")?;
+    sponsor
+        .program
+        .wait("sponsoring", patience, is_now("ended"))
+        .context("the relay runs on")?;
+    verdict.check(relay.gone(Duration::from_secs(5)));
+    let told = sponsor.program.events().all("warning");
+    let is_told = |event: &Event| event.text("message").contains("has no use for relay");
+    verdict.expect(told.iter().any(is_told), || {
+        format!("its sponsor is told {told:?}")
+    });
+    let left = relays(&scene.stage, &home.host, "home", &["list"], None)?;
+    verdict.expect(left.relays.is_empty(), || "the ledger has it still".into());
+    drop((sponsor, home, open));
     scene.close(verdict)
 }

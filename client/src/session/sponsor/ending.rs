@@ -117,6 +117,12 @@ fn why_ended(why: EndReason, lease: LeaseId) -> Option<Failure> {
             Why::Vanished,
             format!("relay {lease} does not answer any more; it is ended"),
         ),
+        EndReason::Unwanted => (
+            Why::Refused,
+            format!(
+                "the broadcaster has no use for relay {lease}: it is not reached from outside, or its lease is about to end; it is ended, so that it costs nothing more"
+            ),
+        ),
     };
     Some(Failure::new(why, sentence))
 }

@@ -103,7 +103,10 @@ impl Broadcaster {
                 delegation: offer.delegation.map(|delegation| delegation.sealed),
                 sequence: 0,
                 round: offer.round,
-                stage: Stage::Sought,
+                stage: Stage::Sought {
+                    addresses: addresses.clone(),
+                    again: true,
+                },
                 since: self.utc(now),
                 succession: Succession::Later,
                 from_block: None,

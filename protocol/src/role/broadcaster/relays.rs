@@ -5,7 +5,7 @@ use super::Broadcaster;
 use super::routes::Route;
 use crate::event::Event;
 use crate::id::{PeerId, PeerTag};
-use crate::io::Outbox;
+use crate::io::{Outbox, Output};
 use crate::media::StripeId;
 use crate::overlay::member::MemberIndex;
 use crate::overlay::reach::Reach;
@@ -32,8 +32,8 @@ const OPENS: Duration = Duration::from_secs(10);
 /// How far a relay has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// It is dialled back.
-    Sought,
+    /// It is dialled back there, and once more if nobody answers.
+    Sought { addresses: Vec<SocketAddr>, again: bool },
     /// It was found, and waits until another has filled: each takes seats of others, who come below it.
     Found,
     /// It has its places, and lacks these stripes yet.
@@ -87,7 +87,7 @@ pub(super) struct Relay {
 impl Relay {
     /// Whether it has been given places.
     pub(super) fn is_placed(&self) -> bool {
-        !matches!(self.stage, Stage::Sought | Stage::Found)
+        !matches!(self.stage, Stage::Sought { .. } | Stage::Found)
     }
 }
 
@@ -119,7 +119,13 @@ impl Broadcaster {
         out: &mut Outbox,
     ) {
         let relay = self.relays.get_mut(&member).expect("the caller has a relay");
-        if relay.stage != Stage::Sought {
+        let Stage::Sought { addresses, again } = &mut relay.stage else {
+            return;
+        };
+        if reached.is_empty() && core::mem::take(again) {
+            // Somebody pays for it, and uplinks are full when a relay is wanted: it is not sent away for a few packets that were lost.
+            let (peer, addresses) = (self.overlay.member(member).id, addresses.clone());
+            out.push(Output::Probe { peer, addresses });
             return;
         }
         let (sponsor, round) = (relay.sponsor, relay.round);

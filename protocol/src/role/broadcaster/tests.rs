@@ -32,7 +32,7 @@ struct Studio {
     closed: Vec<(LinkId, CloseCode)>,
     probes: Vec<PeerId>,
     /// Whom a dial-back does not find.
-    hidden: BTreeSet<PeerId>,
+    hidden: BTreeMap<PeerId, usize>,
     dials: Vec<(LinkId, PeerId)>,
     linked: BTreeMap<LinkId, PeerId>,
     lanes: BTreeMap<LinkId, TicketLane>,
@@ -82,7 +82,7 @@ impl Studio {
             events: vec![],
             closed: vec![],
             probes: vec![],
-            hidden: BTreeSet::new(),
+            hidden: BTreeMap::new(),
             dials: vec![],
             linked: BTreeMap::new(),
             lanes: BTreeMap::new(),
@@ -121,11 +121,14 @@ impl Studio {
             }
         }
         for peer in core::mem::take(&mut self.probes) {
-            let found = !self.hidden.contains(&peer);
-            let reached = found
-                .then(|| "192.0.2.1:1".parse().unwrap())
-                .into_iter()
-                .collect();
+            let silent = self.hidden.get_mut(&peer).filter(|looks| **looks > 0);
+            let reached = match silent {
+                Some(looks) => {
+                    *looks -= 1;
+                    Vec::new()
+                }
+                None => vec!["192.0.2.1:1".parse().unwrap()],
+            };
             self.input(Input::Probed { peer, reached });
         }
     }

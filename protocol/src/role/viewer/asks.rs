@@ -108,7 +108,10 @@ impl Viewer {
         self.tell_coordinator(&Message::Located { round_trips }, out);
     }
 
-    pub(super) fn on_withdraw(&mut self, round: u64, why: WithdrawReason, out: &mut Outbox) {
+    pub(super) fn on_withdraw(&mut self, now: Instant, round: u64, why: WithdrawReason, out: &mut Outbox) {
+        if why == WithdrawReason::Unavailable {
+            self.end_unwanted(now, round, out);
+        }
         let before = self.asks.questions.len();
         self.asks.questions.retain(|ask| ask.round != round);
         if self.asks.questions.len() < before {

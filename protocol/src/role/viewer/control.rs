@@ -74,7 +74,7 @@ impl Viewer {
             Message::Amend(amendments) => self.on_amend(now, &amendments, out),
             Message::Dial(introduction) => self.on_dial(now, introduction, out),
             Message::Ask(ask) => self.on_ask(now, &ask, out),
-            Message::Withdraw { round, why } => self.on_withdraw(round, why, out),
+            Message::Withdraw { round, why } => self.on_withdraw(now, round, why, out),
             Message::End => self.on_end(now, out),
             Message::Locate => self.on_locate(out),
             Message::Near { regions } => self.asks.near = regions,

@@ -51,8 +51,8 @@ enum Stage {
     Serving,
     /// It serves, and there is no link to it since then.
     Lost(Instant),
-    /// It has been told to leave.
-    Draining,
+    /// It has been told to leave, for that reason.
+    Draining(EndReason),
 }
 
 /// What the provider said of a relay that it started.
@@ -141,7 +141,7 @@ impl Sponsoring {
     pub(super) fn is_draining(&self) -> bool {
         self.relays
             .iter()
-            .any(|relay| matches!(relay.stage, Stage::Draining))
+            .any(|relay| matches!(relay.stage, Stage::Draining(_)))
     }
 }
 

@@ -606,7 +606,7 @@ fn relays_that_are_none_are_not_taken() {
         ..offer(3, 0)
     };
     studio.say(third, &Message::Serving(whose));
-    studio.hidden.insert(relay(3));
+    studio.hidden.insert(relay(3), 2);
     studio.say(third, &Message::Serving(offer(3, 0)));
     let inside = Offer {
         addresses: vec![
@@ -622,9 +622,20 @@ fn relays_that_are_none_are_not_taken() {
 }
 
 #[test]
+fn a_relay_that_is_found_at_the_second_look_is_taken() {
+    let (mut studio, [.., third]) = Studio::scarce();
+    let round = studio.answer(third, true);
+    studio.hidden.insert(relay(3), 1);
+    studio.say(third, &Message::Serving(offer(3, round)));
+    studio.pass(500);
+    assert_eq!(studio.joined(), 1);
+    assert!(studio.blamed().is_empty() && studio.withdrawn(third).is_empty());
+}
+
+#[test]
 fn nobody_lends_relays_without_end() {
     let (mut studio, [.., third]) = Studio::scarce();
-    studio.hidden.insert(relay(50));
+    studio.hidden.insert(relay(50), 2);
     for n in [50, 51, 52, 53, 54] {
         studio.say(third, &Message::Serving(offer(n, 0)));
     }

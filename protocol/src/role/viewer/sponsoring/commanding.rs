@@ -3,7 +3,7 @@
 use super::super::Viewer;
 use super::Stage;
 use crate::id::PeerTag;
-use crate::io::{CloudOrder, LinkId, Outbox, Output, RelayState};
+use crate::io::{CloudOrder, EndReason, LinkId, Outbox, Output, RelayState};
 use crate::time::Instant;
 use crate::wire::close::CloseCode;
 use crate::wire::control::{Introduction, Message};
@@ -127,8 +127,9 @@ impl Viewer {
             | Message::Orphaned(_)
             | Message::Unreachable { .. }
             | Message::Leave => {
-                if matches!(message, Message::Leave) {
-                    self.sponsoring.relays[at].stage = Stage::Draining;
+                let stage = &mut self.sponsoring.relays[at].stage;
+                if matches!(message, Message::Leave) && !matches!(stage, Stage::Draining(_)) {
+                    *stage = Stage::Draining(EndReason::Done);
                 }
                 let relay = peer.expect("found by its key").tag();
                 let message = message.body();
@@ -143,7 +144,7 @@ impl Viewer {
         self.on_lease(at, usage.lease, out);
         let relay = &self.sponsoring.relays[at];
         let state = match relay.stage {
-            Stage::Draining => RelayState::Draining,
+            Stage::Draining(_) => RelayState::Draining,
             _ => RelayState::Serving,
         };
         out.push(Output::Cloud(CloudOrder::Used {

@@ -1,7 +1,7 @@
 //! A relay ends: given up, lost, drained or left to run on.
 
 use super::super::{Phase, Viewer};
-use super::Stage;
+use super::{Sponsored, Stage};
 use crate::io::{CloudOrder, EndReason, Outbox, Output};
 use crate::time::{Duration, Instant};
 use crate::wire::close::CloseCode;
@@ -25,7 +25,7 @@ impl Viewer {
                 is_late.then_some(EndReason::Late)
             }
             Stage::Lost(since) => (now >= since + LOST_PATIENCE).then_some(EndReason::Lost),
-            Stage::Draining => (!linked).then_some(EndReason::Done),
+            Stage::Draining(why) => (!linked).then_some(why),
         }
     }
 
@@ -53,14 +53,25 @@ impl Viewer {
             return;
         };
         match self.sponsoring.relays[at].stage {
-            Stage::Serving => self.drain_relay(now, at, out),
+            Stage::Serving => self.drain_relay(now, at, EndReason::Done, out),
             _ => self.lose_relay(now, at, Some(EndReason::Done), out),
         }
     }
 
-    pub(super) fn drain_relay(&mut self, now: Instant, at: usize, out: &mut Outbox) {
+    /// The coordinator has no use for the relay of a round: nobody is to pay for it any longer.
+    pub(in crate::role::viewer) fn end_unwanted(&mut self, now: Instant, round: u64, out: &mut Outbox) {
+        let is_offered = |relay: &Sponsored| matches!(relay.stage, Stage::Serving | Stage::Lost(_));
+        let found = self
+            .sponsoring
+            .find(|relay| relay.round == round && is_offered(relay));
+        if let Some(at) = found {
+            self.drain_relay(now, at, EndReason::Unwanted, out);
+        }
+    }
+
+    fn drain_relay(&mut self, now: Instant, at: usize, why: EndReason, out: &mut Outbox) {
         self.order(now, at, Order::Drain, out);
-        self.sponsoring.relays[at].stage = Stage::Draining;
+        self.sponsoring.relays[at].stage = Stage::Draining(why);
     }
 
     /// This person leaves, and so do its relays, unless they are to run on: each hands its children over first.
@@ -70,7 +81,7 @@ impl Viewer {
         }
         for at in 0..self.sponsoring.relays.len() {
             if matches!(self.sponsoring.relays[at].stage, Stage::Serving | Stage::Lost(_)) {
-                self.drain_relay(now, at, out);
+                self.drain_relay(now, at, EndReason::Done, out);
             }
         }
     }

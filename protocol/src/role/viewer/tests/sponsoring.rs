@@ -3,7 +3,7 @@
 use super::*;
 use crate::io::{CloudNews, EndReason, RelayState};
 use crate::time::Utc;
-use crate::wire::control::{Ask, RoundKind};
+use crate::wire::control::{Ask, RoundKind, WithdrawReason};
 use crate::wire::enrol::EnrolSecret;
 use crate::wire::lease::{Lease, LeaseId};
 use crate::wire::order::{Numbered, Order, Usage};
@@ -310,6 +310,27 @@ fn a_relay_that_is_to_end_hands_over_first_and_told_twice_it_ends_at_once() {
     assert_eq!(orders(&stage).last(), Some(&Order::Drain));
     assert!(!stage.orders.contains(&terminate));
     stage.input(Input::Command(Command::EndRelay(1)));
+    assert_eq!(stage.orders.last(), Some(&terminate));
+}
+
+#[test]
+fn a_relay_that_the_coordinator_cannot_use_is_ended() {
+    let mut stage = served();
+    let terminate = CloudOrder::Terminate {
+        relay: 1,
+        why: EndReason::Unwanted,
+    };
+    let why = WithdrawReason::Unavailable;
+    stage.say(CHANNEL, &Message::Withdraw { round: 4, why });
+    let taken = WithdrawReason::Taken;
+    stage.say(CHANNEL, &Message::Withdraw { round: 5, why: taken });
+    assert!(!orders(&stage).contains(&Order::Drain), "that is another's");
+    stage.say(CHANNEL, &Message::Withdraw { round: 5, why });
+    assert_eq!(orders(&stage).last(), Some(&Order::Drain));
+    assert!(!stage.orders.contains(&terminate), "its children move first");
+    stage.say(RELAY, &Message::Leave);
+    stage.unlink(RELAY, LinkEnd::Closed(CloseCode::Done));
+    stage.run(1_500);
     assert_eq!(stage.orders.last(), Some(&terminate));
 }
 
