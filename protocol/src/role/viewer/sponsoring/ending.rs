@@ -61,10 +61,9 @@ impl Viewer {
     /// The coordinator has no use for the relay of a round: nobody is to pay for it any longer.
     pub(in crate::role::viewer) fn end_unwanted(&mut self, now: Instant, round: u64, out: &mut Outbox) {
         let is_offered = |relay: &Sponsored| matches!(relay.stage, Stage::Serving | Stage::Lost(_));
-        let found = self
-            .sponsoring
-            .find(|relay| relay.round == round && is_offered(relay));
-        if let Some(at) = found {
+        let mut relays = self.sponsoring.relays.iter();
+        // A broadcaster that was restarted counts its rounds anew.
+        if let Some(at) = relays.rposition(|relay| relay.round == round && is_offered(relay)) {
             self.drain_relay(now, at, EndReason::Unwanted, out);
         }
     }
